@@ -1,0 +1,21 @@
+# cmscope_embed(OUT NAME FILE...): makes OUT, a C file that defines
+#   const struct embedded_file NAME[] (path as given, bytes, length), ended by a row with a NULL path.
+# See rules/embedded.h for the struct.
+function(cmscope_embed out name)
+  set(rows "")
+  set(arrays "")
+  set(index 0)
+  foreach(file IN LISTS ARGN)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+    file(READ ${CMAKE_CURRENT_SOURCE_DIR}/${file} hex HEX)
+    string(LENGTH "${hex}" digits)
+    math(EXPR length "${digits} / 2")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+    string(APPEND arrays "static const unsigned char file_${index}[] = {${bytes}0};\n")
+    string(APPEND rows "    {\"${file}\", (const char *)file_${index}, ${length}},\n")
+    math(EXPR index "${index} + 1")
+  endforeach()
+  set(text "/* Made by cmake/embed.cmake. */\n#include \"rules/embedded.h\"\n\n${arrays}\n")
+  string(APPEND text "const struct embedded_file ${name}[] = {\n${rows}    {0, 0, 0},\n};\n")
+  file(CONFIGURE OUTPUT ${out} CONTENT "${text}" @ONLY)
+endfunction()

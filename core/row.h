@@ -1,0 +1,107 @@
+/* core/row.h: the vocabulary of records: a struct for each table of records/tables.def, and where rows go.
+ *
+ * A dissector fills a struct and hands it to a sink; it does not know what stands behind. Texts in a row are views: the
+ * sink copies what it keeps.
+ */
+#ifndef CMSCOPE_CORE_ROW_H
+#define CMSCOPE_CORE_ROW_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/text.h"
+
+/* What reading a table or column makes the engine decode. A set of flags. */
+enum need {
+    NEED_NOTHING = 0,           /* comes with the envelope, which is always decoded */
+    NEED_PAYLOAD = 1 << 0,      /* payloads are inflated and their XML root is read */
+    NEED_BODY = 1 << 1,         /* body texts are kept */
+    NEED_SIGNATURE = 1 << 2,    /* signatures are verified */
+    NEED_REGISTRATION = 1 << 3, /* registration bodies are read: their payloads are inflated */
+    NEED_POLICY = 1 << 4,       /* policy assignments and policy bodies are read: those payloads are inflated */
+    NEED_FINDING = 1 << 5,      /* messages are checked against the schema: implies all but NEED_BODY */
+    NEED_EVERYTHING = (1 << 6) - 1
+};
+
+/* NULL of a number is a value that no fact has. */
+#define INT_NULL INT64_MIN
+#define REAL_NULL ((double)NAN)
+
+enum column_type { COLUMN_INT, COLUMN_BOOL, COLUMN_REAL, COLUMN_TEXT, COLUMN_REF };
+
+/* Names of tables: TABLE_flow, TABLE_http, ... and TABLE_COUNT. */
+enum table {
+#define TABLE_BEGIN(table, need, meaning) TABLE_##table,
+#define COLUMN(table, name, type, need, unit, meaning)
+#define TABLE_END(table)
+#include "records/tables.def"
+#undef TABLE_BEGIN
+#undef COLUMN
+#undef TABLE_END
+    TABLE_COUNT
+};
+
+#define ROW_TYPE_INT int64_t
+#define ROW_TYPE_BOOL int64_t
+#define ROW_TYPE_REAL double
+#define ROW_TYPE_TEXT struct text
+#define ROW_TYPE_REF_flow int64_t
+#define ROW_TYPE_REF_http int64_t
+#define ROW_TYPE_REF_message int64_t
+
+/* struct flow_row { int64_t packet; double time; ... }; and so on. */
+#define TABLE_BEGIN(table, need, meaning) struct table##_row {
+#define COLUMN(table, name, type, need, unit, meaning) ROW_TYPE_##type name;
+#define TABLE_END(table)                                                                                               \
+    }                                                                                                                  \
+    ;
+#include "records/tables.def"
+#undef TABLE_BEGIN
+#undef COLUMN
+#undef TABLE_END
+
+#define ROW_NULL_INT INT_NULL
+#define ROW_NULL_BOOL INT_NULL
+#define ROW_NULL_REAL REAL_NULL
+#define ROW_NULL_TEXT TEXT_NULL
+#define ROW_NULL_REF_flow INT_NULL
+#define ROW_NULL_REF_http INT_NULL
+#define ROW_NULL_REF_message INT_NULL
+
+/* flow_row_null(), http_row_null() ...: a row that knows nothing yet: every column is NULL. Start from it. */
+#define TABLE_BEGIN(table, need, meaning)                                                                              \
+    static inline struct table##_row table##_row_null(void)                                                            \
+    {                                                                                                                  \
+        return (struct table##_row){
+#define COLUMN(table, name, type, need, unit, meaning) .name = ROW_NULL_##type,
+#define TABLE_END(table)                                                                                               \
+    }                                                                                                                  \
+    ;                                                                                                                  \
+    }
+#include "records/tables.def"
+#undef TABLE_BEGIN
+#undef COLUMN
+#undef TABLE_END
+
+/* Where rows go. `append` returns the new row's id (1, 2 ...), or INT_NULL when it could not be kept, which the sink
+ * counts. `amend` replaces the row `id` of the same table; an id of INT_NULL is ignored. `row` points to the struct of
+ * `table`; nothing in it is kept by reference. */
+struct sink {
+    void *context;
+    int64_t (*append)(void *context, enum table table, const void *row);
+    void (*amend)(void *context, enum table table, int64_t id, const void *row);
+};
+
+static inline int64_t sink_append(const struct sink *sink, enum table table, const void *row)
+{
+    return sink->append(sink->context, table, row);
+}
+
+static inline void sink_amend(const struct sink *sink, enum table table, int64_t id, const void *row)
+{
+    if (id != INT_NULL)
+        sink->amend(sink->context, table, id, row);
+}
+
+#endif

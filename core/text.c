@@ -1,0 +1,333 @@
+/* core/text.c: see text.h. */
+#define _GNU_SOURCE
+#include "core/text.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+#define REPLACEMENT 0xFFFDu
+
+struct text text_of(const char *string)
+{
+    return string == NULL ? TEXT_NULL : (struct text){string, strlen(string)};
+}
+
+bool text_equal(struct text a, struct text b)
+{
+    if (a.at == NULL || b.at == NULL)
+        return a.at == b.at;
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+bool text_is(struct text text, const char *string)
+{
+    return text_equal(text, text_of(string));
+}
+
+bool text_is_like(struct text text, const char *string)
+{
+    return text.at != NULL && text.length == strlen(string) && strncasecmp(text.at, string, text.length) == 0;
+}
+
+bool text_starts_like(struct text text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return text.at != NULL && text.length >= length && strncasecmp(text.at, prefix, length) == 0;
+}
+
+bool text_find_like(struct text text, const char *needle, size_t *offset)
+{
+    size_t length = strlen(needle);
+    for (size_t i = 0; text.at != NULL && i + length <= text.length; i++) {
+        if (strncasecmp(text.at + i, needle, length) == 0) {
+            *offset = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct text text_trim(struct text text)
+{
+    while (text.length > 0 && is_space(text.at[0])) {
+        text.at++;
+        text.length--;
+    }
+    while (text.length > 0 && is_space(text.at[text.length - 1]))
+        text.length--;
+    return text;
+}
+
+struct text text_copy(struct arena *arena, struct text text)
+{
+    if (text.at == NULL)
+        return TEXT_NULL;
+    char *copy = arena_alloc(arena, text.length + 1);
+    if (copy == NULL)
+        return TEXT_NULL;
+    if (text.length > 0)
+        memcpy(copy, text.at, text.length);
+    return (struct text){copy, text.length};
+}
+
+struct text text_format(struct arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *copy = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1);
+    if (copy != NULL)
+        vsnprintf(copy, (size_t)length + 1, format, again);
+    va_end(again);
+    return copy == NULL ? TEXT_NULL : (struct text){copy, (size_t)length};
+}
+
+bool text_to_u64(struct text text, uint64_t *value)
+{
+    if (text.at == NULL || text.length == 0)
+        return false;
+    uint64_t number = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(number, 10u, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(text.at[i] - '0'), &number))
+            return false;
+    }
+    *value = number;
+    return true;
+}
+
+bool text_to_i64(struct text text, int64_t *value)
+{
+    bool negative = text.at != NULL && text.length > 1 && text.at[0] == '-';
+    struct text digits = negative ? (struct text){text.at + 1, text.length - 1} : text;
+    uint64_t number;
+    if (!text_to_u64(digits, &number) || number > INT64_MAX)
+        return false;
+    *value = negative ? -(int64_t)number : (int64_t)number;
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes)
+{
+    if (hex.at == NULL || hex.length % 2 != 0)
+        return false;
+    uint8_t *out = arena_alloc(arena, hex.length / 2);
+    if (out == NULL)
+        return false;
+    for (size_t i = 0; i < hex.length; i += 2) {
+        int high = hex_digit(hex.at[i]);
+        int low = hex_digit(hex.at[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i / 2] = (uint8_t)(high << 4 | low);
+    }
+    *bytes = cursor_of(out, hex.length / 2);
+    return true;
+}
+
+struct text text_hex(struct arena *arena, struct cursor bytes)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *out = arena_alloc(arena, bytes.left * 2 + 1);
+    if (out == NULL)
+        return TEXT_NULL;
+    for (size_t i = 0; i < bytes.left; i++) {
+        out[2 * i] = digits[bytes.at[i] >> 4];
+        out[2 * i + 1] = digits[bytes.at[i] & 15];
+    }
+    return (struct text){out, bytes.left * 2};
+}
+
+size_t text_encode(uint32_t c, char *out)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xC0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xE0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3F));
+        out[2] = (char)(0x80 | (c & 0x3F));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3F));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3F));
+    out[3] = (char)(0x80 | (c & 0x3F));
+    return 4;
+}
+
+/* How many bytes a UTF-8 sequence starting with `lead` has, 0 when nothing starts so (RFC 3629 section 3). */
+static size_t utf8_length(uint8_t lead)
+{
+    if (lead < 0x80)
+        return 1;
+    if (lead >= 0xC2 && lead < 0xE0)
+        return 2;
+    if (lead >= 0xE0 && lead < 0xF0)
+        return 3;
+    if (lead >= 0xF0 && lead < 0xF5)
+        return 4;
+    return 0;
+}
+
+uint32_t text_next(const uint8_t **at, const uint8_t *end)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const uint8_t lead_mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    const uint8_t *p = *at;
+    size_t length = utf8_length(p[0]);
+    *at = p + 1;
+    if (length == 0 || length > (size_t)(end - p))
+        return REPLACEMENT;
+    uint32_t c = p[0] & lead_mask[length];
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return REPLACEMENT;
+        c = c << 6 | (p[i] & 0x3F);
+    }
+    if (c < smallest[length] || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
+        return REPLACEMENT;
+    *at = p + length;
+    return c;
+}
+
+static uint32_t utf16_unit(const uint8_t *at, bool big_endian)
+{
+    return big_endian ? (uint32_t)(at[0] << 8 | at[1]) : (uint32_t)(at[1] << 8 | at[0]);
+}
+
+/* One character of UTF-16 at *offset (which moves on). Two bytes at least are there. */
+static uint32_t utf16_next(struct cursor bytes, size_t *offset, bool big_endian)
+{
+    uint32_t unit = utf16_unit(bytes.at + *offset, big_endian);
+    *offset += 2;
+    if (unit < 0xD800 || unit >= 0xE000)
+        return unit;
+    if (unit >= 0xDC00 || bytes.left - *offset < 2)
+        return REPLACEMENT;
+    uint32_t low = utf16_unit(bytes.at + *offset, big_endian);
+    if (low < 0xDC00 || low >= 0xE000)
+        return REPLACEMENT;
+    *offset += 2;
+    return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+}
+
+struct text text_from_utf16(struct arena *arena, struct cursor bytes, bool big_endian, bool *odd)
+{
+    if (odd != NULL)
+        *odd = bytes.left % 2 != 0;
+    bytes.left -= bytes.left % 2;
+    char unused[4];
+    size_t length = 0;
+    for (size_t i = 0; i < bytes.left;)
+        length += text_encode(utf16_next(bytes, &i, big_endian), unused);
+    char *out = arena_alloc(arena, length + 1);
+    if (out == NULL)
+        return TEXT_NULL;
+    char *end = out;
+    for (size_t i = 0; i < bytes.left;)
+        end += text_encode(utf16_next(bytes, &i, big_endian), end);
+    return (struct text){out, length};
+}
+
+bool text_to_utf16le(struct arena *arena, struct text text, struct cursor *utf16)
+{
+    uint8_t *out = arena_alloc(arena, text.length * 2); /* never more units than UTF-8 bytes */
+    if (out == NULL)
+        return false;
+    size_t length = 0;
+    const uint8_t *at = (const uint8_t *)text.at;
+    const uint8_t *end = at == NULL ? NULL : at + text.length;
+    while (at < end) {
+        uint32_t c = text_next(&at, end);
+        uint32_t units[2] = {c, 0};
+        size_t count = 1;
+        if (c >= 0x10000) {
+            units[0] = 0xD800 + ((c - 0x10000) >> 10);
+            units[1] = 0xDC00 + ((c - 0x10000) & 0x3FF);
+            count = 2;
+        }
+        for (size_t i = 0; i < count; i++) {
+            out[length++] = (uint8_t)units[i];
+            out[length++] = (uint8_t)(units[i] >> 8);
+        }
+    }
+    *utf16 = cursor_of(out, length);
+    return true;
+}
+
+struct text text_clean(struct arena *arena, struct cursor bytes)
+{
+    char unused[4];
+    size_t length = 0;
+    const uint8_t *end = bytes.at == NULL ? NULL : bytes.at + bytes.left;
+    for (const uint8_t *at = bytes.at; at < end;)
+        length += text_encode(text_next(&at, end), unused);
+    char *out = arena_alloc(arena, length + 1);
+    if (out == NULL)
+        return TEXT_NULL;
+    char *to = out;
+    for (const uint8_t *at = bytes.at; at < end;)
+        to += text_encode(text_next(&at, end), to);
+    return (struct text){out, length};
+}
+
+/* Characters that move the cursor, reorder text or are invisible (Unicode categories Cc, Cf, Zl, Zp, as far as they
+ * matter to a terminal; UAX #9 for the bidirectional controls). */
+static bool is_unsafe(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || (c >= 0x200B && c <= 0x200F) ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF0 && c < 0xFFFD) ||
+           (c >= 0xE0000 && c <= 0xE0FFF);
+}
+
+size_t text_print_safe(FILE *out, struct text text)
+{
+    size_t columns = 0;
+    const uint8_t *at = (const uint8_t *)text.at;
+    const uint8_t *end = at == NULL ? NULL : at + text.length;
+    while (at < end) {
+        const uint8_t *start = at;
+        uint32_t c = text_next(&at, end);
+        bool invalid = c == REPLACEMENT && at - start == 1;
+        if (invalid || (c < 0x100 && is_unsafe(c))) {
+            columns += (size_t)fprintf(out, "\\x%02X", invalid ? start[0] : c);
+        } else if (is_unsafe(c)) {
+            columns += (size_t)fprintf(out, "\\u{%04X}", c);
+        } else {
+            fwrite(start, 1, (size_t)(at - start), out);
+            columns++;
+        }
+    }
+    return columns;
+}

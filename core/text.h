@@ -1,0 +1,74 @@
+/* core/text.h: UTF-8 text that is looked at, not owned; and making foreign bytes fit to be text.
+ *
+ * All text in records is UTF-8. What came from a capture is never written to a terminal, a log or a report except
+ * through text_print_safe or a format's own escaping.
+ */
+#ifndef CMSCOPE_CORE_TEXT_H
+#define CMSCOPE_CORE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/arena.h"
+#include "core/cursor.h"
+
+/* `at` NULL is "unknown" (NULL in SQL), which differs from empty. Not NUL-terminated. */
+struct text {
+    const char *at;
+    size_t length;
+};
+
+#define TEXT_NULL ((struct text){NULL, 0})
+#define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
+
+struct text text_of(const char *string); /* NULL gives TEXT_NULL */
+static inline struct text text_from(struct cursor bytes)
+{
+    return (struct text){bytes.at == NULL ? "" : (const char *)bytes.at, bytes.left};
+}
+static inline struct cursor text_cursor(struct text text)
+{
+    return cursor_of(text.at, text.length);
+}
+
+bool text_equal(struct text a, struct text b);
+bool text_is(struct text text, const char *string);      /* exact */
+bool text_is_like(struct text text, const char *string); /* ASCII letters in either case */
+bool text_starts_like(struct text text, const char *prefix);
+/* Where `needle` stands in `text`, ASCII letters in either case; false when it does not. */
+MUST_USE bool text_find_like(struct text text, const char *needle, size_t *offset);
+struct text text_trim(struct text text); /* ASCII white space at both ends */
+
+/* A copy in the arena, with a NUL after it; TEXT_NULL when the arena is full or the text is. */
+MUST_USE struct text text_copy(struct arena *arena, struct text text);
+/* printf into the arena; TEXT_NULL when it is full. */
+MUST_USE struct text text_format(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* A whole decimal number that fits; anything else (sign, space, overflow) is false. */
+MUST_USE bool text_to_u64(struct text text, uint64_t *value);
+MUST_USE bool text_to_i64(struct text text, int64_t *value);
+
+/* Hex digits in either case to bytes in the arena; false for an odd count, a foreign character or a full arena. */
+MUST_USE bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes);
+/* Bytes as upper-case hex. */
+MUST_USE struct text text_hex(struct arena *arena, struct cursor bytes);
+
+/* UTF-16 to UTF-8 in the arena. Lone surrogates become U+FFFD; an odd last byte is dropped and reported through *odd
+ * (may be NULL). TEXT_NULL when the arena is full. Includes NULs as they are; the byte order mark is not special. */
+MUST_USE struct text text_from_utf16(struct arena *arena, struct cursor bytes, bool big_endian, bool *odd);
+/* UTF-8 to UTF-16LE, without mark or terminator; false when the arena is full. Invalid bytes become U+FFFD. */
+MUST_USE bool text_to_utf16le(struct arena *arena, struct text text, struct cursor *utf16);
+/* Bytes of unknown encoding made valid UTF-8: invalid bytes become U+FFFD. */
+MUST_USE struct text text_clean(struct arena *arena, struct cursor bytes);
+
+/* Writes text so that nothing in it can steer a terminal or break a line: control characters, bidirectional overrides
+ * and invalid UTF-8 appear as \xNN or \u{NNNN}. Returns the number of columns that it took (characters written). */
+size_t text_print_safe(FILE *out, struct text text);
+
+/* Decodes one UTF-8 character at *at (which moves on); U+FFFD for an invalid byte. *at < end on entry. */
+uint32_t text_next(const uint8_t **at, const uint8_t *end);
+/* Writes one character as UTF-8 to out[0..3]; returns the number of bytes. */
+size_t text_encode(uint32_t character, char *out);
+
+#endif

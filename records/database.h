@@ -1,0 +1,36 @@
+/* records/database.h: SQL over a store.
+ *
+ * The tables of a store appear as virtual tables in an in-memory SQLite database, so appending costs no SQL and a
+ * question costs only what it reads. Equality constraints are answered by a hash index that is built the first time a
+ * query asks for it, so joins are not quadratic. What a set of statements reads is known before the first packet:
+ * database_needs asks SQLite's authorizer.
+ */
+#ifndef CMSCOPE_RECORDS_DATABASE_H
+#define CMSCOPE_RECORDS_DATABASE_H
+
+#include <sqlite3.h>
+
+#include "core/error.h"
+#include "records/store.h"
+
+struct database;
+
+/* A database over `store`, which must outlive it. Read only: statements that write, attach, load extensions or use
+ * pragmas are refused. OUTCOME_SYSTEM when SQLite cannot start. */
+MUST_USE enum outcome database_open(struct store *store, struct database **database, struct error *error);
+void database_close(struct database *database);
+
+/* Prepares one statement. OUTCOME_MALFORMED with SQLite's message when it is not valid, is more than one statement or
+ * would change something. `needs` (may be NULL) gets the NEED_... flags of all it reads, added to what is there. The
+ * caller finalizes *statement. */
+MUST_USE enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement,
+                                       unsigned *needs, struct error *error);
+
+/* Forgets indexes: to be called when rows were added after a query ran. */
+void database_refresh(struct database *database);
+
+/* Copies all tables into the SQLite file `path`, which must not exist or must be a database made by this function (it is
+ * replaced). */
+MUST_USE enum outcome database_export(struct database *database, const char *path, struct error *error);
+
+#endif

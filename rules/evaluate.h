@@ -1,0 +1,78 @@
+/* rules/evaluate.h: from records to verdicts.
+ *
+ * The query of a rule returns one row for each observation, with the columns (by name; others are ignored)
+ *
+ *   result    pass, fail, informational, or notobserved
+ *   grade     proof, strong or hint
+ *   evidence  name of the table that proves it, and
+ *   row       the id in it (both may be NULL for an observation about the whole capture)
+ *   packet    packet number, time its time in seconds
+ *   subject   who: "10.0.0.5 -> 10.0.0.11", a host, a certificate
+ *   why       one sentence without a full stop
+ *
+ * and may use the parameter :profile. The verdict is the first of these that holds: any fail with proof or strong: fail;
+ * any pass with proof or strong: pass; any informational: informational; else notobserved. So a fail that is only a
+ * hint never fails a rule; it is kept as a remark. A query with no rows is notobserved.
+ */
+#ifndef CMSCOPE_RULES_EVALUATE_H
+#define CMSCOPE_RULES_EVALUATE_H
+
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/text.h"
+#include "records/database.h"
+#include "rules/benchmark.h"
+
+enum grade { GRADE_HINT, GRADE_STRONG, GRADE_PROOF };
+
+const char *grade_name(enum grade grade);
+
+struct evidence {
+    enum verdict result; /* of this observation */
+    enum grade grade;
+    struct text table;   /* TEXT_NULL when about the whole capture */
+    int64_t row;         /* INT_NULL likewise */
+    int64_t packet;      /* INT_NULL likewise */
+    double time;
+    struct text subject;
+    struct text why;
+};
+
+/* Observations kept of one rule; more are counted only. */
+#define EVIDENCE_MAX 1000
+
+struct rule_verdict {
+    const struct rule *rule;
+    enum verdict verdict;
+    enum grade grade;           /* the best among the evidence of the verdict */
+    struct text detail;         /* one or two sentences for people */
+    struct evidence *evidence;  /* those that bear the verdict, by packet */
+    size_t evidence_count;
+    uint64_t evidence_total;    /* including those above EVIDENCE_MAX */
+    struct evidence *remarks;   /* hints of a fail that did not decide */
+    size_t remark_count;
+};
+
+struct verdicts {
+    struct rule_verdict *items; /* in the benchmark's order; only rules that were selected */
+    size_t count;
+    size_t by_verdict[VERDICT_COUNT];
+};
+
+struct evaluation {
+    const char *profile;      /* NULL: modern, with no rule left out */
+    const char *const *ids;   /* only these rules; NULL: all of the profile */
+    size_t id_count;
+};
+
+/* The NEED_... flags of all selected rules; also proves that every query is valid. OUTCOME_MALFORMED names the rule. */
+MUST_USE enum outcome evaluate_needs(struct database *database, const struct benchmark *benchmark,
+                                     const struct evaluation *evaluation, unsigned *needs, struct error *error);
+
+/* Runs the selected rules. Everything in *verdicts lives in `arena`. */
+MUST_USE enum outcome evaluate_rules(struct database *database, const struct benchmark *benchmark,
+                                     const struct evaluation *evaluation, struct arena *arena,
+                                     struct verdicts *verdicts, struct error *error);
+
+#endif
