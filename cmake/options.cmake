@@ -10,6 +10,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_C_FLAGS_DEBUG "-O0 -g3")
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -g") # for the sanitizers; asserts stay on
 
 option(CMSCOPE_WERROR "Treat warnings as errors" OFF)
 option(CMSCOPE_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
@@ -26,7 +27,8 @@ if(CMSCOPE_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 if(CMSCOPE_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CMSCOPE_SANITIZE)

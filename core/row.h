@@ -91,6 +91,10 @@ struct sink {
     void *context;
     int64_t (*append)(void *context, enum table table, const void *row);
     void (*amend)(void *context, enum table table, int64_t id, const void *row);
+    /* The row `id` as it is kept (valid until the next append or amend), or NULL; and the number of rows. For what can
+     * only be settled when more is known than one packet. */
+    const void *(*row)(void *context, enum table table, int64_t id);
+    int64_t (*count)(void *context, enum table table);
 };
 
 static inline int64_t sink_append(const struct sink *sink, enum table table, const void *row)

@@ -302,6 +302,18 @@ struct text text_clean(struct arena *arena, struct cursor bytes)
     return (struct text){out, length};
 }
 
+struct text text_utf8(struct arena *arena, struct text text)
+{
+    const uint8_t *at = (const uint8_t *)text.at;
+    const uint8_t *end = at == NULL ? NULL : at + text.length;
+    while (at < end) {
+        const uint8_t *start = at;
+        if (text_next(&at, end) == REPLACEMENT && at - start == 1)
+            return text_clean(arena, text_cursor(text));
+    }
+    return text;
+}
+
 /* Characters that move the cursor, reorder text or are invisible (Unicode categories Cc, Cf, Zl, Zp, as far as they
  * matter to a terminal; UAX #9 for the bidirectional controls). */
 static bool is_unsafe(uint32_t c)

@@ -62,6 +62,9 @@ MUST_USE bool text_to_utf16le(struct arena *arena, struct text text, struct curs
 /* Bytes of unknown encoding made valid UTF-8: invalid bytes become U+FFFD. */
 MUST_USE struct text text_clean(struct arena *arena, struct cursor bytes);
 
+/* The text itself when it is valid UTF-8, else a cleaned copy. */
+MUST_USE struct text text_utf8(struct arena *arena, struct text text);
+
 /* Writes text so that nothing in it can steer a terminal or break a line: control characters, bidirectional overrides
  * and invalid UTF-8 appear as \xNN or \u{NNNN}. Returns the number of columns that it took (characters written). */
 size_t text_print_safe(FILE *out, struct text text);

@@ -3,7 +3,7 @@
  * The tables of a store appear as virtual tables in an in-memory SQLite database, so appending costs no SQL and a
  * question costs only what it reads. Equality constraints are answered by a hash index that is built the first time a
  * query asks for it, so joins are not quadratic. What a set of statements reads is known before the first packet:
- * database_needs asks SQLite's authorizer.
+ * database_prepare asks SQLite's authorizer.
  */
 #ifndef CMSCOPE_RECORDS_DATABASE_H
 #define CMSCOPE_RECORDS_DATABASE_H
@@ -18,19 +18,25 @@ struct database;
 /* A database over `store`, which must outlive it. Read only: statements that write, attach, load extensions or use
  * pragmas are refused. OUTCOME_SYSTEM when SQLite cannot start. */
 MUST_USE enum outcome database_open(struct store *store, struct database **database, struct error *error);
-void database_close(struct database *database);
+void database_close(struct database *database); /* NULL is allowed; statements must be finalized before */
+
+/* The store it was opened over. */
+struct store *database_store(struct database *database);
 
 /* Prepares one statement. OUTCOME_MALFORMED with SQLite's message when it is not valid, is more than one statement or
- * would change something. `needs` (may be NULL) gets the NEED_... flags of all it reads, added to what is there. The
- * caller finalizes *statement. */
+ * would change something; error->offset then is the place in `sql`. `needs` (may be NULL) gets the NEED_... flags of all
+ * it reads, added to what is there. The caller finalizes *statement. Beside SQLite's own functions there are those of
+ * records/functions.h. A "name in double quotes" is only ever a name. */
 MUST_USE enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement,
                                        unsigned *needs, struct error *error);
 
-/* Forgets indexes: to be called when rows were added after a query ran. */
+/* Forgets indexes: to be called when rows were changed in place (store_row) after a query ran. What went through the
+ * store's sink is noticed without it. Rows that come while a statement is being stepped may or may not be in its result. */
 void database_refresh(struct database *database);
 
 /* Copies all tables into the SQLite file `path`, which must not exist or must be a database made by this function (it is
- * replaced). */
+ * replaced, all at once). Same names of tables and columns, same ids. Only its owner can read the file. OUTCOME_SYSTEM
+ * names the file and what to do. */
 MUST_USE enum outcome database_export(struct database *database, const char *path, struct error *error);
 
 #endif

@@ -1,0 +1,147 @@
+/* capture/flow_table.c: see flow_table.h. */
+#include "capture/flow_table.h"
+
+#include <stdlib.h>
+
+#define FIRST_ENTRIES 1024u
+/* About 200 KiB a slab: one allocation for many flows, little waste for few. */
+#define SLAB_FLOWS 256u
+
+struct flow_slot {
+    struct flow flow;
+    struct flow_private private;
+};
+
+struct flow_slab {
+    struct flow_slab *next;
+    struct flow_slot slots[SLAB_FLOWS];
+};
+
+bool flow_table_init(struct flow_table *table)
+{
+    *table = (struct flow_table){.mask = FIRST_ENTRIES - 1};
+    table->entries = calloc(FIRST_ENTRIES, sizeof *table->entries);
+    return table->entries != NULL;
+}
+
+void flow_table_free(struct flow_table *table)
+{
+    while (table->slabs != NULL) {
+        struct flow_slab *slab = table->slabs;
+        table->slabs = slab->next;
+        free(slab);
+    }
+    free(table->entries);
+    *table = (struct flow_table){0};
+}
+
+static bool end_is(const struct flow *flow, enum direction end, const struct address *address, uint16_t port)
+{
+    const struct address *own = &flow->address[end];
+    return flow->port[end] == port && own->version == address->version &&
+           memcmp(own->bytes, address->bytes, sizeof own->bytes) == 0;
+}
+
+bool flow_is_out(const struct flow *flow, const struct segment *segment)
+{
+    return end_is(flow, DIRECTION_OUT, &segment->src, segment->sport) &&
+           end_is(flow, DIRECTION_IN, &segment->dst, segment->dport);
+}
+
+static bool flow_is_in(const struct flow *flow, const struct segment *segment)
+{
+    return end_is(flow, DIRECTION_IN, &segment->src, segment->sport) &&
+           end_is(flow, DIRECTION_OUT, &segment->dst, segment->dport);
+}
+
+struct flow *flow_table_find(const struct flow_table *table, uint64_t hash, const struct segment *segment)
+{
+    for (size_t i = hash & table->mask; table->entries[i].flow != NULL; i = (i + 1) & table->mask) {
+        struct flow *flow = table->entries[i].flow;
+        if (table->entries[i].hash == hash && (flow_is_out(flow, segment) || flow_is_in(flow, segment)))
+            return flow;
+    }
+    return NULL;
+}
+
+static void place(struct flow_table_entry *entries, size_t mask, struct flow_table_entry entry)
+{
+    size_t i = entry.hash & mask;
+    while (entries[i].flow != NULL)
+        i = (i + 1) & mask;
+    entries[i] = entry;
+}
+
+/* Keeps the table at most half full. */
+static bool grow(struct flow_table *table)
+{
+    size_t size = table->mask + 1;
+    if (table->used + 1 <= size / 2)
+        return true;
+    struct flow_table_entry *entries = calloc(size * 2, sizeof *entries);
+    if (entries == NULL)
+        return table->used + 1 < size; /* slower, but there is room */
+    for (size_t i = 0; i < size; i++) {
+        if (table->entries[i].flow != NULL)
+            place(entries, size * 2 - 1, table->entries[i]);
+    }
+    free(table->entries);
+    table->entries = entries;
+    table->mask = size * 2 - 1;
+    return true;
+}
+
+static bool add_slab(struct flow_table *table)
+{
+    struct flow_slab *slab = malloc(sizeof *slab);
+    if (slab == NULL)
+        return false;
+    slab->next = table->slabs;
+    table->slabs = slab;
+    for (size_t i = SLAB_FLOWS; i-- > 0;) {
+        struct flow_slot *slot = &slab->slots[i];
+        slot->flow.private = &slot->private;
+        slot->private.list.next = table->free;
+        table->free = &slot->flow;
+    }
+    return true;
+}
+
+struct flow *flow_table_add(struct flow_table *table, uint64_t hash)
+{
+    if (!grow(table) || (table->free == NULL && !add_slab(table)))
+        return NULL;
+    struct flow *flow = table->free;
+    struct flow_private *private = flow->private;
+    table->free = private->list.next;
+    *private = (struct flow_private){.hash = hash};
+    *flow = (struct flow){.private = private};
+    place(table->entries, table->mask, (struct flow_table_entry){hash, flow});
+    table->used++;
+    return flow;
+}
+
+/* Entries behind the freed place that were pushed there by others move back, so that no marks of the dead are needed. */
+static void close_up(struct flow_table *table, size_t hole)
+{
+    struct flow_table_entry *entries = table->entries;
+    for (size_t i = (hole + 1) & table->mask; entries[i].flow != NULL; i = (i + 1) & table->mask) {
+        size_t home = entries[i].hash & table->mask;
+        if (((i - home) & table->mask) < ((i - hole) & table->mask))
+            continue;
+        entries[hole] = entries[i];
+        hole = i;
+    }
+    entries[hole].flow = NULL;
+}
+
+void flow_table_remove(struct flow_table *table, struct flow *flow)
+{
+    size_t i = flow->private->hash & table->mask;
+    while (table->entries[i].flow != flow)
+        i = (i + 1) & table->mask;
+    close_up(table, i);
+    table->used--;
+    flow->private->list.next = table->free;
+    table->free = flow;
+}

@@ -1,0 +1,36 @@
+/* capture/flow_table.h: finds a flow by its two ends, and keeps the memory of flows. */
+#ifndef CMSCOPE_CAPTURE_FLOW_TABLE_H
+#define CMSCOPE_CAPTURE_FLOW_TABLE_H
+
+#include "capture/tcp.h"
+
+struct flow_table_entry {
+    uint64_t hash;
+    struct flow *flow; /* NULL: free */
+};
+
+struct flow_slab;
+
+struct flow_table {
+    struct flow_table_entry *entries; /* open addressing, linear probing */
+    size_t mask;                      /* entries - 1, entries is a power of two */
+    size_t used;
+    struct flow_slab *slabs;
+    struct flow *free;                /* linked by private->list.next */
+};
+
+MUST_USE bool flow_table_init(struct flow_table *table);
+void flow_table_free(struct flow_table *table);
+
+/* The flow between the ends of `segment`, in either direction; NULL when there is none. */
+struct flow *flow_table_find(const struct flow_table *table, uint64_t hash, const struct segment *segment);
+
+/* A zeroed flow, and a place for it; NULL when out of memory. */
+MUST_USE struct flow *flow_table_add(struct flow_table *table, uint64_t hash);
+/* Its memory is used again. */
+void flow_table_remove(struct flow_table *table, struct flow *flow);
+
+/* Does the segment go from end OUT to end IN? */
+bool flow_is_out(const struct flow *flow, const struct segment *segment);
+
+#endif

@@ -1,0 +1,164 @@
+/* capture/ip.c: see ip.h. */
+#include "capture/ip.h"
+
+/* RFC 8200 knows six kinds, each at most once or twice; more is an attack on the reader. */
+#define MAX_EXTENSIONS 8
+
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+#define FRAGMENT_UNIT 8
+
+/* RFC 791, section 3.1
+
+     0                   1                   2                   3
+    |Version|  IHL  |Type of Service|          Total Length         |
+    |         Identification        |Flags|      Fragment Offset    |
+    |  Time to Live |    Protocol   |         Header Checksum       |
+    |                       Source Address                          |
+    |                    Destination Address                        | options */
+struct ipv4_header {
+    uint8_t version_length, service, ttl, protocol;
+    uint16_t total, id, fragment, checksum;
+    struct cursor src, dst;
+};
+
+static bool ipv4_fields(struct cursor bytes, struct ipv4_header *header)
+{
+    return cursor_u8(&bytes, &header->version_length) && cursor_u8(&bytes, &header->service) &&
+           cursor_be16(&bytes, &header->total) && cursor_be16(&bytes, &header->id) &&
+           cursor_be16(&bytes, &header->fragment) && cursor_u8(&bytes, &header->ttl) &&
+           cursor_u8(&bytes, &header->protocol) && cursor_be16(&bytes, &header->checksum) &&
+           cursor_take(&bytes, 4, &header->src) && cursor_take(&bytes, 4, &header->dst);
+}
+
+static struct address address_of(struct cursor bytes)
+{
+    struct address address = {.version = bytes.left == 4 ? 4 : 6};
+    if (bytes.left == 4)
+        memcpy(address.bytes, bytes.at, 4);
+    else if (bytes.left == 16)
+        memcpy(address.bytes, bytes.at, 16);
+    return address;
+}
+
+static enum outcome ipv4_parse(struct frame frame, struct ip *ip)
+{
+    struct cursor bytes, options;
+    struct ipv4_header header;
+    uint32_t wire = frame.wire;
+    enum outcome outcome = frame_take(&frame, IPV4_HEADER, &bytes);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!ipv4_fields(bytes, &header))
+        return OUTCOME_MALFORMED;
+    uint32_t length = 4u * (header.version_length & 0x0f);
+    /* A sender that leaves segmentation to the network card may leave the total length at zero as well. */
+    uint32_t total = header.total == 0 ? wire : header.total;
+    if (length < IPV4_HEADER || total < length)
+        return OUTCOME_MALFORMED;
+    frame_extend(&frame, total - IPV4_HEADER);
+    outcome = frame_take(&frame, length - IPV4_HEADER, &options);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    frame_limit(&frame, total - length);
+    *ip = (struct ip){.src = address_of(header.src), .dst = address_of(header.dst), .protocol = header.protocol,
+                      .payload = frame, .more = (header.fragment & 0x2000) != 0,
+                      .offset = FRAGMENT_UNIT * (header.fragment & 0x1fffu), .id = header.id};
+    ip->fragment = ip->more || ip->offset != 0;
+    return OUTCOME_OK;
+}
+
+/* RFC 8200, section 4.5
+
+    |  Next Header  |   Reserved    |      Fragment Offset    |Res|M|
+    |                         Identification                        | */
+static enum outcome fragment_header(struct ip *ip)
+{
+    struct cursor bytes;
+    uint8_t next, reserved;
+    uint16_t offset;
+    enum outcome outcome = frame_take(&ip->payload, 8, &bytes);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_u8(&bytes, &next) || !cursor_u8(&bytes, &reserved) || !cursor_be16(&bytes, &offset) ||
+        !cursor_be32(&bytes, &ip->id))
+        return OUTCOME_MALFORMED;
+    ip->protocol = next;
+    ip->more = (offset & 1) != 0;
+    ip->offset = offset & 0xfff8u;
+    ip->fragment = ip->more || ip->offset != 0; /* else it is "atomic" and whole by itself, RFC 6946 */
+    return OUTCOME_OK;
+}
+
+static enum outcome extension(struct ip *ip)
+{
+    struct cursor bytes, value;
+    uint8_t next, length;
+    enum outcome outcome = frame_take(&ip->payload, 2, &bytes);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_u8(&bytes, &next) || !cursor_u8(&bytes, &length))
+        return OUTCOME_MALFORMED;
+    ip->protocol = next;
+    return frame_take(&ip->payload, 8u * length + 6, &value); /* in units of 8 bytes, the first not counted */
+}
+
+enum outcome ip_extensions(struct ip *ip)
+{
+    for (int count = 0; count <= MAX_EXTENSIONS; count++) {
+        enum outcome outcome;
+        switch (ip->protocol) {
+        case IP_HOP_BY_HOP:
+        case IP_ROUTING:
+        case IP_DESTINATION:
+            outcome = extension(ip);
+            break;
+        case IP_FRAGMENT:
+            outcome = fragment_header(ip);
+            break;
+        default:
+            return OUTCOME_OK;
+        }
+        if (outcome != OUTCOME_OK || ip->fragment)
+            return outcome;
+    }
+    return OUTCOME_MALFORMED;
+}
+
+/* RFC 8200, section 3
+
+    |Version| Traffic Class |           Flow Label                  |
+    |         Payload Length        |  Next Header  |   Hop Limit   |
+    |                 Source Address, Destination Address           | */
+static enum outcome ipv6_parse(struct frame frame, struct ip *ip)
+{
+    struct cursor bytes, src, dst;
+    uint32_t first;
+    uint16_t length;
+    uint8_t next, hops;
+    enum outcome outcome = frame_take(&frame, IPV6_HEADER, &bytes);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_be32(&bytes, &first) || !cursor_be16(&bytes, &length) || !cursor_u8(&bytes, &next) ||
+        !cursor_u8(&bytes, &hops) || !cursor_take(&bytes, 16, &src) || !cursor_take(&bytes, 16, &dst))
+        return OUTCOME_MALFORMED;
+    /* Zero: a jumbogram, or segmentation left to the network card. */
+    uint32_t payload = length == 0 ? frame.wire : length;
+    frame_extend(&frame, payload);
+    frame_limit(&frame, payload);
+    *ip = (struct ip){.src = address_of(src), .dst = address_of(dst), .protocol = next, .payload = frame};
+    return ip_extensions(ip);
+}
+
+enum outcome ip_parse(struct frame frame, struct ip *ip)
+{
+    struct cursor peek = frame.bytes;
+    uint8_t first;
+    if (!cursor_u8(&peek, &first))
+        return frame.wire > 0 ? OUTCOME_MORE : OUTCOME_MALFORMED;
+    if (first >> 4 == 4)
+        return ipv4_parse(frame, ip);
+    if (first >> 4 == 6)
+        return ipv6_parse(frame, ip);
+    return OUTCOME_UNSUPPORTED;
+}

@@ -1,0 +1,536 @@
+/* capture/tcp.c: TCP reassembly. See tcp.h. */
+#include "capture/tcp.h"
+
+#include <stdlib.h>
+
+/* A sequence number up to this far behind is old; anything else is ahead. No window can be larger (RFC 7323, 2.3). */
+#define MAX_WINDOW (INT64_C(1) << 30)
+/* When a stream is joined in the middle, a hole up to this size after the acknowledged position is waited for, since
+ * that much is often in flight; a larger one says that the position was wrong. */
+#define JOIN_WINDOW 65536
+/* A hole that the receiver acknowledged was lost by the capture, unless the capture has packets out of order and the
+ * ACK came before the data. These give such data time to come: segments of the flow, or capture time. */
+#define GAP_DELAY_SEGMENTS 16
+#define GAP_DELAY_NS INT64_C(1000000000)
+/* Pieces waiting in one direction: bounds the time to find a place among them. 4 MiB in segments of 1,460 are 2,873. */
+#define MAX_WAITING_PIECES 4096
+
+/* A part of a segment on its way into the stream. */
+struct piece {
+    int64_t offset;
+    uint32_t span;       /* bytes on the wire */
+    struct cursor bytes; /* the first of them: those that were captured */
+    struct moment moment;
+};
+
+static uint32_t waiting_span(const struct waiting *waiting)
+{
+    return waiting->length + waiting->missing;
+}
+
+static uint32_t waiting_charge(const struct waiting *waiting)
+{
+    return (uint32_t)sizeof *waiting + waiting->length;
+}
+
+/* Cuts the first `span` bytes off a piece, or all of it. */
+static struct piece piece_take(struct piece *piece, int64_t span)
+{
+    struct piece taken = *piece;
+    taken.span = span < piece->span ? (uint32_t)span : piece->span;
+    if (taken.bytes.left > taken.span)
+        taken.bytes.left = taken.span;
+    struct cursor rest = piece->bytes;
+    if (!cursor_skip(&rest, taken.bytes.left))
+        rest = CURSOR_EMPTY;
+    piece->bytes = rest;
+    piece->offset += taken.span;
+    piece->span -= taken.span;
+    return taken;
+}
+
+int64_t tcp_position(const struct half *half, uint32_t sequence)
+{
+    uint32_t ahead = sequence - half->next;
+    int64_t distance = ahead >= (uint32_t)(0 - (uint32_t)MAX_WINDOW) ? (int64_t)ahead - (INT64_C(1) << 32) : ahead;
+    return half->offset + distance;
+}
+
+/* ---- what leaves ---- */
+
+static void advance(struct half *half, uint32_t bytes)
+{
+    half->offset += bytes;
+    half->next += bytes;
+    if (half->marked && half->offset >= half->due)
+        half->marked = false;
+}
+
+static void emit_gap(struct tcp *tcp, struct flow *flow, enum direction direction, int64_t end, struct moment moment)
+{
+    struct half *half = &flow->private->half[direction];
+    uint64_t bytes = (uint64_t)(end - half->offset);
+    bool continued = half->gap_end == half->offset && half->offset > 0;
+    flow->gaps += !continued;
+    tcp->counts.gaps += !continued;
+    flow->missing += bytes;
+    tcp->counts.missing += bytes;
+    half->offset = end;
+    half->next += (uint32_t)bytes;
+    half->gap_end = end;
+    half->state = HALF_KNOWN;
+    if (half->marked && half->offset >= half->due)
+        half->marked = false;
+    if (tcp->events.gap != NULL)
+        tcp->events.gap(tcp->events.context, flow, direction, bytes, moment);
+}
+
+static void remember(struct tcp *tcp, struct flow_private *private, enum direction direction, uint32_t sequence,
+                     struct cursor bytes)
+{
+    if (bytes.left > UINT16_MAX)
+        return;
+    private->recent[private->recent_at] = (struct recent){.sequence = sequence,
+                                                          .sum = hash_bytes(&tcp->seed, bytes),
+                                                          .length = (uint16_t)bytes.left,
+                                                          .direction = (uint8_t)direction};
+    private->recent_at = (uint8_t)((private->recent_at + 1u) % RECENT_SEGMENTS);
+}
+
+/* The piece starts at the offset. */
+static void deliver(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece)
+{
+    struct half *half = &flow->private->half[direction];
+    if (piece.bytes.left > 0) {
+        remember(tcp, flow->private, direction, half->next, piece.bytes);
+        flow->bytes[direction] += piece.bytes.left;
+        advance(half, (uint32_t)piece.bytes.left);
+        if (tcp->events.data != NULL)
+            tcp->events.data(tcp->events.context, flow, direction, piece.bytes, piece.moment);
+    }
+    if (piece.bytes.left < piece.span)
+        emit_gap(tcp, flow, direction, piece.offset + piece.span, piece.moment);
+}
+
+static void check_end(struct tcp *tcp, struct flow *flow, enum direction direction)
+{
+    struct half *half = &flow->private->half[direction];
+    if (!half->fin || half->ended || half->offset < half->fin_offset)
+        return;
+    half->ended = true;
+    if (tcp->events.ended != NULL)
+        tcp->events.ended(tcp->events.context, flow, direction, half->fin_moment);
+}
+
+/* ---- what waits ---- */
+
+static void waiter_add(struct tcp *tcp, struct flow *flow)
+{
+    struct flow_private *private = flow->private;
+    if (private->waits)
+        return;
+    private->waits = true;
+    private->waiter = (struct flow_link){tcp->waiter_last, NULL};
+    *(tcp->waiter_last == NULL ? &tcp->waiter_first : &tcp->waiter_last->private->waiter.next) = flow;
+    tcp->waiter_last = flow;
+}
+
+static void waiter_remove(struct tcp *tcp, struct flow *flow)
+{
+    struct flow_private *private = flow->private;
+    if (!private->waits)
+        return;
+    private->waits = false;
+    struct flow *previous = private->waiter.previous, *next = private->waiter.next;
+    *(previous == NULL ? &tcp->waiter_first : &previous->private->waiter.next) = next;
+    *(next == NULL ? &tcp->waiter_last : &next->private->waiter.previous) = previous;
+}
+
+static void charge(struct tcp *tcp, struct flow *flow, const struct waiting *waiting)
+{
+    flow->private->waiting_bytes += waiting_charge(waiting);
+    tcp->waiting_bytes += waiting_charge(waiting);
+    waiter_add(tcp, flow);
+}
+
+/* Delivers the first waiting piece, which starts at the offset, and frees it. */
+static void deliver_head(struct tcp *tcp, struct flow *flow, enum direction direction)
+{
+    struct half *half = &flow->private->half[direction];
+    struct waiting *head = half->head;
+    half->head = head->next;
+    *(head->next == NULL ? &half->tail : &head->next->previous) = NULL;
+    half->waiting_count--;
+    flow->private->waiting_bytes -= waiting_charge(head);
+    tcp->waiting_bytes -= waiting_charge(head);
+    if (flow->private->waiting_bytes == 0)
+        waiter_remove(tcp, flow);
+    deliver(tcp, flow, direction, (struct piece){head->offset, waiting_span(head),
+                                                 cursor_of(head->bytes, head->length), head->moment});
+    free(head);
+}
+
+static void deliver_ready(struct tcp *tcp, struct flow *flow, enum direction direction)
+{
+    struct half *half = &flow->private->half[direction];
+    while (half->head != NULL && half->head->offset == half->offset)
+        deliver_head(tcp, flow, direction);
+}
+
+/* The hole before the first waiting piece becomes a gap. */
+static void give_up_hole(struct tcp *tcp, struct flow *flow, enum direction direction)
+{
+    struct half *half = &flow->private->half[direction];
+    if (half->head == NULL)
+        return;
+    emit_gap(tcp, flow, direction, half->head->offset, half->head->moment);
+    deliver_ready(tcp, flow, direction);
+}
+
+/* Puts a copy of the piece behind `after` (NULL: first). */
+static MUST_USE bool wait_insert(struct tcp *tcp, struct flow *flow, struct half *half, struct waiting *after,
+                                 struct piece piece)
+{
+    struct waiting *waiting = malloc(sizeof *waiting + piece.bytes.left);
+    if (waiting == NULL)
+        return false;
+    waiting->offset = piece.offset;
+    waiting->length = (uint32_t)piece.bytes.left;
+    waiting->missing = piece.span - waiting->length;
+    waiting->moment = piece.moment;
+    if (piece.bytes.left > 0)
+        memcpy(waiting->bytes, piece.bytes.at, piece.bytes.left);
+    waiting->previous = after;
+    waiting->next = after == NULL ? half->head : after->next;
+    *(after == NULL ? &half->head : &after->next) = waiting;
+    *(waiting->next == NULL ? &half->tail : &waiting->next->previous) = waiting;
+    half->waiting_count++;
+    charge(tcp, flow, waiting);
+    return true;
+}
+
+static bool differs(struct cursor bytes, const struct waiting *waiting, uint32_t from)
+{
+    struct cursor there;
+    if (!cursor_slice(cursor_of(waiting->bytes, waiting->length), from, waiting->length - from, &there))
+        return false;
+    size_t length = bytes.left < there.left ? bytes.left : there.left;
+    return length > 0 && memcmp(bytes.at, there.at, length) != 0;
+}
+
+/* ---- what arrives ---- */
+
+/* What became of a segment. */
+struct arrival {
+    bool news;     /* it brought bytes that were not there */
+    bool early;    /* some of them had to wait */
+    bool conflict; /* it contradicts bytes that were there */
+};
+
+/* Compares the old bytes of a segment with those delivered. Keeping delivered bytes would cost a copy of all traffic and
+ * kilobytes a flow; so a checksum of each of the last segments is kept (12 bytes, 32 of them for both directions), and
+ * compared where the retransmission covers the segment whole. That finds a segment sent again as it was or joined with
+ * others. One that is cut at other places passes unnoticed; the delivered bytes are the first copy either way. */
+static bool compare_delivered(const struct tcp *tcp, const struct flow_private *private, enum direction direction,
+                              uint32_t sequence, struct cursor bytes)
+{
+    for (size_t i = 0; i < RECENT_SEGMENTS; i++) {
+        const struct recent *recent = &private->recent[i];
+        struct cursor again;
+        if (recent->length == 0 || recent->direction != direction ||
+            !cursor_slice(bytes, recent->sequence - sequence, recent->length, &again))
+            continue;
+        if (hash_bytes(&tcp->seed, again) != recent->sum)
+            return true;
+    }
+    return false;
+}
+
+/* The piece starts at the offset. Bytes that wait were captured first, so they win. */
+static void take_in_order(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece,
+                          struct arrival *arrival)
+{
+    struct half *half = &flow->private->half[direction];
+    while (piece.span > 0) {
+        int64_t room = half->head == NULL ? piece.span : half->head->offset - half->offset;
+        struct piece fresh = piece_take(&piece, room);
+        if (fresh.span > 0) {
+            arrival->news = true;
+            deliver(tcp, flow, direction, fresh);
+        }
+        if (piece.span == 0)
+            break;
+        struct piece known = piece_take(&piece, waiting_span(half->head));
+        arrival->conflict |= differs(known.bytes, half->head, 0);
+        deliver_head(tcp, flow, direction);
+    }
+    deliver_ready(tcp, flow, direction);
+}
+
+/* The last waiting piece that starts at or before `offset`; most often the last of all. */
+static struct waiting *waiting_before(const struct half *half, int64_t offset)
+{
+    if (half->head == NULL || half->head->offset > offset)
+        return NULL;
+    struct waiting *waiting = half->tail;
+    while (waiting->offset > offset)
+        waiting = waiting->previous;
+    return waiting;
+}
+
+/* The piece starts behind the offset: what of it is not there yet waits. False when memory is short; *piece is then
+ * what could not be kept. */
+static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, struct half *half, struct piece *piece,
+                                struct arrival *arrival)
+{
+    struct waiting *after = waiting_before(half, piece->offset);
+    while (piece->span > 0) {
+        int64_t end = after == NULL ? piece->offset : after->offset + waiting_span(after);
+        if (end > piece->offset) {
+            uint32_t from = (uint32_t)(piece->offset - after->offset);
+            struct piece known = piece_take(piece, end - piece->offset);
+            if (from < after->length)
+                arrival->conflict |= differs(known.bytes, after, from);
+        }
+        struct waiting *next = after == NULL ? half->head : after->next;
+        struct piece rest = *piece;
+        struct piece fresh = piece_take(&rest, next == NULL ? piece->span : next->offset - piece->offset);
+        if (fresh.span > 0) {
+            if (!wait_insert(tcp, flow, half, after, fresh))
+                return false;
+            arrival->news = arrival->early = true;
+        }
+        *piece = rest;
+        after = next;
+    }
+    return true;
+}
+
+static void keep_budgets(struct tcp *tcp, struct flow *flow, enum direction direction)
+{
+    struct half *half = &flow->private->half[direction];
+    while (half->head != NULL && (flow->private->waiting_bytes > tcp->limits.waiting_bytes ||
+                                  half->waiting_count > MAX_WAITING_PIECES)) {
+        tcp->counts.budget_gaps++;
+        give_up_hole(tcp, flow, direction);
+    }
+    while (tcp->waiting_bytes > tcp->limits.waiting_total && tcp->waiter_first != NULL) {
+        struct flow *victim = tcp->waiter_first;
+        enum direction side = victim->private->half[DIRECTION_OUT].head != NULL ? DIRECTION_OUT : DIRECTION_IN;
+        tcp->counts.budget_gaps++;
+        give_up_hole(tcp, victim, side);
+        check_end(tcp, victim, side);
+    }
+}
+
+/* Memory is short: what waits is delivered now, and then the piece. */
+static void take_without_waiting(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece,
+                                 struct arrival *arrival)
+{
+    struct half *half = &flow->private->half[direction];
+    while (half->head != NULL && half->head->offset <= piece.offset)
+        give_up_hole(tcp, flow, direction);
+    tcp->counts.budget_gaps++;
+    if (half->offset < piece.offset)
+        emit_gap(tcp, flow, direction, piece.offset, piece.moment);
+    take_in_order(tcp, flow, direction, piece, arrival);
+}
+
+static void take(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece, uint32_t sequence)
+{
+    struct half *half = &flow->private->half[direction];
+    struct arrival arrival = {false, false, false};
+    if (piece.span == 1 && piece.offset == half->offset - 1)
+        return; /* keep-alive: the byte before the next, often made up (RFC 9293, 3.8.4) */
+    if (half->fin && piece.offset + piece.span > half->fin_offset)
+        piece = piece_take(&piece, half->fin_offset > piece.offset ? half->fin_offset - piece.offset : 0);
+    if (piece.offset < half->offset) {
+        struct piece old = piece_take(&piece, half->offset - piece.offset);
+        arrival.conflict = compare_delivered(tcp, flow->private, direction, sequence, old.bytes);
+    }
+    if (piece.span > 0 && piece.offset == half->offset)
+        take_in_order(tcp, flow, direction, piece, &arrival);
+    else if (piece.span > 0 && !take_early(tcp, flow, half, &piece, &arrival))
+        take_without_waiting(tcp, flow, direction, piece, &arrival);
+    flow->retransmitted += !arrival.news;
+    flow->out_of_order += arrival.early;
+    flow->conflicts += arrival.conflict;
+    tcp->counts.conflicts += arrival.conflict;
+    if (arrival.early)
+        keep_budgets(tcp, flow, direction);
+}
+
+/* ---- where a stream starts ---- */
+
+static void start_at(struct half *half, uint32_t sequence, enum half_state state)
+{
+    if (half->state == HALF_GUESSED) /* what the other side acknowledged stays where it is */
+        half->acked += (int64_t)(int32_t)(half->next - sequence);
+    half->first = half->next = sequence;
+    half->state = (uint8_t)state;
+    half->marked = false;
+    if (half->acked < 0)
+        half->acked = 0;
+}
+
+/* The side sends its first segment, or its first one with data: settles where its stream starts. */
+static void join(struct half *half, const struct segment *segment)
+{
+    if (half->state == HALF_KNOWN || segment->rst)
+        return;
+    if (segment->syn) {
+        start_at(half, segment->sequence + 1, HALF_KNOWN);
+        return;
+    }
+    bool brings = segment->payload_bytes > 0 || segment->fin;
+    if (half->state == HALF_UNKNOWN) {
+        /* Joined by a single byte: a keep-alive, most likely. */
+        bool keep_alive = segment->payload_bytes == 1 && !segment->fin;
+        start_at(half, segment->sequence + keep_alive, brings ? HALF_KNOWN : HALF_GUESSED);
+        return;
+    }
+    if (!brings)
+        return;
+    int64_t ahead = tcp_position(half, segment->sequence);
+    bool keep_alive = ahead == -1 && segment->payload_bytes == 1;
+    /* One byte ahead: what was seen before was a keep-alive without its byte. */
+    bool elsewhere = (ahead < 0 && !keep_alive) || ahead == 1 || ahead > JOIN_WINDOW;
+    if (elsewhere && half->offset == 0)
+        start_at(half, segment->sequence, HALF_KNOWN);
+    half->state = HALF_KNOWN;
+}
+
+/* ---- what the receiver says ---- */
+
+static void acknowledge(struct half *half, uint32_t acknowledgement)
+{
+    if (half->state == HALF_UNKNOWN) {
+        start_at(half, acknowledgement, HALF_GUESSED);
+        return;
+    }
+    int64_t position = tcp_position(half, acknowledgement);
+    if (position - half->offset > MAX_WINDOW)
+        return;
+    /* The latest counts, not the highest: one forged ACK must not turn all that follows into a gap. */
+    half->acked = position;
+    if (half->marked && position < half->due)
+        half->due = position;
+    if (half->due <= half->offset)
+        half->marked = false;
+}
+
+/* The end of what certainly was sent and is not here: acknowledged bytes behind the offset. A single byte with nothing
+ * behind it is taken for a FIN that the capture lost. */
+static int64_t lost_until(const struct half *half)
+{
+    int64_t end = half->fin && half->acked > half->fin_offset ? half->fin_offset : half->acked;
+    if (!half->fin && half->head == NULL && end == half->offset + 1)
+        return half->offset;
+    return end;
+}
+
+static bool delay_passed(const struct flow *flow, const struct half *half, struct moment moment)
+{
+    uint64_t packets = flow->packets[0] + flow->packets[1];
+    return packets - half->mark_packets >= GAP_DELAY_SEGMENTS || moment.time_ns - half->mark_time >= GAP_DELAY_NS;
+}
+
+/* All holes before `due` become gaps. */
+static void give_up_until(struct tcp *tcp, struct flow *flow, enum direction direction, int64_t due,
+                          struct moment moment)
+{
+    struct half *half = &flow->private->half[direction];
+    while (half->offset < due) {
+        bool reached = half->head != NULL && half->head->offset <= due;
+        emit_gap(tcp, flow, direction, reached ? half->head->offset : due, reached ? half->head->moment : moment);
+        deliver_ready(tcp, flow, direction);
+    }
+    check_end(tcp, flow, direction);
+}
+
+static void check_holes(struct tcp *tcp, struct flow *flow, enum direction direction, struct moment moment)
+{
+    struct half *half = &flow->private->half[direction];
+    if (half->acked <= half->offset || half->ended)
+        return;
+    if (half->marked && delay_passed(flow, half, moment))
+        give_up_until(tcp, flow, direction, half->due, moment);
+    int64_t lost = lost_until(half);
+    if (half->marked || lost <= half->offset)
+        return;
+    half->marked = true;
+    half->due = lost;
+    half->mark_packets = flow->packets[0] + flow->packets[1];
+    half->mark_time = moment.time_ns;
+}
+
+/* ---- the connection ---- */
+
+/* The first FIN counts, unless bytes behind it are there already. */
+static void note_fin(struct half *half, int64_t offset, struct moment moment)
+{
+    int64_t reached = half->tail == NULL ? half->offset : half->tail->offset + waiting_span(half->tail);
+    if (half->fin || offset < reached)
+        return;
+    half->fin = true;
+    half->fin_offset = offset;
+    half->fin_moment = moment;
+}
+
+void tcp_segment(struct tcp *tcp, struct flow *flow, enum direction direction, const struct segment *segment,
+                 struct moment moment)
+{
+    struct half *half = &flow->private->half[direction];
+    struct half *other = &flow->private->half[direction_reverse(direction)];
+    join(half, segment);
+    if (segment->ack && !segment->rst)
+        acknowledge(other, segment->acknowledgement);
+    if (!segment->rst && half->state == HALF_KNOWN) {
+        uint32_t sequence = segment->sequence + segment->syn;
+        struct piece piece = {tcp_position(half, sequence), segment->payload_bytes, segment->payload, moment};
+        int64_t end = piece.offset + piece.span;
+        if (piece.span > 0)
+            take(tcp, flow, direction, piece, sequence);
+        if (segment->fin)
+            note_fin(half, end, moment);
+        check_end(tcp, flow, direction);
+    }
+    check_holes(tcp, flow, direction, moment);
+    check_holes(tcp, flow, direction_reverse(direction), moment);
+}
+
+static void drain_half(struct tcp *tcp, struct flow *flow, enum direction direction)
+{
+    struct half *half = &flow->private->half[direction];
+    while (half->head != NULL)
+        give_up_hole(tcp, flow, direction);
+    int64_t end = half->fin ? half->fin_offset : lost_until(half);
+    give_up_until(tcp, flow, direction, end, flow->last);
+}
+
+void tcp_drain(struct tcp *tcp, struct flow *flow)
+{
+    drain_half(tcp, flow, DIRECTION_OUT);
+    drain_half(tcp, flow, DIRECTION_IN);
+}
+
+bool tcp_ended(const struct flow *flow)
+{
+    return flow->private->half[DIRECTION_OUT].ended && flow->private->half[DIRECTION_IN].ended;
+}
+
+static bool half_over(const struct half *half)
+{
+    return half->fin && (half->ended || half->acked > half->fin_offset);
+}
+
+bool tcp_over(const struct flow *flow)
+{
+    return half_over(&flow->private->half[DIRECTION_OUT]) && half_over(&flow->private->half[DIRECTION_IN]);
+}
+
+bool tcp_ended_and_acked(const struct flow *flow)
+{
+    const struct half *out = &flow->private->half[DIRECTION_OUT], *in = &flow->private->half[DIRECTION_IN];
+    return tcp_ended(flow) && out->acked > out->fin_offset && in->acked > in->fin_offset;
+}

@@ -1,0 +1,111 @@
+/* capture/tcp.h: one TCP connection: two byte streams put in order. Used by flow.c, which knows all of them.
+ *
+ *      delivered            hole                 waiting
+ *      ################|             [=======)[====)      [====)
+ *                      offset                ^ head            ^ tail
+ *                      = sequence number `next`
+ *
+ * Offsets count bytes from the start of the stream (or from where it was joined) and do not wrap. What waits lies in
+ * pieces in order, apart from each other, all behind `offset`.
+ */
+#ifndef CMSCOPE_CAPTURE_TCP_H
+#define CMSCOPE_CAPTURE_TCP_H
+
+#include "capture/flow.h"
+#include "capture/hash.h"
+
+/* Delivered segments remembered to notice a retransmission with other bytes; see compare_delivered in tcp.c. */
+#define RECENT_SEGMENTS 32
+
+/* A piece that came early. */
+struct waiting {
+    struct waiting *previous, *next;
+    int64_t offset;
+    uint32_t length;  /* captured bytes */
+    uint32_t missing; /* bytes after them that the snapshot length cut off */
+    struct moment moment;
+    uint8_t bytes[];
+};
+
+enum half_state {
+    HALF_UNKNOWN, /* nothing is known of this direction */
+    HALF_GUESSED, /* its position is known from the other side's ACK, or from a segment without data */
+    HALF_KNOWN
+};
+
+/* One direction. */
+struct half {
+    struct waiting *head, *tail;
+    int64_t offset;          /* of the next byte to deliver */
+    int64_t acked;           /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
+    int64_t due;             /* a hole before it becomes a gap, once the delay from the mark has passed */
+    int64_t mark_time;
+    uint64_t mark_packets;
+    int64_t gap_end;         /* where the last gap ended, to count a hole once */
+    int64_t fin_offset;
+    struct moment fin_moment;
+    uint32_t first, next;    /* sequence numbers of the bytes at offset 0 and at `offset` */
+    uint32_t waiting_count;
+    uint8_t state;           /* enum half_state */
+    bool marked, fin, ended;
+};
+
+/* What a delivered segment looked like. */
+struct recent {
+    uint32_t sequence, sum;
+    uint16_t length;
+    uint8_t direction;
+};
+
+enum flow_list { LIST_OPEN, LIST_CLOSING, LIST_CLOSED, LIST_COUNT };
+
+struct flow_link {
+    struct flow *previous, *next;
+};
+
+struct flow_private {
+    struct half half[2];
+    struct flow_link list;       /* by last use; which one: `on` */
+    struct flow_link born;       /* of flows that are not closed, in the order in which they were opened */
+    struct flow_link waiter;     /* of flows with waiting bytes, in the order in which these began to wait */
+    uint64_t hash;
+    int64_t touched;             /* when it was last put to the front of its list */
+    int64_t reset_offset;        /* where the RST was, in the stream of the side that sent it */
+    uint32_t waiting_bytes;      /* both directions, with the pieces' own size */
+    uint8_t on;                  /* enum flow_list */
+    uint8_t reset_direction;
+    bool reset;                  /* an RST was seen */
+    bool waits;                  /* is on the list of waiters */
+    bool only_syn;               /* nothing but SYNs of the opening side yet */
+    uint8_t recent_at;
+    struct recent recent[RECENT_SEGMENTS];
+};
+
+/* What all connections of a tracker share. */
+struct tcp {
+    struct flow_events events;
+    struct tracker_limits limits;
+    struct tracker_counts counts;
+    struct hash_seed seed;
+    uint64_t waiting_bytes;             /* of all flows */
+    struct flow *waiter_first, *waiter_last;
+};
+
+/* Takes over what the segment brings: position, bytes, FIN, ACK. Delivers what can be delivered. */
+void tcp_segment(struct tcp *tcp, struct flow *flow, enum direction direction, const struct segment *segment,
+                 struct moment moment);
+
+/* The position of a sequence number in the stream; negative before its start. */
+int64_t tcp_position(const struct half *half, uint32_t sequence);
+
+/* The flow ends: holes become gaps, and all that waits is delivered. */
+void tcp_drain(struct tcp *tcp, struct flow *flow);
+
+/* All bytes of both sides were delivered, up to the FIN. */
+bool tcp_ended(const struct flow *flow);
+/* Both sides sent a FIN, and nothing will be sent again: each half has ended or was acknowledged to its end. */
+bool tcp_over(const struct flow *flow);
+/* Both have ended, and both FINs were acknowledged. */
+bool tcp_ended_and_acked(const struct flow *flow);
+
+#endif

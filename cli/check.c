@@ -1,0 +1,164 @@
+/* cli/check.c: cmscope check. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/pipeline.h"
+#include "report/report.h"
+
+#define EVALUATION_MAX ((size_t)1 << 30) /* memory for verdicts and their evidence */
+
+enum check_format { CHECK_TEXT, CHECK_JSON, CHECK_HTML };
+
+static bool parse_format(const char *name, enum check_format *format)
+{
+    static const char *const names[] = {"text", "json", "html"};
+    for (int i = 0; i < 3; i++) {
+        if (name == NULL || strcmp(name, names[i]) == 0) {
+            *format = (enum check_format)i;
+            return true;
+        }
+    }
+    complain("'%s' is no format of 'cmscope check'; there are text, json and html", name);
+    return false;
+}
+
+static bool selection_exists(const struct options *options, const struct benchmark *benchmark)
+{
+    if (options->profile != NULL && benchmark_profile(benchmark, options->profile) == NULL) {
+        complain("there is no profile '%s'; 'cmscope help check' names them", options->profile);
+        return false;
+    }
+    for (size_t i = 0; i < options->only_count; i++) {
+        if (benchmark_rule(benchmark, options->only[i]) == NULL) {
+            complain("there is no rule '%s'; 'cmscope rules' lists them", options->only[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool use_colour(const struct options *options)
+{
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return !options->no_colour && (none == NULL || *none == '\0') && isatty(STDOUT_FILENO) == 1 &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+static int write_html(const char *path, const struct report *report)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        complain("%s: %s", path, strerror(errno));
+        return EXIT_INPUT;
+    }
+    report_html(file, report);
+    bool failed = ferror(file) != 0;
+    if (fclose(file) != 0 || failed) {
+        complain("%s: the report could not be written to its end", path);
+        return EXIT_INPUT;
+    }
+    return EXIT_DONE;
+}
+
+static int write_reports(const struct options *options, enum check_format format, const struct report *report)
+{
+    bool written = true;
+    if (options->quiet)
+        written = true;
+    else if (format == CHECK_JSON)
+        written = report_json(stdout, report);
+    else if (format == CHECK_HTML)
+        report_html(stdout, report);
+    else
+        report_text(stdout, report);
+    if (!written) {
+        complain("no memory to write the report");
+        return EXIT_INPUT;
+    }
+    return options->html == NULL ? EXIT_DONE : write_html(options->html, report);
+}
+
+static int status_of(const struct options *options, const struct verdicts *verdicts, const struct pipeline_result *result)
+{
+    if (result->unreadable)
+        return EXIT_INPUT;
+    for (size_t i = 0; i < verdicts->count; i++) {
+        if (verdicts->items[i].verdict == VERDICT_FAIL && verdicts->items[i].rule->severity >= options->fail_on)
+            return EXIT_RULE_FAILED;
+    }
+    return result->incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
+}
+
+/* Reads, judges and reports. */
+static int check(const struct options *options, enum check_format format, const struct benchmark *benchmark,
+                 struct database *database, struct store *store, struct arena *arena)
+{
+    struct error error = {0};
+    struct evaluation evaluation = {options->profile, options->only_count == 0 ? NULL : options->only, options->only_count};
+    unsigned needs = NEED_NOTHING;
+    struct pipeline_result result;
+    struct verdicts verdicts;
+    if (evaluate_needs(database, benchmark, &evaluation, &needs, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return EXIT_DEFINITION;
+    }
+    if (!pipeline_run(options, needs, store, &result, &error)) {
+        complain("%s", error.text);
+        return EXIT_INPUT;
+    }
+    database_refresh(database);
+    if (evaluate_rules(database, benchmark, &evaluation, arena, &verdicts, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return EXIT_DEFINITION;
+    }
+    if (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return EXIT_INPUT;
+    }
+    struct report report = {
+        .version = CMSCOPE_VERSION,
+        .benchmark = benchmark,
+        .verdicts = &verdicts,
+        .profile = options->profile == NULL ? "modern" : options->profile,
+        .store = store,
+        .colour = use_colour(options),
+        .verbose = options->verbose,
+    };
+    int written = write_reports(options, format, &report);
+    return written != EXIT_DONE ? written : status_of(options, &verdicts, &result);
+}
+
+int run_check(const struct options *options)
+{
+    struct error error = {0};
+    enum check_format format;
+    struct benchmark *benchmark = NULL;
+    struct database *database = NULL;
+    if (!parse_format(options->format, &format))
+        return EXIT_USAGE;
+    if (options->read_count == 0) {
+        complain("there is nothing to check: give a capture with -r FILE");
+        return EXIT_USAGE;
+    }
+    if (benchmark_load(options->rule_folder, &benchmark, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return EXIT_DEFINITION;
+    }
+    int status = EXIT_USAGE;
+    struct store *store = store_new();
+    struct arena arena;
+    arena_init(&arena, EVALUATION_MAX);
+    if (selection_exists(options, benchmark)) {
+        if (store != NULL && database_open(store, &database, &error) == OUTCOME_OK)
+            status = check(options, format, benchmark, database, store, &arena);
+        else
+            complain("%s", store == NULL ? "no memory to start" : error.text);
+    }
+    database_close(database);
+    arena_free(&arena);
+    store_free(store);
+    benchmark_free(benchmark);
+    return status;
+}

@@ -1,0 +1,329 @@
+/* cli/commands.c: the commands that list: messages, flows, query, rules, schema, version, help. */
+#define _DEFAULT_SOURCE
+#include <archive.h>
+#include <htp/htp_version.h>
+#include <jansson.h>
+#include <libdeflate.h>
+#include <libxml/xmlversion.h>
+#include <openssl/crypto.h>
+#include <pcap/pcap.h>
+#include <string.h>
+
+#include "cli/pipeline.h"
+#include "records/schema.h"
+#include "report/report.h"
+
+/* ---- Questions over records ---- */
+
+static bool row_format(const struct options *options, const char *plain, enum row_format *format)
+{
+    const char *name = options->format == NULL ? plain : options->format;
+    if (strcmp(name, plain) == 0)
+        *format = ROW_FORMAT_TABLE;
+    else if (strcmp(name, "csv") == 0)
+        *format = ROW_FORMAT_CSV;
+    else if (strcmp(name, "json") == 0)
+        *format = ROW_FORMAT_JSON;
+    else {
+        complain("'%s' is no format of this command; there are %s, csv and json", name, plain);
+        return false;
+    }
+    return true;
+}
+
+/* What is done with a prepared question once the records are there. */
+typedef enum outcome answer(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error);
+
+/* Prepares `sql`, reads the captures for what it needs, and answers it. */
+static int ask(const struct options *options, const char *sql, unsigned more_needs, enum row_format format, answer *give)
+{
+    struct error error = {0};
+    struct database *database = NULL;
+    sqlite3_stmt *statement = NULL;
+    struct pipeline_result result;
+    unsigned needs = more_needs;
+    int status = EXIT_INPUT;
+    if (options->read_count == 0) {
+        complain("there is nothing to read: give a capture with -r FILE");
+        return EXIT_USAGE;
+    }
+    struct store *store = store_new();
+    if (store == NULL || database_open(store, &database, &error) != OUTCOME_OK) {
+        complain("%s", store == NULL ? "no memory to start" : error.text);
+    } else if (database_prepare(database, sql, &statement, &needs, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        status = EXIT_DEFINITION;
+    } else {
+        needs = options->bodies ? needs | NEED_BODY | NEED_PAYLOAD : needs & ~(unsigned)NEED_BODY;
+        if (options->database != NULL)
+            needs |= NEED_EVERYTHING & ~(unsigned)NEED_BODY;
+        if (!pipeline_run(options, needs, store, &result, &error))
+            complain("%s", error.text);
+        else if (give(store, statement, format, &error) != OUTCOME_OK ||
+                 (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK))
+            complain("%s", error.text);
+        else
+            status = result.unreadable ? EXIT_INPUT : result.incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
+    }
+    sqlite3_finalize(statement);
+    database_close(database);
+    store_free(store);
+    return status;
+}
+
+static enum outcome give_rows(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error)
+{
+    (void)store;
+    return report_rows(stdout, statement, format, error);
+}
+
+int run_query(const struct options *options)
+{
+    enum row_format format;
+    if (!row_format(options, "table", &format))
+        return EXIT_USAGE;
+    return ask(options, options->arguments[0], NEED_NOTHING, format, give_rows);
+}
+
+int run_flows(const struct options *options)
+{
+    enum row_format format;
+    if (!row_format(options, "table", &format))
+        return EXIT_USAGE;
+    const char *sql = format == ROW_FORMAT_TABLE
+                          ? "SELECT id, packet, strftime('%Y-%m-%d %H:%M:%f', time, 'unixepoch') AS time, src, sport, dst, "
+                            "dport, state, app, packets_out, packets_in, bytes_out, bytes_in, gaps FROM flow ORDER BY id"
+                          : "SELECT * FROM flow ORDER BY id";
+    return ask(options, sql, NEED_NOTHING, format, give_rows);
+}
+
+/* ---- Messages ---- */
+
+/* Columns of MESSAGE_LINES, in this order. */
+enum { LINE_PACKET, LINE_TIME, LINE_FROM, LINE_TO, LINE_WHAT, LINE_ROOT, LINE_WHO, LINE_SIGNATURE, LINE_NOTE };
+
+static const char MESSAGE_LINES[] =
+    "SELECT m.packet, strftime('%H:%M:%f', m.time, 'unixepoch'),"
+    " CASE m.direction WHEN 'request' THEN m.client ELSE m.server END,"
+    " CASE m.direction WHEN 'request' THEN m.server ELSE m.client END,"
+    " coalesce(m.endpoint, '?'), coalesce(m.root, CASE WHEN m.encrypted THEN '(encrypted)' ELSE '-' END),"
+    " coalesce(nullif(m.source_id, ''), m.source_host, '-'),"
+    " CASE WHEN m.direction = 'reply' THEN CASE WHEN m.signed THEN 'signed' ELSE '' END"
+    "      WHEN m.signature <> 'absent' THEN 'signed ' || m.signature || coalesce(' ' || m.hash, '')"
+    "      WHEN m.token_signature <> 'absent' THEN 'token ' || m.token_signature"
+    "      WHEN r.signature IS NOT NULL THEN 'self-signed ' || r.signature || coalesce(' ' || r.hash, '')"
+    "      ELSE 'unsigned' END,"
+    " CASE WHEN m.malformed IS NOT NULL THEN '[' || m.malformed || ']'"
+    "      WHEN m.attempt_of IS NOT NULL THEN '(again)'"
+    "      WHEN m.key_registered = 0 THEN '[not the registered key]' ELSE '' END"
+    " FROM message m LEFT JOIN registration r ON r.message = m.id AND m.direction = 'request' ORDER BY m.packet, m.id";
+
+static void print_column(sqlite3_stmt *statement, int column, size_t width)
+{
+    const char *bytes = (const char *)sqlite3_column_text(statement, column);
+    struct text text = {bytes, bytes == NULL ? 0 : (size_t)sqlite3_column_bytes(statement, column)};
+    size_t columns = text_print_safe(stdout, text);
+    for (; columns < width; columns++)
+        putchar(' ');
+}
+
+static enum outcome give_lines(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error)
+{
+    if (format != ROW_FORMAT_TABLE)
+        return give_rows(store, statement, format, error);
+    static const size_t widths[] = {[LINE_PACKET] = 6, [LINE_TIME] = 12, [LINE_FROM] = 15,     [LINE_TO] = 15,
+                                    [LINE_WHAT] = 22,  [LINE_ROOT] = 27, [LINE_WHO] = 41, [LINE_SIGNATURE] = 22,
+                                    [LINE_NOTE] = 0};
+    int state;
+    while ((state = sqlite3_step(statement)) == SQLITE_ROW) {
+        for (int i = LINE_PACKET; i <= LINE_NOTE; i++) {
+            print_column(statement, i, widths[i]);
+            fputs(i == LINE_FROM ? " -> " : i == LINE_NOTE ? "\n" : "  ", stdout);
+        }
+    }
+    return state == SQLITE_DONE ? OUTCOME_OK
+                                : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
+}
+
+/* All rows of `table` whose column `message` is `id`: they belong to the message. Rows stand in the order in which
+ * messages were decoded, so *from moves on and each is looked at once. */
+#define PRINT_RELATED(store, name, id)                                                                                 \
+    for (int64_t related = 1; related <= store_count(store, TABLE_##name); related++) {                                \
+        const struct name##_row *row = store_row(store, TABLE_##name, related);                                        \
+        if (row->message == (id)) {                                                                                    \
+            puts("  " #name);                                                                                          \
+            report_row_tree(stdout, store, TABLE_##name, related, 4);                                                  \
+        }                                                                                                              \
+    }
+
+static enum outcome give_trees(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error)
+{
+    int state;
+    (void)format;
+    while ((state = sqlite3_step(statement)) == SQLITE_ROW) {
+        int64_t id = sqlite3_column_int64(statement, 0);
+        const struct message_row *message = store_row(store, TABLE_message, id);
+        printf("message %lld, packet %lld\n", (long long)id, (long long)message->packet);
+        report_row_tree(stdout, store, TABLE_message, id, 2);
+        PRINT_RELATED(store, registration, id)
+        PRINT_RELATED(store, certificate, id)
+        PRINT_RELATED(store, policy, id)
+        PRINT_RELATED(store, finding, id)
+        putchar('\n');
+    }
+    return state == SQLITE_DONE ? OUTCOME_OK
+                                : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
+}
+
+int run_messages(const struct options *options)
+{
+    enum row_format format;
+    if (!row_format(options, "text", &format))
+        return EXIT_USAGE;
+    if (format != ROW_FORMAT_TABLE)
+        return ask(options, "SELECT * FROM message ORDER BY packet, id", NEED_NOTHING, format, give_rows);
+    if (options->verbose)
+        return ask(options, "SELECT id FROM message ORDER BY packet, id", NEED_EVERYTHING & ~(unsigned)NEED_BODY, format,
+                   give_trees);
+    return ask(options, MESSAGE_LINES, NEED_NOTHING, format, give_lines);
+}
+
+/* ---- Rules ---- */
+
+static void print_paragraph(const char *name, const char *text)
+{
+    if (text != NULL && *text != '\0')
+        printf("\n%s:\n  %s\n", name, text);
+}
+
+static void print_rule(const struct rule *rule)
+{
+    printf("%s  %s\n  section: %s\n  severity: %s, observable on the wire: %s\n  profiles:", rule->id, rule->title,
+           rule->section, severity_name(rule->severity), rule->observable);
+    for (size_t i = 0; i < rule->profile_count; i++)
+        printf(" %s", rule->profiles[i]);
+    putchar('\n');
+    print_paragraph("Asked", rule->description);
+    print_paragraph("Why", rule->rationale);
+    print_paragraph("What to do", rule->fix);
+    print_paragraph("Caution", rule->caution);
+    puts("\nReferences:");
+    for (size_t i = 0; i < rule->reference_count; i++)
+        printf("  %s <%s>\n", rule->references[i].text, rule->references[i].href);
+    if (rule->sql != NULL)
+        printf("\nDecided by:\n%s\n", rule->sql);
+    else
+        printf("\nAlways %s: %s\n", verdict_name(rule->fixed), rule->fixed_reason);
+}
+
+static json_t *rule_json(const struct rule *rule)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s*, s:s}", "id", rule->id, "section", rule->section, "title",
+                     rule->title, "severity", severity_name(rule->severity), "observable", rule->observable, "decided",
+                     rule->sql != NULL ? "sql" : verdict_name(rule->fixed), "reason", rule->fixed_reason, "sql", rule->sql,
+                     "description", rule->description);
+}
+
+static int list_rules(const struct benchmark *benchmark, bool json)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < benchmark->rule_count; i++) {
+        const struct rule *rule = &benchmark->rules[i];
+        if (json)
+            json_array_append_new(list, rule_json(rule));
+        else
+            printf("%-9s %-7s %-14s %s\n", rule->id, severity_name(rule->severity),
+                   rule->sql != NULL ? "decided" : verdict_name(rule->fixed), rule->title);
+    }
+    if (json) {
+        json_dumpf(list, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    }
+    json_decref(list);
+    return EXIT_DONE;
+}
+
+int run_rules(const struct options *options)
+{
+    struct error error = {0};
+    struct benchmark *benchmark = NULL;
+    bool json = options->format != NULL && strcmp(options->format, "json") == 0;
+    if (options->format != NULL && !json && strcmp(options->format, "text") != 0) {
+        complain("'%s' is no format of 'cmscope rules'; there are text and json", options->format);
+        return EXIT_USAGE;
+    }
+    if (benchmark_load(options->rule_folder, &benchmark, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return EXIT_DEFINITION;
+    }
+    int status = EXIT_DONE;
+    const struct rule *rule = options->argument_count == 0 ? NULL : benchmark_rule(benchmark, options->arguments[0]);
+    if (options->argument_count == 0) {
+        status = list_rules(benchmark, json);
+    } else if (rule == NULL) {
+        complain("there is no rule '%s'; 'cmscope rules' lists them", options->arguments[0]);
+        status = EXIT_USAGE;
+    } else {
+        print_rule(rule);
+    }
+    benchmark_free(benchmark);
+    return status;
+}
+
+/* ---- Schema, version, help ---- */
+
+int run_schema(const struct options *options)
+{
+    const char *format = options->format == NULL ? "text" : options->format;
+    const struct table_schema *only = options->argument_count == 0 ? NULL : schema_find(options->arguments[0]);
+    if (options->argument_count > 0 && only == NULL) {
+        complain("there is no table '%s'; 'cmscope schema' lists them", options->arguments[0]);
+        return EXIT_USAGE;
+    }
+    if (strcmp(format, "markdown") == 0) {
+        schema_print_markdown(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(format, "text") != 0 && strcmp(format, "sql") != 0) {
+        complain("'%s' is no format of 'cmscope schema'; there are text, sql and markdown", format);
+        return EXIT_USAGE;
+    }
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        const struct table_schema *schema = schema_table((enum table)i);
+        if (only != NULL && only != schema)
+            continue;
+        if (strcmp(format, "sql") == 0)
+            schema_print_sql(stdout, schema, "");
+        else
+            schema_print_text(stdout, schema);
+    }
+    return EXIT_DONE;
+}
+
+int run_version(const struct options *options)
+{
+    (void)options;
+    printf("cmscope %s\n%s\nlibhtp %s\nlibxml2 %s\nlibdeflate %s\n%s\nSQLite %s\njansson %s\n%s\n", CMSCOPE_VERSION,
+           pcap_lib_version(), HTP_VERSION_STRING, LIBXML_DOTTED_VERSION, LIBDEFLATE_VERSION_STRING,
+           OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(), JANSSON_VERSION, archive_version_string());
+    return EXIT_DONE;
+}
+
+int run_help(const struct options *options)
+{
+    if (options->man) {
+        help_man(stdout);
+        return EXIT_DONE;
+    }
+    if (options->argument_count == 0) {
+        help_all(stdout);
+        return EXIT_DONE;
+    }
+    const struct command *command = command_find(options->arguments[0]);
+    if (command == NULL) {
+        complain("there is no command '%s'; 'cmscope help' lists them", options->arguments[0]);
+        return EXIT_USAGE;
+    }
+    help_command(stdout, command);
+    return EXIT_DONE;
+}

@@ -1,0 +1,293 @@
+/* cli/pipeline.c: see pipeline.h. */
+#define _GNU_SOURCE
+#include "cli/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture/source.h"
+#include "dissect/dissect.h"
+
+/* One file to read. */
+struct item {
+    char *path;
+    int64_t first_time; /* ns; files are read in the order of their first packets */
+    size_t given;       /* position among all, to keep equal ones in order */
+    struct error problem;
+};
+
+struct pipeline {
+    const struct options *options;
+    struct store *store;
+    struct sink sink;
+    struct decoder *decoder;
+    struct tracker *tracker;
+    struct dissect *dissect;
+    struct item *items;
+    size_t item_count;
+    int64_t packets;
+    struct moment last;
+    struct pipeline_result *result;
+    bool progress;
+    double progress_at;
+};
+
+static bool add_item(struct pipeline *pipeline, const char *path)
+{
+    struct item *items = realloc(pipeline->items, (pipeline->item_count + 1) * sizeof *items);
+    if (items == NULL)
+        return false;
+    pipeline->items = items;
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return false;
+    items[pipeline->item_count] = (struct item){.path = copy, .given = pipeline->item_count};
+    pipeline->item_count++;
+    return true;
+}
+
+static void list_inputs(struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->options->read_count; i++) {
+        char **paths;
+        size_t count;
+        struct error error = {0};
+        if (source_list(pipeline->options->reads[i], &paths, &count, &error) != OUTCOME_OK) {
+            if (add_item(pipeline, pipeline->options->reads[i]))
+                pipeline->items[pipeline->item_count - 1].problem = error;
+            continue;
+        }
+        for (size_t j = 0; j < count; j++) {
+            if (!add_item(pipeline, paths[j]))
+                complain("%s: no memory to read it", paths[j]);
+        }
+        source_list_free(paths, count);
+    }
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct item *left = a, *right = b;
+    if (left->first_time != right->first_time)
+        return left->first_time < right->first_time ? -1 : 1;
+    return left->given < right->given ? -1 : left->given > right->given;
+}
+
+/* Several files are one capture, in time order. Standard input cannot be looked at twice, so it comes last. */
+static void order_inputs(struct pipeline *pipeline)
+{
+    if (pipeline->item_count < 2)
+        return;
+    for (size_t i = 0; i < pipeline->item_count; i++) {
+        struct item *item = &pipeline->items[i];
+        item->first_time = INT64_MAX;
+        if (item->problem.outcome == OUTCOME_OK && strcmp(item->path, "-") != 0 &&
+            source_first_time(item->path, &item->first_time, NULL) != OUTCOME_OK)
+            item->first_time = INT64_MAX;
+    }
+    qsort(pipeline->items, pipeline->item_count, sizeof *pipeline->items, compare_items);
+}
+
+#define PROGRESS_EVERY 65536 /* packets between two looks at the clock */
+
+static void show_progress(struct pipeline *pipeline, const char *path)
+{
+    struct timespec now;
+    if (!pipeline->progress || pipeline->packets % PROGRESS_EVERY != 0 || clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return;
+    double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    if (seconds - pipeline->progress_at < 0.5)
+        return;
+    pipeline->progress_at = seconds;
+    fputs("\r\x1b[K", stderr);
+    text_print_safe(stderr, text_of(path));
+    fprintf(stderr, ": %lld packets", (long long)pipeline->packets);
+}
+
+static void end_progress(struct pipeline *pipeline)
+{
+    if (pipeline->progress_at > 0)
+        fputs("\r\x1b[K", stderr);
+    pipeline->progress_at = 0;
+}
+
+static void take_packet(struct pipeline *pipeline, const struct packet *packet)
+{
+    struct segment segment;
+    pipeline->packets++;
+    pipeline->last = packet->moment;
+    if (decoder_packet(pipeline->decoder, packet, &segment) == DECODED_SEGMENT)
+        tracker_segment(pipeline->tracker, &segment, packet->moment);
+}
+
+static void write_input(struct pipeline *pipeline, const struct item *item, const struct source_facts *facts)
+{
+    struct input_row row = input_row_null();
+    row.file = text_of(item->path);
+    row.packets = 0;
+    if (facts != NULL) {
+        row.packets = facts->packets;
+        row.link_type = text_of(facts->link_type);
+        row.snap_length = facts->snap_length;
+    }
+    if (facts != NULL && facts->packets > 0) {
+        row.packet = facts->first.packet;
+        row.time = moment_seconds(facts->first);
+        row.last_packet = facts->last.packet;
+        row.last_time = moment_seconds(facts->last);
+    }
+    if (item->problem.text[0] != '\0')
+        row.problem = text_of(item->problem.text);
+    sink_append(&pipeline->sink, TABLE_input, &row);
+}
+
+static void read_item(struct pipeline *pipeline, struct item *item)
+{
+    struct source *source = NULL;
+    struct packet packet;
+    enum outcome outcome = item->problem.outcome;
+    if (outcome == OUTCOME_OK)
+        outcome = source_open(item->path, pipeline->options->filter, &source, &item->problem);
+    if (outcome != OUTCOME_OK) {
+        complain("%s", item->problem.text);
+        pipeline->result->unreadable = true;
+        write_input(pipeline, item, NULL);
+        return;
+    }
+    while ((outcome = source_next(source, pipeline->packets + 1, &packet, &item->problem)) == OUTCOME_OK) {
+        take_packet(pipeline, &packet);
+        show_progress(pipeline, item->path);
+    }
+    end_progress(pipeline);
+    if (item->problem.text[0] != '\0') {
+        complain("%s", item->problem.text);
+        pipeline->result->incomplete = true;
+    }
+    struct source_facts facts = source_facts(source);
+    pipeline->result->unreadable = pipeline->result->unreadable || (outcome == OUTCOME_MALFORMED && facts.packets == 0);
+    write_input(pipeline, item, &facts);
+    source_close(source);
+}
+
+/* ---- Coverage: what was looked at, and what was not ---- */
+
+static void write_counter(struct pipeline *pipeline, const char *name, uint64_t value, bool incomplete, const char *meaning)
+{
+    struct coverage_row row = coverage_row_null();
+    row.name = text_of(name);
+    row.value = value > INT64_MAX ? INT64_MAX : (int64_t)value;
+    row.incomplete = incomplete;
+    row.meaning = text_of(meaning);
+    sink_append(&pipeline->sink, TABLE_coverage, &row);
+    pipeline->result->incomplete = pipeline->result->incomplete || (incomplete && value > 0);
+}
+
+static void write_packet_coverage(struct pipeline *pipeline)
+{
+    static const struct {
+        enum decoded decoded;
+        const char *name;
+        bool incomplete;
+        const char *meaning;
+    } results[] = {
+        {DECODED_SEGMENT, "tcp_packets", false, "packets that carried TCP"},
+        {DECODED_FRAGMENT, "fragments", false, "IP fragments that waited for the rest of their datagram"},
+        {DECODED_NOT_IP, "not_ip", false, "packets without IP (ARP, LLDP ...)"},
+        {DECODED_NOT_TCP, "not_tcp", false, "IP packets that are not TCP, which this version does not read"},
+        {DECODED_CUT, "headers_cut", true, "packets whose headers the capture cut off"},
+        {DECODED_MALFORMED, "headers_malformed", false, "packets whose headers contradict themselves"},
+        {DECODED_UNKNOWN_LINK, "unknown_link", true, "packets of a link layer that is not read here"},
+    };
+    struct decoder_counts counts = decoder_counts(pipeline->decoder);
+    write_counter(pipeline, "packets", (uint64_t)pipeline->packets, false, "packets read");
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
+        write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,
+                      results[i].meaning);
+    write_counter(pipeline, "fragments_expired", counts.fragments_expired, true,
+                  "fragments whose datagram never became whole");
+    write_counter(pipeline, "fragments_overlapping", counts.fragments_overlapping, false, "fragments that overlap");
+}
+
+static void write_flow_coverage(struct pipeline *pipeline)
+{
+    struct tracker_counts counts = tracker_counts(pipeline->tracker);
+    write_counter(pipeline, "flows", counts.flows, false, "TCP connections");
+    write_counter(pipeline, "flows_evicted", counts.evicted, true, "connections forgotten to stay within memory");
+    write_counter(pipeline, "gaps", counts.gaps, true, "holes in TCP streams that no packet filled");
+    write_counter(pipeline, "missing_bytes", counts.missing, true, "stream bytes in those holes");
+    write_counter(pipeline, "budget_gaps", counts.budget_gaps, true, "of those holes: given up to stay within memory");
+    write_counter(pipeline, "conflicts", counts.conflicts, false,
+                  "retransmissions with other bytes than the first time: evasion, or a fault");
+    write_counter(pipeline, "cut_segments", counts.cut_segments, true, "segments that the snapshot length cut");
+}
+
+static void write_content_coverage(struct pipeline *pipeline)
+{
+    struct dissect_counts counts = dissect_counts(pipeline->dissect);
+    write_counter(pipeline, "tls_flows", counts.tls_flows, false, "TLS connections, whose content is hidden");
+    write_counter(pipeline, "unrecognised_flows", counts.unrecognised, false,
+                  "connections with data of which no protocol was recognised");
+    write_counter(pipeline, "http_errors", counts.http_errors, true, "HTTP streams that could not be followed at some point");
+    write_counter(pipeline, "http_truncated", counts.http_truncated, true, "HTTP bodies of interest with missing bytes");
+    write_counter(pipeline, "bodies_dropped", counts.bodies_dropped, true, "HTTP bodies of interest that were too big to keep");
+    write_counter(pipeline, "messages", counts.messages, false, "ConfigMgr messages");
+    write_counter(pipeline, "messages_malformed", counts.malformed, false, "messages not decoded to their end");
+    write_counter(pipeline, "payloads_inflated", counts.inflated, false, "payloads that were inflated because a rule asked");
+    write_counter(pipeline, "payloads_encrypted", counts.encrypted, false, "payloads in an envelope that was not opened");
+    write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
+    write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
+}
+
+static bool start(struct pipeline *pipeline, unsigned needs, struct error *error)
+{
+    struct tracker_limits limits = tracker_limits_default();
+    pipeline->sink = store_sink(pipeline->store);
+    pipeline->decoder = decoder_new();
+    pipeline->dissect = dissect_new(&pipeline->sink, needs);
+    if (pipeline->dissect != NULL) {
+        struct flow_events events = dissect_events(pipeline->dissect);
+        pipeline->tracker = tracker_new(&limits, &events);
+    }
+    if (pipeline->decoder == NULL || pipeline->tracker == NULL)
+        return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
+    const char *keys = pipeline->options->keys;
+    return keys == NULL || ccm_keys_load(dissect_keys(pipeline->dissect), keys, error) == OUTCOME_OK;
+}
+
+static void stop(struct pipeline *pipeline)
+{
+    tracker_free(pipeline->tracker);
+    dissect_free(pipeline->dissect);
+    decoder_free(pipeline->decoder);
+    for (size_t i = 0; i < pipeline->item_count; i++)
+        free(pipeline->items[i].path);
+    free(pipeline->items);
+}
+
+bool pipeline_run(const struct options *options, unsigned needs, struct store *store, struct pipeline_result *result,
+                  struct error *error)
+{
+    struct pipeline pipeline = {
+        .options = options,
+        .store = store,
+        .result = result,
+        .progress = isatty(STDERR_FILENO) == 1 && !options->quiet,
+    };
+    *result = (struct pipeline_result){0};
+    bool started = start(&pipeline, needs, error);
+    if (started) {
+        list_inputs(&pipeline);
+        order_inputs(&pipeline);
+        for (size_t i = 0; i < pipeline.item_count; i++)
+            read_item(&pipeline, &pipeline.items[i]);
+        tracker_finish(pipeline.tracker);
+        dissect_finish(pipeline.dissect);
+        write_packet_coverage(&pipeline);
+        write_flow_coverage(&pipeline);
+        write_content_coverage(&pipeline);
+    }
+    stop(&pipeline);
+    return started;
+}

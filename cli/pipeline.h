@@ -1,0 +1,21 @@
+/* cli/pipeline.h: wires the rooms: packets -> streams -> records. */
+#ifndef CMSCOPE_CLI_PIPELINE_H
+#define CMSCOPE_CLI_PIPELINE_H
+
+#include <stdbool.h>
+
+#include "cli/options.h"
+#include "records/store.h"
+
+struct pipeline_result {
+    bool unreadable; /* an input could not be opened or read at all */
+    bool incomplete; /* something was missed: see the table `coverage` */
+};
+
+/* Reads all of options->reads into `store`, decoding what `needs` (a set of enum need) asks for, and fills the tables
+ * input and coverage. Problems with single inputs are told on standard error and kept in the records. False when nothing
+ * could be started (keys unreadable, no memory): *error says why. */
+MUST_USE bool pipeline_run(const struct options *options, unsigned needs, struct store *store,
+                           struct pipeline_result *result, struct error *error);
+
+#endif

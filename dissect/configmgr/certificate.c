@@ -1,0 +1,177 @@
+/* dissect/configmgr/certificate.c: see certificate.h. */
+#define _GNU_SOURCE
+#include "dissect/configmgr/certificate.h"
+
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <time.h>
+
+#define NAMES_MAX 100 /* subjectAltName and extendedKeyUsage entries that are listed */
+
+static struct text memory_text(BIO *bio, struct arena *arena)
+{
+    char *at = NULL;
+    long length = bio == NULL ? 0 : BIO_get_mem_data(bio, &at);
+    return text_clean(arena, cursor_of(at, length > 0 ? (size_t)length : 0));
+}
+
+static struct text name_text(const X509_NAME *name, struct arena *arena)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    struct text text = TEXT_NULL;
+    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0)
+        text = memory_text(bio, arena);
+    BIO_free(bio);
+    return text;
+}
+
+static double time_seconds(const ASN1_TIME *time)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? (double)timegm(&parts) : REAL_NULL;
+}
+
+static struct text fingerprint(struct ccm_keys *keys, enum ccm_hash hash, struct cursor bytes, struct arena *arena)
+{
+    uint8_t digest[CCM_HASH_BYTES_MAX];
+    return text_hex(arena, cursor_of(digest, ccm_hash(keys, hash, bytes, digest)));
+}
+
+static struct text serial_text(X509 *certificate, struct arena *arena)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *hex = number == NULL ? NULL : BN_bn2hex(number);
+    struct text text = text_copy(arena, text_of(hex));
+    OPENSSL_free(hex);
+    BN_free(number);
+    return text;
+}
+
+static struct text san_text(X509 *certificate, struct arena *arena)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    struct text list = TEXT_NULL;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && i < NAMES_MAX; i++) {
+        int type;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+        if (type != GEN_DNS)
+            continue;
+        list = text_format(arena, "%.*s%s%.*s", (int)list.length, list.at == NULL ? "" : list.at,
+                           list.at == NULL ? "" : ",", ASN1_STRING_length(value), ASN1_STRING_get0_data(value));
+    }
+    GENERAL_NAMES_free(names);
+    return list.at == NULL ? TEXT_NULL : text_clean(arena, text_cursor(list));
+}
+
+static struct text eku_text(X509 *certificate, struct arena *arena)
+{
+    EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
+    struct text list = TEXT_NULL;
+    for (int i = 0; i < sk_ASN1_OBJECT_num(usages) && i < NAMES_MAX; i++) {
+        char oid[80];
+        OBJ_obj2txt(oid, sizeof oid, sk_ASN1_OBJECT_value(usages, i), 1);
+        list = text_format(arena, "%.*s%s%s", (int)list.length, list.at == NULL ? "" : list.at,
+                           list.at == NULL ? "" : ",", oid);
+    }
+    EXTENDED_KEY_USAGE_free(usages);
+    return list;
+}
+
+static const char *key_type(const EVP_PKEY *pkey)
+{
+    switch (EVP_PKEY_get_base_id(pkey)) {
+    case EVP_PKEY_RSA:
+        return "rsa";
+    case EVP_PKEY_RSA_PSS:
+        return "rsa-pss";
+    case EVP_PKEY_EC:
+        return "ec";
+    case EVP_PKEY_DSA:
+        return "dsa";
+    case EVP_PKEY_ED25519:
+        return "ed25519";
+    default:
+        return "other";
+    }
+}
+
+static const char *hash_of_signature(int signature_nid)
+{
+    int hash_nid;
+    if (OBJ_find_sigid_algs(signature_nid, &hash_nid, NULL) != 1)
+        return NULL;
+    switch (hash_nid) {
+    case NID_md5:
+        return "md5";
+    case NID_sha1:
+        return "sha1";
+    case NID_sha224:
+        return "sha224";
+    case NID_sha256:
+        return "sha256";
+    case NID_sha384:
+        return "sha384";
+    case NID_sha512:
+        return "sha512";
+    default:
+        return NULL;
+    }
+}
+
+static void read_key(X509 *certificate, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
+                     const struct ccm_key **key)
+{
+    EVP_PKEY *pkey = X509_get0_pubkey(certificate);
+    const struct ccm_key *found = pkey == NULL ? NULL : ccm_keys_add(keys, pkey);
+    if (pkey != NULL) {
+        row->key_type = text_of(key_type(pkey));
+        row->key_bits = EVP_PKEY_get_bits(pkey);
+        row->self_signed = X509_self_signed(certificate, 1) == 1;
+    }
+    if (found != NULL)
+        row->spki_sha256 = text_copy(arena, text_of(found->fingerprint));
+    if (key != NULL)
+        *key = found;
+}
+
+void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
+                          const struct ccm_key **key)
+{
+    if (key != NULL)
+        *key = NULL;
+    struct cursor der;
+    if (hex.length > 2 * CCM_CERTIFICATE_MAX || !text_hex_decode(text_trim(hex), arena, &der)) {
+        row->problem = TEXT("it is not written as hex digits, or is too long");
+        return;
+    }
+    row->fingerprint_sha1 = fingerprint(keys, CCM_SHA1, der, arena);
+    row->fingerprint_sha256 = fingerprint(keys, CCM_SHA256, der, arena);
+    const unsigned char *at = der.at;
+    X509 *certificate = d2i_X509(NULL, &at, (long)der.left);
+    if (certificate == NULL) {
+        row->problem = TEXT("it is not a DER certificate");
+        ERR_clear_error();
+        return;
+    }
+    char oid[80] = "";
+    const X509_ALGOR *algorithm;
+    const ASN1_OBJECT *object;
+    X509_get0_signature(NULL, &algorithm, certificate);
+    X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+    OBJ_obj2txt(oid, sizeof oid, object, 1);
+    row->signature_algorithm = text_copy(arena, text_of(oid));
+    row->signature_hash = text_of(hash_of_signature(X509_get_signature_nid(certificate)));
+    row->subject = name_text(X509_get_subject_name(certificate), arena);
+    row->issuer = name_text(X509_get_issuer_name(certificate), arena);
+    row->serial = serial_text(certificate, arena);
+    row->not_before = time_seconds(X509_get0_notBefore(certificate));
+    row->not_after = time_seconds(X509_get0_notAfter(certificate));
+    row->san = san_text(certificate, arena);
+    row->eku = eku_text(certificate, arena);
+    read_key(certificate, keys, arena, row, key);
+    X509_free(certificate);
+    ERR_clear_error();
+}

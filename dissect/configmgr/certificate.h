@@ -1,0 +1,16 @@
+/* dissect/configmgr/certificate.h: X.509 certificates as they travel in messages: hex DER (RFC 5280). */
+#ifndef CMSCOPE_DISSECT_CONFIGMGR_CERTIFICATE_H
+#define CMSCOPE_DISSECT_CONFIGMGR_CERTIFICATE_H
+
+#include "core/row.h"
+#include "dissect/configmgr/keys.h"
+
+#define CCM_CERTIFICATE_MAX ((size_t)64 * 1024)
+
+/* Fills all columns of *row that the certificate itself decides (fingerprints, names, dates, key ...); texts live in
+ * `arena`. *key (may be NULL) gets its public key, or NULL. When `hex` is no certificate, row->problem says so and the
+ * fingerprints are still those of the bytes. */
+void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
+                          const struct ccm_key **key);
+
+#endif

@@ -1,0 +1,380 @@
+/* dissect/configmgr/check.c: what one message alone shows against the message schema (schema.md 8).
+ *
+ * Each function makes one group of checks; level "rule" means that a published page says so, "advisory" that it is
+ * inferred. Checks over several messages (order of registration, keys of a client) are made
+ * where the whole capture is known.
+ */
+#include <string.h>
+
+#include "dissect/configmgr/certificate.h"
+#include "dissect/configmgr/message.h"
+
+struct check {
+    struct ccm_decoder *decoder;
+    struct ccm_message *message;
+    const struct xml_element *root; /* of the body, or NULL */
+};
+
+#define RULE "rule"
+#define ADVISORY "advisory"
+
+static void found(struct check *check, const char *code, const char *level, const char *text)
+{
+    ccm_message_find(check->message, code, level, text_of(text));
+}
+
+/* The same with one value quoted. */
+static void found_value(struct check *check, const char *code, const char *level, const char *text, struct text value)
+{
+    struct text quoted = text_format(&check->decoder->arena, "%s: %.*s", text, (int)(value.length < 120 ? value.length : 120),
+                                     value.at == NULL ? "" : value.at);
+    ccm_message_find(check->message, code, level, quoted);
+}
+
+static bool one_of(struct text text, const char *const *values)
+{
+    for (; *values != NULL; values++) {
+        if (text_is_like(text, *values))
+            return true;
+    }
+    return false;
+}
+
+static bool is_report(const struct check *check)
+{
+    return check->root != NULL && text_is(check->root->name, "Report");
+}
+
+static bool is_state(const struct check *check)
+{
+    return text_is_like(check->message->header.file_type, "SMX") || xml_count(check->root, "StateMessage", NULL) > 0;
+}
+
+/* ---- Flags and transport (C01 to C13) ---- */
+
+static void check_signed(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    const struct ccm_endpoint *endpoint = message->endpoint;
+    if (message->source.reply || endpoint == NULL || message->is_signed || message->token.at != NULL ||
+        message->header.document.root == NULL)
+        return;
+    enum ccm_signing signing = message->source.secure ? endpoint->native : endpoint->mixed;
+    if (text_is_like(message->endpoint_name, "MP_RelayEndpoint") && is_state(check)) {
+        found(check, message->source.secure ? "C02" : "C01", RULE, "a state message is not signed");
+        return;
+    }
+    if (signing == CCM_SIGNING_REQUIRED)
+        found(check, endpoint->code, RULE, "a message that must be signed is not signed");
+    else if (signing == CCM_SIGNING_EXPECTED)
+        found(check, endpoint->code, ADVISORY, "a message that is usually signed is not signed");
+}
+
+static void check_confidential(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    if (message->source.secure && message->encrypted)
+        found(check, "C09", RULE, "the payload is encrypted inside TLS, although that is for mixed mode only");
+    if (!message->source.secure && !message->encrypted && !message->source.reply && is_report(check))
+        found(check, "C10", ADVISORY, "inventory or state is readable on the wire");
+}
+
+static void check_hash(struct check *check)
+{
+    const char *hash = check->message->payload_signature.hash;
+    if (hash != NULL && (strcmp(hash, "sha1") == 0 || strcmp(hash, "md5") == 0))
+        found_value(check, "C13", ADVISORY, "the signature uses a weak hash", text_of(hash));
+}
+
+/* ---- Body and structure (C20 to C32) ---- */
+
+static void check_endpoint(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    if (message->header.document.root == NULL || message->source.reply)
+        return;
+    if (message->endpoint_name.at == NULL || message->endpoint_name.length == 0)
+        found(check, "C20", RULE, "there is no TargetEndpoint");
+    else if (message->endpoint == NULL)
+        found_value(check, "C20", RULE, "TargetEndpoint is not in the list of endpoints", message->endpoint_name);
+}
+
+static void check_root(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    if (message->endpoint == NULL || message->root.at == NULL || message->root.length == 0)
+        return;
+    if (!ccm_endpoint_accepts(message->endpoint, message->source.reply, message->root))
+        found_value(check, "C21", message->endpoint->documented ? RULE : ADVISORY,
+                    "the body does not fit the endpoint", message->root);
+}
+
+static void check_reply_mode(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    if (message->endpoint == NULL)
+        return;
+    if (message->source.reply && !message->endpoint->answers && message->root.at != NULL)
+        found(check, "C22", RULE, "a message that is only posted got a reply with a body");
+    if (!message->source.reply && !message->endpoint->answers && text_is_like(message->header.reply_mode, "Sync"))
+        found(check, "C22", RULE, "ReplyMode is Sync, although the endpoint does not reply");
+    if (!message->source.reply && message->endpoint->answers && text_is_like(message->header.reply_mode, "Async"))
+        found(check, "C22", RULE, "ReplyMode is Async, although the endpoint replies");
+}
+
+static struct text without_braces(struct text name)
+{
+    bool braces = name.length >= 2 && name.at[0] == '{' && name.at[name.length - 1] == '}';
+    return braces ? (struct text){name.at + 1, name.length - 2} : name;
+}
+
+static void check_attachments(struct check *check)
+{
+    const struct ccm_header *header = &check->message->header;
+    const struct ccm_endpoint *endpoint = check->message->endpoint;
+    size_t count = header->attachment_count < CCM_RANGES_MAX ? header->attachment_count : CCM_RANGES_MAX;
+    bool named = endpoint == NULL || endpoint->attachment == NULL || count == 0;
+    for (size_t i = 0; i < count; i++) {
+        struct text name = header->attachments[i].name;
+        named = named || text_is_like(name, endpoint->attachment);
+        for (size_t j = 0; j < i && name.at != NULL; j++) {
+            if (text_equal(name, header->attachments[j].name)) {
+                found_value(check, "C23", RULE, "two attachments have the same name", name);
+                i = count; /* once is enough */
+                break;
+            }
+        }
+    }
+    if (!named)
+        found(check, "C23", text_is_like(check->message->endpoint_name, "MP_HinvEndpoint") ? ADVISORY : RULE,
+              "no attachment has the name that the endpoint asks for");
+}
+
+static void check_file_type(struct check *check)
+{
+    static const char *const known[] = {"SMX", "SWM", "IDMIF", "FILECOLL", "STA", NULL};
+    const struct ccm_message *message = check->message;
+    if (message->source.reply || !text_is_like(message->endpoint_name, "MP_RelayEndpoint"))
+        return;
+    struct text type = message->header.file_type;
+    if (type.at == NULL)
+        found(check, "C24", RULE, "a relay message carries no file type");
+    else if (!one_of(type, known))
+        found_value(check, "C24", RULE, "the file type of a relay message is not known", type);
+    else if (check->root != NULL && text_is_like(type, "SMX") && xml_count(check->root, "StateMessage", NULL) == 0)
+        found(check, "C24", RULE, "the file type says state message, but the body holds none");
+    else if (check->root != NULL && text_is_like(type, "SWM") && xml_count(check->root, "ProductInfo", NULL) == 0)
+        found(check, "C24", RULE, "the file type says metering, but the body holds none");
+}
+
+static void check_collected(struct check *check)
+{
+    const struct xml_element *file = NULL;
+    const struct ccm_header *header = &check->message->header;
+    if (xml_count(check->root, "CollectedFile", &file) == 0)
+        return;
+    static const char *const contents[] = {"new", "deleted", "updated", NULL};
+    size_t count = header->attachment_count < CCM_RANGES_MAX ? header->attachment_count : CCM_RANGES_MAX;
+    for (; file != NULL; file = xml_next(file)) {
+        struct text id = xml_attribute(file, "ID");
+        bool there = count == CCM_RANGES_MAX;
+        for (size_t i = 0; i < count && !there; i++)
+            there = text_equal(header->attachments[i].name, id);
+        if (!there && !text_is_like(xml_attribute(file, "Content"), "deleted"))
+            found_value(check, "C26", RULE, "a collected file has no attachment of its name", id);
+        if (!one_of(xml_attribute(file, "Content"), contents))
+            found_value(check, "C26", RULE, "Content of a collected file is not new, deleted or updated",
+                        xml_attribute(file, "Content"));
+    }
+}
+
+static void check_report(struct check *check)
+{
+    if (!is_report(check) || check->message->source.reply)
+        return;
+    const struct xml_element *header = xml_child(check->root, "ReportHeader");
+    const struct xml_element *action = xml_child(header, "InventoryAction");
+    const struct ccm_endpoint *endpoint = check->message->endpoint;
+    if (action != NULL && !text_is_like(xml_attribute(action, "ActionType"), "Predefined"))
+        found(check, "C27", RULE, "ActionType is not Predefined");
+    struct text id = without_braces(xml_text(xml_child(action, "InventoryActionID")));
+    if (endpoint != NULL && endpoint->action != NULL && id.at != NULL && id.length >= 2 &&
+        memcmp(id.at + id.length - 2, endpoint->action, 2) != 0)
+        found_value(check, "C27", RULE, "the inventory action does not fit the endpoint", id);
+
+    static const char *const types[] = {"full", "delta", NULL};
+    struct text type = xml_text(xml_path(header, "ReportDetails/ReportType"));
+    if (type.at != NULL && !one_of(type, types))
+        found_value(check, "C28", RULE, "ReportType is neither full nor delta", type);
+
+    static const char *const clients[] = {"0", "1", "3", NULL};
+    struct text client = xml_text(xml_path(header, "Identification/Machine/ClientType"));
+    if (client.at != NULL && !one_of(client, clients))
+        found_value(check, "C29", RULE, "ClientType is not 0, 1 or 3", client);
+}
+
+static void check_schema_version(struct check *check)
+{
+    static const char *const versions[] = {"1.0", "1.00", NULL};
+    static const char *const roots[] = {"ContentLocationRequest", "LocalMPLocationRequest", "WSUSLocationRequest",
+                                        "RequestAssignments",     "ReplyAssignments",       "Status",
+                                        "ContentLocationReply",   "LocalMPLocationReply",   "WSUSLocationReply",
+                                        NULL};
+    struct text version = xml_attribute(check->root, "SchemaVersion");
+    if (check->root == NULL || !one_of(check->root->name, roots) || one_of(version, versions))
+        return;
+    found_value(check, "C29", RULE, "SchemaVersion is not 1.0 or 1.00", version);
+}
+
+static void check_state(struct check *check)
+{
+    const struct xml_element *state = NULL;
+    size_t count = xml_count(check->root, "StateMessage", &state);
+    for (; count > 0 && state != NULL; state = xml_next(state)) {
+        const struct xml_element *parameters = xml_child(state, "UserParameters");
+        size_t parameter_count = parameters == NULL ? 0 : xml_count(parameters, "Param", NULL);
+        uint64_t told;
+        if (xml_child(state, "Topic") == NULL || xml_next(xml_child(state, "Topic")) != NULL)
+            found(check, "C30", RULE, "a state message has not exactly one Topic");
+        if (xml_child(state, "State") == NULL || xml_next(xml_child(state, "State")) != NULL)
+            found(check, "C30", RULE, "a state message has not exactly one State");
+        if (parameter_count > 5)
+            found(check, "C30", RULE, "a state message has more than five parameters");
+        if (text_to_u64(xml_attribute(parameters, "Count"), &told) && told != parameter_count)
+            found(check, "C30", ADVISORY, "Count is not the number of parameters");
+    }
+}
+
+static void check_metering(struct check *check)
+{
+    const struct xml_element *data = NULL;
+    size_t count = xml_count(check->root, "HistoricalMeterData", &data);
+    for (; count > 0 && data != NULL; data = xml_next(data)) {
+        uint64_t status;
+        if (text_to_u64(xml_attribute(data, "Status"), &status) && (status & ~(uint64_t)15) != 0)
+            found_value(check, "C31", RULE, "Status of a metering record has unknown bits", xml_attribute(data, "Status"));
+    }
+}
+
+static void check_ranges(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    const struct ccm_header *header = &message->header;
+    struct cursor slice;
+    if (message->malformed.at != NULL)
+        ccm_message_find(check->message, "C32", RULE, message->malformed);
+    size_t count = header->attachment_count < CCM_RANGES_MAX ? header->attachment_count : CCM_RANGES_MAX;
+    for (size_t i = 0; i < count && message->has_plain; i++) {
+        const struct ccm_range *range = &header->attachments[i];
+        if (range->numeric && cursor_slice(message->plain, range->offset, range->length, &slice))
+            continue;
+        found(check, "C32", RULE, "an attachment reaches beyond the payload");
+        return;
+    }
+}
+
+/* ---- Registration and trust (C40 to C47) ---- */
+
+static void check_registration(struct check *check)
+{
+    if (check->root == NULL || !text_is(check->root->name, "ClientRegistrationRequest"))
+        return;
+    const struct xml_element *data = xml_child(check->root, "Data");
+    struct text type = xml_attribute(data, "RequestType"), smsid = xml_attribute(data, "SMSID");
+    static const char *const request_types[] = {"Registration", "Confirmation", NULL};
+    if (!one_of(type, request_types))
+        found_value(check, "C40", RULE, "RequestType is neither Registration nor Confirmation", type);
+    if (smsid.length == 0)
+        smsid = xml_attribute(xml_child(check->root, "Signature"), "SMSID");
+    if (text_is_like(type, "Confirmation") && smsid.length == 0)
+        found(check, "C40", RULE, "a confirmation carries no SMSID");
+
+    static const char *const agents[] = {"0", "1", "2", "3", "4", "8", NULL};
+    struct text agent = xml_attribute(xml_child(data, "AgentInformation"), "AgentType");
+    if (!one_of(agent, agents))
+        found_value(check, "C41", RULE, "AgentType is not a documented one", agent);
+
+    bool secure = check->message->source.secure;
+    if (secure && xml_path(data, "Certificates/Encryption") != NULL)
+        found(check, "C42", RULE, "an encryption certificate is sent in native mode, where it is ignored");
+    if (!secure && xml_count(data, "RegistrationHint", NULL) > 0)
+        found(check, "C42", RULE, "a registration hint is sent in mixed mode");
+    if (xml_path(check->root, "Signature/SignatureValue") == NULL)
+        found(check, "C04", RULE, "the registration is not signed: there is no SignatureValue");
+}
+
+static void check_signatures(struct check *check)
+{
+    const struct {
+        const struct ccm_signature *signature;
+        const char *text;
+    } all[] = {
+        {&check->message->payload_signature, "the payload signature is invalid"},
+        {&check->message->client_id_signature, "the client id signature is invalid"},
+        {&check->message->token_signature, "the token signature is invalid"},
+        {&check->message->registration_signature, "the registration signature is invalid"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].signature->state == CCM_SIGNATURE_INVALID)
+            found_value(check, "C45", ADVISORY, all[i].text, text_of(all[i].signature->reason));
+    }
+}
+
+static void check_certificate_kind(struct check *check)
+{
+    if (check->message->registration_signing.at == NULL)
+        return;
+    struct certificate_row row = certificate_row_null();
+    ccm_certificate_read(check->message->registration_signing, check->decoder->keys, &check->decoder->arena, &row, NULL);
+    if (row.problem.at != NULL)
+        found(check, "C45", ADVISORY, "the signing certificate of a registration cannot be read");
+    else if (check->message->source.secure && row.self_signed == 1)
+        found(check, "C46", RULE, "a self-signed client certificate is used in native mode");
+    else if (!check->message->source.secure && row.self_signed == 0)
+        found(check, "C46", RULE, "a client certificate of a PKI is used in mixed mode");
+}
+
+static void check_reply_signed(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    if (message->source.reply && message->has_header && message->has_payload && !message->is_signed)
+        found(check, "C47", ADVISORY, "the reply is not signed, so the client cannot verify the management point");
+}
+
+/* ---- Policy (C50, C51) ---- */
+
+static void check_assignments(struct check *check)
+{
+    const struct xml_element *root = check->root;
+    if (root == NULL || !text_is(root->name, "ReplyAssignments"))
+        return;
+    const struct xml_element *signature = xml_child(root, "Signature");
+    if (signature != NULL && !check->message->source.secure)
+        found(check, "C50", RULE, "policy assignments are signed over HTTP, which 2007 does in native mode only");
+    if (signature == NULL && check->message->source.secure)
+        found(check, "C50", RULE, "policy assignments are not signed in native mode");
+    for (const struct xml_element *assignment = xml_child(root, "PolicyAssignment"); assignment != NULL;
+         assignment = xml_next(assignment)) {
+        for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL; policy = xml_next(policy)) {
+            if (xml_attribute(policy, "PolicyID").length == 0)
+                found(check, "C51", RULE, "a policy has no PolicyID");
+            if (xml_attribute(policy, "PolicyCategory").at == NULL)
+                found_value(check, "C51", RULE, "a policy has no PolicyCategory", xml_attribute(policy, "PolicyID"));
+        }
+    }
+}
+
+void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    static void (*const checks[])(struct check *) = {
+        check_signed,      check_confidential, check_hash,       check_endpoint,         check_root,
+        check_reply_mode,  check_attachments,  check_file_type,  check_collected,        check_report,
+        check_schema_version, check_state,     check_metering,   check_ranges,           check_registration,
+        check_signatures,  check_certificate_kind, check_reply_signed, check_assignments,
+    };
+    struct check check = {.decoder = decoder, .message = message, .root = message->document.root};
+    if (message->no_reply)
+        return;
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        checks[i](&check);
+}

@@ -1,0 +1,156 @@
+/* dissect/configmgr/header.c: see header.h.
+ *
+ *   Msg @SchemaVersion @ReplyCompression
+ *     ID, SourceID, SourceHost, TargetAddress, ReplyTo, CorrelationID ...   text, in any order
+ *     Body        @Type="ByteRange" @Offset @Length
+ *     Attachment* @Type="ByteRange" @Name @Offset @Length
+ *     Property*   @Name @Value
+ *     Payload     @Type
+ *     Hooks > Hook | Hook2 | Hook3 @Name > Property @Name = text
+ */
+#include "dissect/configmgr/header.h"
+
+#include <stddef.h>
+
+/* Children that are plain text, and where they go. */
+static const struct {
+    const char *element;
+    size_t offset;
+} TEXT_CHILDREN[] = {
+    {"ID", offsetof(struct ccm_header, id)},
+    {"CorrelationID", offsetof(struct ccm_header, correlation_id)},
+    {"SourceID", offsetof(struct ccm_header, source_id)},
+    {"SourceHost", offsetof(struct ccm_header, source_host)},
+    {"TargetAddress", offsetof(struct ccm_header, target_address)},
+    {"TargetEndpoint", offsetof(struct ccm_header, target_endpoint)},
+    {"TargetHost", offsetof(struct ccm_header, target_host)},
+    {"ReplyTo", offsetof(struct ccm_header, reply_to)},
+    {"ReplyMode", offsetof(struct ccm_header, reply_mode)},
+    {"Protocol", offsetof(struct ccm_header, protocol)},
+    {"Priority", offsetof(struct ccm_header, priority)},
+    {"Timeout", offsetof(struct ccm_header, timeout)},
+    {"SentTime", offsetof(struct ccm_header, sent_time)},
+};
+
+static const struct {
+    const char *name;
+    uint8_t mark[3];
+    size_t length;
+} MARKS[] = {
+    {"utf-16-le+bom", {0xFF, 0xFE}, 2},
+    {"utf-16-be+bom", {0xFE, 0xFF}, 2},
+    {"utf-8+bom", {0xEF, 0xBB, 0xBF}, 3},
+};
+
+struct text ccm_text_decode(struct cursor bytes, struct arena *arena, const char **encoding, bool *odd)
+{
+    *odd = false;
+    for (size_t i = 0; i < sizeof MARKS / sizeof MARKS[0]; i++) {
+        if (!cursor_starts(bytes, MARKS[i].mark, MARKS[i].length) || !cursor_skip(&bytes, MARKS[i].length))
+            continue;
+        *encoding = MARKS[i].name;
+        return i == 2 ? text_clean(arena, bytes) : text_from_utf16(arena, bytes, i == 1, odd);
+    }
+    if (bytes.left >= 2 && bytes.at[0] != 0 && bytes.at[1] == 0) {
+        *encoding = "utf-16-le";
+        return text_from_utf16(arena, bytes, false, odd);
+    }
+    if (bytes.left >= 2 && bytes.at[0] == 0 && bytes.at[1] != 0) {
+        *encoding = "utf-16-be";
+        return text_from_utf16(arena, bytes, true, odd);
+    }
+    *encoding = "utf-8";
+    return text_clean(arena, bytes);
+}
+
+static struct ccm_range range_of(const struct xml_element *element)
+{
+    struct ccm_range range = {
+        .name = xml_attribute(element, "Name"),
+        .offset_text = xml_attribute(element, "Offset"),
+        .length_text = xml_attribute(element, "Length"),
+    };
+    range.numeric = text_to_u64(range.offset_text, &range.offset) && text_to_u64(range.length_text, &range.length);
+    if (!range.numeric)
+        range.offset = range.length = 0;
+    return range;
+}
+
+static void read_hooks(const struct xml_element *hooks, struct ccm_header *header)
+{
+    header->has_hooks = hooks != NULL;
+    const struct xml_element *hook = hooks == NULL ? NULL : hooks->child;
+    for (; hook != NULL && header->hook_count < CCM_HOOKS_MAX; hook = hook->next) {
+        struct text name = xml_attribute(hook, "Name");
+        if (name.at != NULL && text_starts_like(hook->name, "Hook"))
+            header->hooks[header->hook_count++] = (struct ccm_hook){hook->name, name, hook};
+    }
+}
+
+static void read_child(const struct xml_element *child, struct ccm_header *header)
+{
+    for (size_t i = 0; i < sizeof TEXT_CHILDREN / sizeof TEXT_CHILDREN[0]; i++) {
+        if (text_is(child->name, TEXT_CHILDREN[i].element)) {
+            struct text *field = (struct text *)(void *)((char *)header + TEXT_CHILDREN[i].offset);
+            if (field->at == NULL) /* a second element of the name does not replace the first */
+                *field = xml_text(child);
+            return;
+        }
+    }
+    if (text_is(child->name, "Body") && !header->has_body) {
+        header->has_body = true;
+        header->body = range_of(child);
+    } else if (text_is(child->name, "Attachment")) {
+        if (header->attachment_count < CCM_RANGES_MAX)
+            header->attachments[header->attachment_count] = range_of(child);
+        header->attachment_count++;
+    } else if (text_is(child->name, "Payload")) {
+        header->payload_type = xml_attribute(child, "Type");
+    } else if (text_is(child->name, "Property") && text_is_like(xml_attribute(child, "Name"), "FileType")) {
+        header->file_type = xml_attribute(child, "Value");
+    } else if (text_is(child->name, "Hooks") && !header->has_hooks) {
+        read_hooks(child, header);
+    }
+}
+
+enum outcome ccm_header_parse(struct cursor part, struct arena *arena, struct ccm_header *header, struct error *error)
+{
+    *header = (struct ccm_header){0};
+    if (part.left > CCM_HEADER_MAX)
+        return error_set(error, OUTCOME_LIMIT, 0, "the message header has more than %zu bytes", CCM_HEADER_MAX);
+    bool odd;
+    struct text text = ccm_text_decode(part, arena, &header->encoding, &odd);
+    if (text.at == NULL)
+        return error_set(error, OUTCOME_LIMIT, 0, "the message header needs too much memory");
+    header->text = text_trim(text); /* servers accept white space before <Msg> (wire.md 2.1) */
+    enum outcome outcome = xml_parse(header->text, arena, &header->document, error);
+    const struct xml_element *root = header->document.root;
+    if (root == NULL)
+        return outcome;
+    if (!text_is(root->name, "Msg"))
+        return error_set(error, OUTCOME_MALFORMED, 0, "the message header is not a Msg element");
+    header->schema_version = xml_attribute(root, "SchemaVersion");
+    header->reply_compression = xml_attribute(root, "ReplyCompression");
+    for (const struct xml_element *child = root->child; child != NULL; child = child->next)
+        read_child(child, header);
+    if (outcome == OUTCOME_OK && odd)
+        return error_set(error, OUTCOME_MALFORMED, part.left - 1, "the UTF-16 message header has an odd number of bytes");
+    return outcome;
+}
+
+const struct ccm_hook *ccm_header_hook(const struct ccm_header *header, const char *name)
+{
+    for (size_t i = 0; i < header->hook_count; i++) {
+        if (text_is_like(header->hooks[i].name, name))
+            return &header->hooks[i];
+    }
+    return NULL;
+}
+
+struct text ccm_hook_property(const struct ccm_hook *hook, const char *name)
+{
+    const struct xml_element *property = hook == NULL ? NULL : xml_child(hook->xml, "Property");
+    while (property != NULL && !text_is_like(xml_attribute(property, "Name"), name))
+        property = xml_next(property);
+    return xml_text(property);
+}

@@ -1,0 +1,401 @@
+/* dissect/configmgr/keys.c: see keys.h. */
+#define _GNU_SOURCE
+#include "dissect/configmgr/keys.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BUCKETS 4096 /* of each of the three hash tables */
+
+struct key_node {
+    struct ccm_key key;
+    struct key_node *next; /* in the bucket of its fingerprint */
+};
+
+struct blob_node {
+    const struct ccm_key *key;
+    struct blob_node *next;
+    size_t length;
+    uint8_t bytes[];
+};
+
+struct client_node {
+    const struct ccm_key *key;
+    struct client_node *next;
+    size_t length;
+    char smsid[]; /* upper case */
+};
+
+struct ccm_keys {
+    EVP_MD *hashes[CCM_HASH_COUNT];
+    EVP_MD_CTX *hasher;
+    struct key_node *keys[BUCKETS];
+    struct blob_node *blobs[BUCKETS];
+    struct client_node *clients[BUCKETS];
+    size_t count;        /* of keys */
+    size_t client_count; /* of registrations remembered, at most CCM_KEYS_MAX too */
+    const struct ccm_key **loaded;
+    size_t loaded_count;
+};
+
+static const char *const HASH_NAMES[CCM_HASH_COUNT] = {"md5", "sha1", "sha256", "sha384", "sha512"};
+
+const char *ccm_hash_name(enum ccm_hash hash)
+{
+    return HASH_NAMES[hash];
+}
+
+struct ccm_keys *ccm_keys_new(void)
+{
+    struct ccm_keys *keys = calloc(1, sizeof *keys);
+    if (keys == NULL)
+        return NULL;
+    keys->hasher = EVP_MD_CTX_new();
+    bool complete = keys->hasher != NULL;
+    for (int i = 0; i < CCM_HASH_COUNT; i++) {
+        keys->hashes[i] = EVP_MD_fetch(NULL, HASH_NAMES[i], NULL);
+        complete = complete && (keys->hashes[i] != NULL || i == CCM_MD5); /* a FIPS build has no MD5 */
+    }
+    if (complete)
+        return keys;
+    ccm_keys_free(keys);
+    return NULL;
+}
+
+void ccm_keys_free(struct ccm_keys *keys)
+{
+    if (keys == NULL)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct key_node *node = keys->keys[i], *next; node != NULL; node = next) {
+            next = node->next;
+            EVP_PKEY_CTX_free(node->key.recover);
+            EVP_PKEY_free(node->key.pkey);
+            free(node);
+        }
+        for (struct blob_node *node = keys->blobs[i], *next; node != NULL; node = next) {
+            next = node->next;
+            free(node);
+        }
+        for (struct client_node *node = keys->clients[i], *next; node != NULL; node = next) {
+            next = node->next;
+            free(node);
+        }
+    }
+    for (int i = 0; i < CCM_HASH_COUNT; i++)
+        EVP_MD_free(keys->hashes[i]);
+    EVP_MD_CTX_free(keys->hasher);
+    free(keys->loaded);
+    free(keys);
+}
+
+size_t ccm_hash(struct ccm_keys *keys, enum ccm_hash hash, struct cursor data, uint8_t out[CCM_HASH_BYTES_MAX])
+{
+    unsigned length = 0;
+    if (keys->hashes[hash] == NULL || EVP_DigestInit_ex2(keys->hasher, keys->hashes[hash], NULL) != 1 ||
+        EVP_DigestUpdate(keys->hasher, data.at, data.left) != 1 || EVP_DigestFinal_ex(keys->hasher, out, &length) != 1)
+        return 0;
+    return length;
+}
+
+/* FNV-1a; keys are found again by comparing all bytes, so a collision only costs time. */
+static size_t bucket_of(const void *bytes, size_t length)
+{
+    const uint8_t *at = bytes;
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ at[i]) * 0x100000001B3u;
+    return (hash ^ hash >> 32) % BUCKETS;
+}
+
+static bool key_fingerprint(struct ccm_keys *keys, EVP_PKEY *pkey, char text[65])
+{
+    unsigned char *der = NULL;
+    int length = i2d_PUBKEY(pkey, &der);
+    if (length <= 0)
+        return false;
+    uint8_t digest[CCM_HASH_BYTES_MAX];
+    size_t digest_length = ccm_hash(keys, CCM_SHA256, cursor_of(der, (size_t)length), digest);
+    OPENSSL_free(der);
+    for (size_t i = 0; i < digest_length; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return digest_length > 0;
+}
+
+static EVP_PKEY_CTX *key_recover(EVP_PKEY *pkey)
+{
+    if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
+        return NULL;
+    EVP_PKEY_CTX *recover = EVP_PKEY_CTX_new(pkey, NULL);
+    if (recover != NULL && EVP_PKEY_verify_recover_init(recover) == 1 &&
+        EVP_PKEY_CTX_set_rsa_padding(recover, RSA_PKCS1_PADDING) == 1)
+        return recover;
+    EVP_PKEY_CTX_free(recover);
+    return NULL;
+}
+
+const struct ccm_key *ccm_keys_add(struct ccm_keys *keys, EVP_PKEY *pkey)
+{
+    char fingerprint[65];
+    if (EVP_PKEY_get_bits(pkey) > CCM_KEY_BITS_MAX || !key_fingerprint(keys, pkey, fingerprint))
+        return NULL;
+    struct key_node **bucket = &keys->keys[bucket_of(fingerprint, sizeof fingerprint)];
+    for (struct key_node *node = *bucket; node != NULL; node = node->next) {
+        if (strcmp(node->key.fingerprint, fingerprint) == 0)
+            return &node->key;
+    }
+    struct key_node *node = keys->count < CCM_KEYS_MAX ? calloc(1, sizeof *node) : NULL;
+    if (node == NULL)
+        return NULL;
+    EVP_PKEY_up_ref(pkey);
+    node->key.pkey = pkey;
+    node->key.recover = key_recover(pkey);
+    node->key.bits = EVP_PKEY_get_bits(pkey);
+    memcpy(node->key.fingerprint, fingerprint, sizeof fingerprint);
+    node->next = *bucket;
+    *bucket = node;
+    keys->count++;
+    return &node->key;
+}
+
+static EVP_PKEY *rsa_key(struct cursor modulus, uint32_t exponent)
+{
+    EVP_PKEY *pkey = NULL;
+    BIGNUM *n = BN_lebin2bn(modulus.at, (int)modulus.left, NULL);
+    BIGNUM *e = BN_new();
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM *parameters = NULL;
+    if (n != NULL && e != NULL && builder != NULL && context != NULL && BN_set_word(e, exponent) == 1 &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1 &&
+        (parameters = OSSL_PARAM_BLD_to_param(builder)) != NULL && EVP_PKEY_fromdata_init(context) == 1 &&
+        EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+        pkey = NULL;
+    OSSL_PARAM_free(parameters);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_BLD_free(builder);
+    BN_free(e);
+    BN_free(n);
+    ERR_clear_error();
+    return pkey;
+}
+
+/*   u8 6 (PUBLICKEYBLOB), u8 2 (version), u16 0, u32 algorithm, "RSA1", u32 bits, u32 exponent, modulus; little endian */
+static EVP_PKEY *blob_key(struct cursor blob)
+{
+    uint8_t type, version;
+    uint16_t reserved;
+    uint32_t algorithm, bits, exponent;
+    struct cursor magic, modulus;
+    if (!cursor_u8(&blob, &type) || !cursor_u8(&blob, &version) || !cursor_le16(&blob, &reserved) ||
+        !cursor_le32(&blob, &algorithm) || !cursor_take(&blob, 4, &magic) || !cursor_le32(&blob, &bits) ||
+        !cursor_le32(&blob, &exponent))
+        return NULL;
+    if (type != 6 || version != 2 || !cursor_starts(magic, "RSA1", 4) || bits == 0 || bits > CCM_KEY_BITS_MAX ||
+        bits % 8 != 0 || exponent < 3 || !cursor_take(&blob, bits / 8, &modulus))
+        return NULL;
+    return rsa_key(modulus, exponent);
+}
+
+const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob)
+{
+    struct blob_node **bucket = &keys->blobs[bucket_of(blob.at, blob.left)];
+    for (struct blob_node *node = *bucket; node != NULL; node = node->next) {
+        if (cursor_equal(cursor_of(node->bytes, node->length), blob))
+            return node->key;
+    }
+    EVP_PKEY *pkey = blob_key(blob);
+    if (pkey == NULL)
+        return NULL;
+    const struct ccm_key *key = ccm_keys_add(keys, pkey);
+    EVP_PKEY_free(pkey);
+    struct blob_node *node = key == NULL ? NULL : malloc(sizeof *node + blob.left);
+    if (node == NULL)
+        return key;
+    node->key = key;
+    node->length = blob.left;
+    memcpy(node->bytes, blob.at, blob.left);
+    node->next = *bucket;
+    *bucket = node;
+    return key;
+}
+
+#define SMSID_MAX 128 /* "GUID:" and 36 characters are usual */
+
+/* Upper case and without braces, as it is signed. False when it is no usable id. */
+static bool smsid_normal(struct text smsid, char out[SMSID_MAX], size_t *length)
+{
+    *length = 0;
+    for (size_t i = 0; i < smsid.length; i++) {
+        if (smsid.at[i] == '{' || smsid.at[i] == '}')
+            continue;
+        if (*length == SMSID_MAX)
+            return false;
+        out[(*length)++] = (char)toupper((unsigned char)smsid.at[i]);
+    }
+    return *length > 0;
+}
+
+bool ccm_keys_register(struct ccm_keys *keys, struct text smsid, const struct ccm_key *key)
+{
+    char id[SMSID_MAX];
+    size_t length;
+    if (!smsid_normal(smsid, id, &length))
+        return true;
+    struct client_node **bucket = &keys->clients[bucket_of(id, length)];
+    for (struct client_node *node = *bucket; node != NULL; node = node->next) {
+        if (node->key == key && node->length == length && memcmp(node->smsid, id, length) == 0)
+            return true;
+    }
+    struct client_node *node = keys->client_count < CCM_KEYS_MAX ? malloc(sizeof *node + length) : NULL;
+    if (node == NULL)
+        return false;
+    keys->client_count++;
+    node->key = key;
+    node->length = length;
+    memcpy(node->smsid, id, length);
+    node->next = *bucket;
+    *bucket = node;
+    return true;
+}
+
+size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX])
+{
+    char id[SMSID_MAX];
+    size_t length, count = 0;
+    if (smsid.at == NULL || !smsid_normal(smsid, id, &length))
+        return 0;
+    const struct client_node *node = keys->clients[bucket_of(id, length)];
+    for (; node != NULL && count < CCM_KEYS_OF_CLIENT_MAX; node = node->next) {
+        if (node->length == length && memcmp(node->smsid, id, length) == 0)
+            found[count++] = node->key;
+    }
+    return count;
+}
+
+/* ---- Keys from files ---- */
+
+static bool keys_load_one(struct ccm_keys *keys, EVP_PKEY *pkey)
+{
+    const struct ccm_key *key = pkey == NULL ? NULL : ccm_keys_add(keys, pkey);
+    EVP_PKEY_free(pkey);
+    if (key == NULL)
+        return false;
+    const struct ccm_key **grown = realloc(keys->loaded, (keys->loaded_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return false;
+    keys->loaded = grown;
+    keys->loaded[keys->loaded_count++] = key;
+    return true;
+}
+
+/* Reads PEM blocks raw, so that OpenSSL never asks for a password at the terminal: an encrypted key is passed over. */
+static bool keys_load_pem(struct ccm_keys *keys, const char *bytes, int length)
+{
+    bool any = false;
+    BIO *bio = BIO_new_mem_buf(bytes, length);
+    char *name = NULL, *header = NULL;
+    unsigned char *data = NULL;
+    long size;
+    while (bio != NULL && PEM_read_bio(bio, &name, &header, &data, &size) == 1) {
+        const unsigned char *at = data;
+        EVP_PKEY *pkey = NULL;
+        X509 *certificate = NULL;
+        if (strstr(name, "CERTIFICATE") != NULL)
+            certificate = d2i_X509(NULL, &at, size);
+        else if (strstr(name, "PUBLIC KEY") != NULL)
+            pkey = d2i_PUBKEY(NULL, &at, size);
+        else if (strstr(name, "PRIVATE KEY") != NULL && strstr(name, "ENCRYPTED") == NULL && header[0] == '\0')
+            pkey = d2i_AutoPrivateKey(NULL, &at, size);
+        if (certificate != NULL)
+            pkey = X509_get_pubkey(certificate);
+        any = keys_load_one(keys, pkey) || any;
+        X509_free(certificate);
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(data);
+    }
+    BIO_free(bio);
+    return any;
+}
+
+static bool keys_load_der(struct ccm_keys *keys, const unsigned char *bytes, long length)
+{
+    const unsigned char *at = bytes;
+    EVP_PKEY *pkey = NULL;
+    X509 *certificate = d2i_X509(NULL, &at, length);
+    if (certificate != NULL)
+        pkey = X509_get_pubkey(certificate);
+    X509_free(certificate);
+    at = bytes;
+    if (pkey == NULL)
+        pkey = d2i_PUBKEY(NULL, &at, length);
+    at = bytes;
+    if (pkey == NULL)
+        pkey = d2i_AutoPrivateKey(NULL, &at, length);
+    return keys_load_one(keys, pkey);
+}
+
+static bool keys_load_file(struct ccm_keys *keys, const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    unsigned char *bytes = malloc((size_t)CCM_KEY_FILE_MAX);
+    size_t length = bytes == NULL ? 0 : fread(bytes, 1, (size_t)CCM_KEY_FILE_MAX, file);
+    fclose(file);
+    bool any = length > 0 && (keys_load_pem(keys, (const char *)bytes, (int)length) ||
+                              keys_load_der(keys, bytes, (long)length));
+    if (bytes != NULL)
+        OPENSSL_cleanse(bytes, (size_t)CCM_KEY_FILE_MAX);
+    free(bytes);
+    ERR_clear_error();
+    return any;
+}
+
+enum outcome ccm_keys_load(struct ccm_keys *keys, const char *path, struct error *error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
+    bool any = false;
+    if (S_ISDIR(status.st_mode)) {
+        struct dirent **names = NULL;
+        int count = scandir(path, &names, NULL, alphasort);
+        if (count < 0)
+            return error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
+        for (int i = 0; i < count; i++) {
+            char *file = NULL;
+            if (asprintf(&file, "%s/%s", path, names[i]->d_name) > 0 && stat(file, &status) == 0 &&
+                S_ISREG(status.st_mode))
+                any = keys_load_file(keys, file) || any;
+            free(file);
+            free(names[i]);
+        }
+        free(names);
+    } else {
+        any = keys_load_file(keys, path);
+    }
+    if (!any)
+        return error_set(error, OUTCOME_MALFORMED, 0,
+                         "%s: no certificate or key in it; PEM and DER certificates and keys without a password are read",
+                         path);
+    return OUTCOME_OK;
+}
+
+const struct ccm_key *const *ccm_keys_loaded(const struct ccm_keys *keys, size_t *count)
+{
+    *count = keys->loaded_count;
+    return keys->loaded;
+}

@@ -1,0 +1,55 @@
+/* dissect/configmgr/keys.h: public keys, and who they belong to.
+ *
+ * A key store belongs to one worker. Keys come from message headers (PUBLICKEYBLOB), from registrations in the capture
+ * and from files that the user gives. The same key is kept once. Everything it hands out lives as long as the store.
+ */
+#ifndef CMSCOPE_DISSECT_CONFIGMGR_KEYS_H
+#define CMSCOPE_DISSECT_CONFIGMGR_KEYS_H
+
+#include <openssl/evp.h>
+
+#include "core/cursor.h"
+#include "core/text.h"
+
+#define CCM_KEYS_MAX 65536          /* different keys in one store; some 2 KB each */
+#define CCM_KEY_BITS_MAX 16384      /* a bigger modulus only serves to burn time */
+#define CCM_KEYS_OF_CLIENT_MAX 8    /* keys registered for one client id that are tried */
+#define CCM_KEY_FILE_MAX (1L << 20) /* a key file that is bigger is something else */
+
+struct ccm_key {
+    EVP_PKEY *pkey;
+    EVP_PKEY_CTX *recover; /* ready to undo a PKCS#1 v1.5 signature; NULL for keys other than RSA */
+    int bits;
+    char fingerprint[65]; /* SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex */
+};
+
+struct ccm_keys;
+
+struct ccm_keys *ccm_keys_new(void); /* NULL when out of memory */
+void ccm_keys_free(struct ccm_keys *keys);
+
+/* The key in a CryptoAPI PUBLICKEYBLOB (wire.md 5.4). NULL when it is none, is not RSA, or the store is full. */
+const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob);
+/* The store's copy of `pkey` (which stays the caller's). NULL likewise. */
+const struct ccm_key *ccm_keys_add(struct ccm_keys *keys, EVP_PKEY *pkey);
+
+/* Remembers that `key` is registered for the client id `smsid` ("GUID:...", any case). False when memory ran out. */
+MUST_USE bool ccm_keys_register(struct ccm_keys *keys, struct text smsid, const struct ccm_key *key);
+/* The keys registered for `smsid`; returns their number. */
+size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX]);
+
+/* Takes the public keys of all certificates and keys in `path` (a file or a folder, not deeper), by content: PEM or DER
+ * certificates, private and public keys. Other files are passed over. OUTCOME_SYSTEM when it cannot be read,
+ * OUTCOME_MALFORMED when nothing in it is a key. */
+MUST_USE enum outcome ccm_keys_load(struct ccm_keys *keys, const char *path, struct error *error);
+/* The keys that were loaded: *count of them. */
+const struct ccm_key *const *ccm_keys_loaded(const struct ccm_keys *keys, size_t *count);
+
+enum ccm_hash { CCM_MD5, CCM_SHA1, CCM_SHA256, CCM_SHA384, CCM_SHA512, CCM_HASH_COUNT };
+
+const char *ccm_hash_name(enum ccm_hash hash); /* "md5", "sha1" ... */
+#define CCM_HASH_BYTES_MAX 64
+/* Hashes `data`; returns the number of bytes in out[], 0 when the library refuses. */
+size_t ccm_hash(struct ccm_keys *keys, enum ccm_hash hash, struct cursor data, uint8_t out[CCM_HASH_BYTES_MAX]);
+
+#endif

@@ -1,0 +1,420 @@
+/* dissect/configmgr/message.c: see message.h. */
+#include "dissect/configmgr/message.h"
+
+#include <string.h>
+
+#include "dissect/configmgr/certificate.h"
+
+bool ccm_decoder_init(struct ccm_decoder *decoder)
+{
+    *decoder = (struct ccm_decoder){.keys = ccm_keys_new()};
+    arena_init(&decoder->arena, CCM_ARENA_MAX);
+    ccm_inflater_init(&decoder->inflater);
+    return decoder->keys != NULL;
+}
+
+void ccm_decoder_free(struct ccm_decoder *decoder)
+{
+    ccm_keys_free(decoder->keys);
+    arena_free(&decoder->arena);
+    ccm_inflater_free(&decoder->inflater);
+}
+
+void ccm_message_note(struct ccm_message *message, const char *note)
+{
+    if (message->note_count < CCM_NOTES_MAX)
+        message->notes[message->note_count++] = note;
+}
+
+void ccm_message_find(struct ccm_message *message, const char *code, const char *level, struct text text)
+{
+    if (message->finding_count < CCM_FINDINGS_MAX)
+        message->findings[message->finding_count++] = (struct ccm_finding){code, level, text};
+}
+
+/* The first thing that is wrong is the one that is told. */
+static void set_malformed(struct ccm_decoder *decoder, struct ccm_message *message, const char *reason)
+{
+    if (message->malformed.at == NULL)
+        message->malformed = text_copy(&decoder->arena, text_of(reason));
+}
+
+/* ---- Parts ---- */
+
+static bool is_header_part(struct cursor part)
+{
+    struct cursor head = {part.at, part.left < 64 ? part.left : 64};
+    size_t at;
+    static const char wide[] = {'<', 0, 'M', 0, 's', 0, 'g'};
+    return cursor_find(head, cursor_of(wide, sizeof wide), &at) || /* also inside the big-endian form */
+           cursor_find(head, cursor_of("<Msg", 4), &at);
+}
+
+/* A part that claims to be text is the header even when its beginning is not a <Msg (so that the error is told). */
+static bool is_text_part(const struct ccm_part *part)
+{
+    return part->content_type.at != NULL && text_starts_like(part->content_type, "text/plain");
+}
+
+static bool is_no_reply(struct ccm_decoder *decoder, struct cursor part)
+{
+    const char *encoding;
+    bool odd;
+    if (part.left > 64)
+        return false;
+    return text_is_like(text_trim(ccm_text_decode(part, &decoder->arena, &encoding, &odd)), "NoReply");
+}
+
+static void find_parts(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    const struct ccm_multipart *multipart = &message->multipart;
+    size_t header = multipart->count;
+    for (size_t i = 0; i < multipart->count && header == multipart->count; i++) {
+        if (is_header_part(multipart->parts[i].body))
+            header = i;
+    }
+    if (header == multipart->count && multipart->count > 0 && is_text_part(&multipart->parts[0])) {
+        message->no_reply = multipart->count == 1 && is_no_reply(decoder, multipart->parts[0].body);
+        header = message->no_reply ? multipart->count : 0;
+    }
+    if (header < multipart->count) {
+        message->has_header = true;
+        message->header_part = multipart->parts[header].body;
+    }
+    for (size_t i = multipart->count; i-- > 0 && !message->no_reply;) { /* the last part that is not the header */
+        if (i != header) {
+            message->has_payload = true;
+            message->payload_part = multipart->parts[i].body;
+            return;
+        }
+    }
+}
+
+static void split(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    struct error error = {0};
+    struct text boundary = ccm_multipart_boundary(message->source.content_type);
+    if (boundary.at == NULL)
+        boundary = ccm_multipart_sniff(message->source.body);
+    enum outcome outcome = ccm_multipart_split(message->source.body, boundary, &message->multipart, &error);
+    if (outcome != OUTCOME_OK)
+        set_malformed(decoder, message, error.text);
+    find_parts(decoder, message);
+    if (!message->has_header && !message->no_reply)
+        set_malformed(decoder, message, "there is no message header");
+    if (message->has_header && !message->has_payload)
+        set_malformed(decoder, message, "there is no payload part");
+    if (message->source.truncated)
+        set_malformed(decoder, message, "bytes of the message are missing from the capture");
+    else if (!message->multipart.closed && outcome == OUTCOME_OK)
+        set_malformed(decoder, message, "the multipart body has no closing boundary");
+}
+
+/* ---- Header ---- */
+
+static void read_header(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    struct error error = {0};
+    if (message->has_header &&
+        ccm_header_parse(message->header_part, &decoder->arena, &message->header, &error) != OUTCOME_OK)
+        set_malformed(decoder, message, error.text);
+    const struct ccm_header *header = &message->header;
+    message->endpoint_name = message->source.reply ? message->source.endpoint : header->target_endpoint;
+    message->endpoint = ccm_endpoint_find(message->endpoint_name);
+    const struct ccm_hook *client = ccm_header_hook(header, "clientauth");
+    message->public_key = ccm_hook_property(client, "PublicKey");
+    message->hash_algorithm = ccm_hook_property(client, "HashAlgorithm");
+    message->client_capabilities = ccm_hook_property(client, "ClientCapabilities");
+    if (message->client_capabilities.at == NULL)
+        message->client_capabilities = ccm_hook_property(client, "ClientCapability");
+    message->token = ccm_hook_property(client, "Token");
+    message->is_signed = ccm_hook_property(client, "PayloadSignature").at != NULL ||
+                         ccm_hook_property(ccm_header_hook(header, "authenticate"), "Signature").at != NULL;
+    if (header->document.has_doctype)
+        ccm_message_note(message, "the header has a document type declaration, which was ignored");
+}
+
+static void classify(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    message->payload_kind = ccm_payload_classify(message->payload_part);
+    bool hook_zlib = ccm_header_hook(&message->header, "zlib-compress") != NULL;
+    bool hook_encrypt = ccm_header_hook(&message->header, "encrypt") != NULL;
+    message->encrypted = hook_encrypt || message->payload_kind == CCM_PAYLOAD_CMS;
+    message->compressed = message->payload_kind == CCM_PAYLOAD_ZLIB || (message->encrypted && hook_zlib) ||
+                          ccm_header_hook(&message->header, "compress") != NULL;
+    if (message->payload_kind == CCM_PAYLOAD_CMS)
+        message->cipher = ccm_payload_cipher(message->payload_part, &decoder->arena);
+    if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib)
+        ccm_message_note(message, "the payload is compressed, but no hook says so");
+    if (message->payload_kind == CCM_PAYLOAD_TEXT && hook_zlib)
+        ccm_message_note(message, "a hook says compressed, but the payload is plain text");
+}
+
+/* ---- Signatures ---- */
+
+/* What ClientIDSignature covers: the id in UTF-16LE with its terminator (wire.md 5.2). */
+static bool terminated_utf16(struct arena *arena, struct text text, struct cursor *bytes)
+{
+    struct text with_nul = text_format(arena, "%.*s%c", (int)text.length, text.at == NULL ? "" : text.at, 0);
+    return with_nul.at != NULL && text_to_utf16le(arena, with_nul, bytes);
+}
+
+static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *message, const struct ccm_signer *signer)
+{
+    struct text hex = ccm_hook_property(ccm_header_hook(&message->header, "clientauth"), "ClientIDSignature");
+    struct cursor bytes;
+    if (hex.at == NULL || !terminated_utf16(&decoder->arena, message->header.source_id, &bytes))
+        return;
+    ccm_signature_verify(decoder->keys, signer, hex, bytes, &decoder->arena, &message->client_id_signature);
+}
+
+static struct text text_line(struct text text, const char *prefix)
+{
+    size_t at;
+    if (!text_find_like(text, prefix, &at))
+        return TEXT_NULL;
+    struct text rest = {text.at + at + strlen(prefix), text.length - at - strlen(prefix)};
+    size_t length = 0;
+    while (length < rest.length && rest.at[length] != '\r' && rest.at[length] != '\n')
+        length++;
+    return text_trim((struct text){rest.at, length});
+}
+
+struct text ccm_token_client(struct ccm_decoder *decoder, struct text token)
+{
+    size_t length = 0;
+    while (token.at != NULL && length < token.length && token.at[length] != ';')
+        length++;
+    struct text id = text_trim((struct text){token.at, length});
+    if (text_starts_like(id, "GUID:"))
+        id = (struct text){id.at + 5, id.length - 5};
+    if (id.length > 1 && id.at[0] == '{')
+        id = (struct text){id.at + 1, id.length - 1 - (id.at[id.length - 1] == '}')};
+    if (id.length != 36) /* 8-4-4-4-12 hex digits */
+        return TEXT_NULL;
+    struct text client = text_format(&decoder->arena, "GUID:%.*s", (int)id.length, id.at);
+    char *upper = client.at == NULL ? NULL : arena_alloc(&decoder->arena, client.length + 1);
+    for (size_t i = 0; upper != NULL && i < client.length; i++)
+        upper[i] = client.at[i] >= 'a' && client.at[i] <= 'z' ? (char)(client.at[i] - 32) : client.at[i];
+    return upper == NULL ? TEXT_NULL : (struct text){upper, client.length};
+}
+
+void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct text signature,
+                      struct ccm_signature *result)
+{
+    *result = (struct ccm_signature){.state = CCM_SIGNATURE_ABSENT};
+    if (token.at == NULL || signature.at == NULL)
+        return;
+    struct ccm_signer signer = {.public_key = TEXT_NULL, .smsid = ccm_token_client(decoder, token)};
+    struct cursor with, without;
+    if (!terminated_utf16(&decoder->arena, token, &with) || !text_to_utf16le(&decoder->arena, token, &without))
+        return;
+    ccm_signature_verify(decoder->keys, &signer, signature, with, &decoder->arena, result);
+    struct ccm_signature other;
+    ccm_signature_verify(decoder->keys, &signer, signature, without, &decoder->arena, &other);
+    if (other.state == CCM_SIGNATURE_VALID)
+        *result = other;
+}
+
+static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
+    struct ccm_signer signer = {message->public_key, message->header.source_id};
+    struct text hex = ccm_hook_property(client, "PayloadSignature");
+    if (hex.at != NULL && !message->source.truncated && message->has_payload)
+        ccm_signature_verify(decoder->keys, &signer, hex, message->payload_part, &decoder->arena,
+                             &message->payload_signature);
+    /* The bytes that were signed are those before encryption; or some are missing. */
+    if (hex.at != NULL && (message->source.truncated || (message->encrypted && message->payload_signature.state !=
+                                                                                     CCM_SIGNATURE_VALID)))
+        message->payload_signature = (struct ccm_signature){
+            .state = CCM_SIGNATURE_UNSUPPORTED,
+            .reason = message->encrypted ? "it is over the payload before encryption, which cannot be read here"
+                                         : "bytes of the payload are missing"};
+    if (message->source.reply && ccm_header_hook(&message->header, "authenticate") != NULL)
+        message->payload_signature =
+            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "signatures of replies are not checked"};
+    verify_client_id(decoder, message, &signer);
+    ccm_token_verify(decoder, text_line(message->token, "ClientToken:"),
+                     text_line(message->token, "ClientTokenSignature:"), &message->token_signature);
+}
+
+/* ---- Payload and body ---- */
+
+/* Which payloads must be opened, and so paid for. */
+static bool wants_payload(const struct ccm_message *message, unsigned needs)
+{
+    if (needs & (NEED_PAYLOAD | NEED_BODY | NEED_FINDING))
+        return true;
+    if ((needs & NEED_REGISTRATION) && text_is_like(message->endpoint_name, "MP_ClientRegistration"))
+        return true;
+    return (needs & NEED_POLICY) && message->source.reply && text_is_like(message->endpoint_name, "MP_PolicyManager");
+}
+
+static void open_payload(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    struct error error = {0};
+    if (message->payload_kind != CCM_PAYLOAD_ZLIB) {
+        message->has_plain = message->payload_kind == CCM_PAYLOAD_TEXT || message->payload_kind == CCM_PAYLOAD_EMPTY;
+        message->plain = message->has_plain ? message->payload_part : CURSOR_EMPTY;
+        if (message->payload_kind == CCM_PAYLOAD_OPAQUE && !message->encrypted)
+            set_malformed(decoder, message, "the payload is neither XML nor a zlib stream nor an envelope");
+        return;
+    }
+    decoder->inflated++;
+    if (ccm_inflate(&decoder->inflater, message->payload_part, &message->plain, &error) == OUTCOME_OK)
+        message->has_plain = true;
+    else
+        set_malformed(decoder, message, error.text);
+}
+
+/* The body: the slice that the header names, within the payload. Numbers that lie (wire.md 3.5) are clamped and told. */
+static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    const struct ccm_header *header = &message->header;
+    struct cursor plain = message->plain;
+    message->body_bytes = plain;
+    if (!header->has_body)
+        return;
+    if (!header->body.numeric) {
+        set_malformed(decoder, message, "Body Offset or Length is not a whole number");
+        return;
+    }
+    if (cursor_slice(plain, header->body.offset, header->body.length, &message->body_bytes))
+        return;
+    /* Signed replies count the compressed bytes; the boot media client always says 728 (wire.md 2.3). */
+    bool counts_wire = header->body.offset == 0 && header->body.length == message->payload_part.left;
+    if (counts_wire)
+        ccm_message_note(message, "Body Length counts the compressed payload");
+    else
+        set_malformed(decoder, message, "Body Offset and Length reach beyond the payload");
+    if (header->body.offset > plain.left ||
+        !cursor_slice(plain, header->body.offset, plain.left - header->body.offset, &message->body_bytes))
+        message->body_bytes = CURSOR_EMPTY;
+}
+
+/* UTF-8 text of the body up to its terminator; what follows (CR LF of SDK senders, zero padding) is not part of it. */
+static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    const char *encoding;
+    bool odd;
+    struct text text = ccm_text_decode(message->body_bytes, &decoder->arena, &encoding, &odd);
+    if (text.at == NULL) {
+        set_malformed(decoder, message, "the body needs too much memory");
+        return;
+    }
+    const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
+    if (nul != NULL)
+        text.length = (size_t)(nul - text.at);
+    message->body = text_trim(text);
+}
+
+/* The name of the first element without parsing the rest. */
+static struct text sniff_root(struct text body)
+{
+    for (size_t i = 0; i + 1 < body.length; i++) {
+        if (body.at[i] != '<' || body.at[i + 1] == '?' || body.at[i + 1] == '!')
+            continue;
+        size_t end = i + 1;
+        while (end < body.length && strchr(" \t\r\n/>", body.at[end]) == NULL)
+            end++;
+        return (struct text){body.at + i + 1, end - i - 1};
+    }
+    return TEXT_NULL;
+}
+
+static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
+{
+    if (message->body.at == NULL || message->body.length == 0)
+        return;
+    bool tree = needs & (NEED_FINDING | NEED_REGISTRATION | NEED_POLICY);
+    if (!tree || message->body.length > CCM_TREE_MAX) {
+        message->root = sniff_root(message->body);
+        return;
+    }
+    struct error error = {0};
+    if (xml_parse(message->body, &decoder->arena, &message->document, &error) != OUTCOME_OK)
+        set_malformed(decoder, message, error.text);
+    if (message->document.root != NULL)
+        message->root = message->document.root->name;
+    if (message->document.has_doctype)
+        ccm_message_note(message, "the body has a document type declaration, which was ignored");
+}
+
+/* ---- Registration: the body signs itself ---- */
+
+/* The bytes of <Data ...>...</Data> as they were sent, in UTF-16LE. */
+static bool data_element(struct cursor body, struct cursor *data)
+{
+    static const char open[] = {'<', 0, 'D', 0, 'a', 0, 't', 0, 'a', 0};
+    static const char close[] = {'<', 0, '/', 0, 'D', 0, 'a', 0, 't', 0, 'a', 0, '>', 0};
+    size_t start, end;
+    return cursor_find(body, cursor_of(open, sizeof open), &start) &&
+           cursor_find_last(body, cursor_of(close, sizeof close), &end) && end > start &&
+           cursor_slice(body, start, end + sizeof close - start, data);
+}
+
+static void read_registration(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
+{
+    const struct xml_element *root = message->document.root;
+    if (root == NULL || !text_is(root->name, "ClientRegistrationRequest"))
+        return;
+    message->registration_signing = xml_text(xml_path(root, "Data/Certificates/Signing"));
+    message->registration_encryption = xml_text(xml_path(root, "Data/Certificates/Encryption"));
+    struct text hex = xml_text(xml_path(root, "Signature/SignatureValue"));
+    struct cursor signature, data;
+    if (!(needs & (NEED_SIGNATURE | NEED_REGISTRATION | NEED_FINDING)) || hex.at == NULL)
+        return;
+    struct ccm_signature *result = &message->registration_signature;
+    *result = (struct ccm_signature){.state = CCM_SIGNATURE_NOKEY, .reason = "its signing certificate cannot be read"};
+    struct certificate_row row = certificate_row_null();
+    const struct ccm_key *key = NULL;
+    ccm_certificate_read(message->registration_signing, decoder->keys, &decoder->arena, &row, &key);
+    if (key == NULL)
+        return;
+    result->key_source = "embedded";
+    result->state = CCM_SIGNATURE_INVALID;
+    if (!data_element(message->body_bytes, &data))
+        *result = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "its Data element is not whole"};
+    else if (!text_hex_decode(hex, &decoder->arena, &signature))
+        result->reason = "it is not written as hex digits";
+    else
+        ccm_signature_check(decoder->keys, key, signature, data, result);
+}
+
+void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs,
+                        struct ccm_message *message)
+{
+    arena_reset(&decoder->arena);
+    *message = (struct ccm_message){.source = *source};
+    if (needs & NEED_FINDING)
+        needs |= NEED_EVERYTHING & ~(unsigned)NEED_BODY;
+    split(decoder, message);
+    read_header(decoder, message);
+    if (message->has_payload)
+        classify(decoder, message);
+    if (needs & NEED_SIGNATURE)
+        verify(decoder, message);
+    if (message->has_payload && wants_payload(message, needs)) {
+        open_payload(decoder, message);
+        if (message->has_plain) {
+            slice_body(decoder, message);
+            decode_body(decoder, message);
+            parse_body(decoder, message, needs);
+            read_registration(decoder, message, needs);
+        }
+    }
+    if (needs & NEED_FINDING)
+        ccm_message_check(decoder, message);
+}
+
+bool ccm_message_recognise(struct cursor body, struct text content_type)
+{
+    size_t at;
+    if (text_find_like(content_type, CCM_BOUNDARY, &at))
+        return true;
+    struct cursor head = {body.at, body.left < 512 ? body.left : 512};
+    static const char wide[] = {'<', 0, 'M', 0, 's', 0, 'g', 0};
+    return cursor_starts(body, "--" CCM_BOUNDARY, 2 + sizeof CCM_BOUNDARY - 1) ||
+           (cursor_starts(body, "--", 2) && cursor_find(head, cursor_of(wide, sizeof wide), &at));
+}

@@ -1,0 +1,109 @@
+/* dissect/configmgr/message.h: a whole ConfigMgr message, from the HTTP body to its meaning.
+ *
+ *   HTTP body -> multipart -> header part: <Msg>            ccm_header
+ *                          -> payload part -> [CMS envelope] -> [zlib] -> byte ranges -> XML in UTF-16
+ *
+ * Depends on nothing but bytes: the engine, the Wireshark plugin and the fuzzers call the same function.
+ */
+#ifndef CMSCOPE_DISSECT_CONFIGMGR_MESSAGE_H
+#define CMSCOPE_DISSECT_CONFIGMGR_MESSAGE_H
+
+#include "core/row.h"
+#include "dissect/configmgr/endpoint.h"
+#include "dissect/configmgr/header.h"
+#include "dissect/configmgr/multipart.h"
+#include "dissect/configmgr/payload.h"
+#include "dissect/configmgr/signature.h"
+
+#define CCM_NOTES_MAX 8
+#define CCM_FINDINGS_MAX 48
+/* A body longer than this is kept as text but not parsed as a tree: only its root is told. */
+#define CCM_TREE_MAX ((size_t)8 << 20)
+/* Memory that one message may take while it is decoded. */
+#define CCM_ARENA_MAX ((size_t)256 << 20)
+
+/* What decoding needs beside the bytes. One for each worker; nothing in it is shared. */
+struct ccm_decoder {
+    struct ccm_keys *keys;
+    struct arena arena; /* reset by ccm_message_decode: what it hands out lives until the next message */
+    struct ccm_inflater inflater;
+    uint64_t inflated; /* payloads that were inflated: what `needs` keeps down */
+};
+
+/* False when out of memory. */
+MUST_USE bool ccm_decoder_init(struct ccm_decoder *decoder);
+void ccm_decoder_free(struct ccm_decoder *decoder);
+
+/* Where the bytes came from. */
+struct ccm_source {
+    struct cursor body;       /* of the HTTP message, transfer and content coding removed */
+    struct text content_type; /* TEXT_NULL when unknown */
+    bool reply;
+    bool secure;              /* it travelled in TLS: native mode, so far as one message tells */
+    bool truncated;           /* bytes are missing: cut off, a gap, or a limit */
+    struct text endpoint;     /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
+};
+
+struct ccm_finding {
+    const char *code;  /* C01 ... of schema.md 8 */
+    const char *level; /* "rule" or "advisory" */
+    struct text text;
+};
+
+struct ccm_message {
+    struct ccm_source source;
+    struct ccm_multipart multipart;
+    struct cursor header_part, payload_part;
+    bool has_header, has_payload;
+    struct ccm_header header;
+    struct text endpoint_name;           /* TargetEndpoint; of a reply that of its request */
+    const struct ccm_endpoint *endpoint; /* NULL when it is not known */
+    bool no_reply;                       /* the single part says NoReply: the answer to an asynchronous message */
+
+    enum ccm_payload_kind payload_kind;
+    bool compressed, encrypted;
+    struct text cipher;
+    bool has_plain;      /* the payload was inflated, or needs no inflating */
+    struct cursor plain; /* payload after decompression */
+    struct cursor body_bytes;
+    struct text body; /* UTF-8; TEXT_NULL when not decoded */
+    struct text root; /* TEXT_NULL when not known */
+    struct xml_document document; /* of the body; its root is NULL when it was not parsed */
+
+    bool is_signed;
+    struct ccm_signature payload_signature, client_id_signature, token_signature;
+    struct text public_key, hash_algorithm, client_capabilities, token;
+    struct ccm_signature registration_signature; /* of a ClientRegistrationRequest, over its Data element */
+    struct text registration_signing, registration_encryption; /* its certificates, hex */
+
+    const char *notes[CCM_NOTES_MAX]; /* harmless peculiarities */
+    size_t note_count;
+    struct text malformed; /* why decoding stopped or what contradicts; TEXT_NULL when nothing does */
+    struct ccm_finding findings[CCM_FINDINGS_MAX];
+    size_t finding_count;
+};
+
+/* Decodes as much as `needs` (a set of enum need) asks for. Always fills *message as far as the bytes allow; what is
+ * wrong with them is in message->malformed. Everything in *message lives in decoder->arena and in source->body. */
+void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs,
+                        struct ccm_message *message);
+
+/* Whether an HTTP body is a ConfigMgr message at all: the product's boundary, or a first part that is a <Msg>. */
+bool ccm_message_recognise(struct cursor body, struct text content_type);
+
+/* Verifies the signature of a policy or content request made by headers: over the UTF-16LE text of `token`, with or
+ * without terminator (wire.md 1.5). */
+void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct text signature,
+                      struct ccm_signature *result);
+
+/* The client id in a token ("GUID:...;time;2", "{...};time"): "GUID:..." upper case; TEXT_NULL when it has none. */
+struct text ccm_token_client(struct ccm_decoder *decoder, struct text token);
+
+/* Adds a finding or a note; more than fit are dropped. */
+void ccm_message_find(struct ccm_message *message, const char *code, const char *level, struct text text);
+void ccm_message_note(struct ccm_message *message, const char *note);
+
+/* dissect/configmgr/check.c: compares the message with the schema and adds findings (schema.md 8). */
+void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message);
+
+#endif

@@ -1,0 +1,130 @@
+/* dissect/configmgr/payload.c: see payload.h. */
+#include "dissect/configmgr/payload.h"
+
+#include <libdeflate.h>
+#include <stdlib.h>
+
+#include "dissect/configmgr/der.h"
+
+/* OID 1.2.840.113549.1.7.3 id-envelopedData, as it stands near the start of its ContentInfo. */
+static const uint8_t ENVELOPED_DATA[] = {0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x03};
+#define ENVELOPED_DATA_WITHIN 32 /* bytes: tag and length of the SEQUENCE come before it */
+
+static bool is_zlib(struct cursor bytes)
+{
+    return bytes.left >= 2 && (bytes.at[0] & 0x0F) == 8 && (bytes.at[0] >> 4) <= 7 &&
+           (bytes.at[0] << 8 | bytes.at[1]) % 31 == 0;
+}
+
+static bool is_text(struct cursor bytes)
+{
+    return cursor_starts(bytes, "\xFF\xFE", 2) || cursor_starts(bytes, "\xFE\xFF", 2) || cursor_starts(bytes, "<\0", 2) ||
+           cursor_starts(bytes, "\0<", 2) || cursor_starts(bytes, "<", 1);
+}
+
+enum ccm_payload_kind ccm_payload_classify(struct cursor bytes)
+{
+    if (bytes.left == 0)
+        return CCM_PAYLOAD_EMPTY;
+    if (is_text(bytes))
+        return CCM_PAYLOAD_TEXT;
+    if (is_zlib(bytes))
+        return CCM_PAYLOAD_ZLIB;
+    size_t at;
+    struct cursor head = {bytes.at, bytes.left < ENVELOPED_DATA_WITHIN ? bytes.left : ENVELOPED_DATA_WITHIN};
+    if (bytes.at[0] == 0x30 && cursor_find(head, cursor_of(ENVELOPED_DATA, sizeof ENVELOPED_DATA), &at))
+        return CCM_PAYLOAD_CMS;
+    return CCM_PAYLOAD_OPAQUE;
+}
+
+void ccm_inflater_init(struct ccm_inflater *inflater)
+{
+    *inflater = (struct ccm_inflater){0};
+}
+
+void ccm_inflater_free(struct ccm_inflater *inflater)
+{
+    libdeflate_free_decompressor(inflater->decompressor);
+    free(inflater->out);
+    ccm_inflater_init(inflater);
+}
+
+#define INFLATE_FIRST_FACTOR 16            /* room tried first, as a multiple of the compressed size */
+#define INFLATE_FIRST_MIN ((size_t)64 << 10)
+#define INFLATE_KEEP_MAX ((size_t)4 << 20) /* a bigger buffer is not kept for the next message */
+
+static bool inflater_room(struct ccm_inflater *inflater, size_t room)
+{
+    if (room <= inflater->room && inflater->room <= INFLATE_KEEP_MAX)
+        return true;
+    free(inflater->out);
+    inflater->out = malloc(room);
+    inflater->room = inflater->out == NULL ? 0 : room;
+    return inflater->out != NULL;
+}
+
+/* libdeflate needs the whole output at once and cannot say how long it will be: try with room that grows. */
+enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, struct cursor *plain, struct error *error)
+{
+    *plain = CURSOR_EMPTY;
+    if (inflater->decompressor == NULL)
+        inflater->decompressor = libdeflate_alloc_decompressor();
+    if (inflater->decompressor == NULL)
+        return error_set(error, OUTCOME_LIMIT, 0, "no memory for a decompressor");
+    size_t room = INFLATE_FIRST_MIN;
+    if (bytes.left > room / INFLATE_FIRST_FACTOR)
+        room = bytes.left > CCM_INFLATE_MAX / INFLATE_FIRST_FACTOR ? CCM_INFLATE_MAX
+                                                                  : bytes.left * INFLATE_FIRST_FACTOR;
+    for (;;) {
+        if (!inflater_room(inflater, room))
+            return error_set(error, OUTCOME_LIMIT, 0, "the inflated payload needs too much memory");
+        size_t used, length;
+        enum libdeflate_result result = libdeflate_zlib_decompress_ex(
+            inflater->decompressor, bytes.at, bytes.left, inflater->out, inflater->room, &used, &length);
+        if (result == LIBDEFLATE_SUCCESS) {
+            *plain = cursor_of(inflater->out, length);
+            return OUTCOME_OK;
+        }
+        if (result != LIBDEFLATE_INSUFFICIENT_SPACE)
+            return error_set(error, OUTCOME_MALFORMED, 0, "the zlib stream of the payload is damaged or cut off");
+        if (inflater->room >= CCM_INFLATE_MAX)
+            return error_set(error, OUTCOME_LIMIT, 0, "the payload inflates to more than %zu MiB", CCM_INFLATE_MAX >> 20);
+        room = inflater->room > CCM_INFLATE_MAX / 4 ? CCM_INFLATE_MAX : inflater->room * 4;
+    }
+}
+
+static const struct {
+    const char *name;
+    uint8_t oid[9];
+    size_t length;
+} CIPHERS[] = {
+    {"3des-cbc", {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x03, 0x07}, 8},          /* 1.2.840.113549.3.7 */
+    {"rc2-cbc", {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x03, 0x02}, 8},           /* 1.2.840.113549.3.2 */
+    {"des-cbc", {0x2B, 0x0E, 0x03, 0x02, 0x07}, 5},                             /* 1.3.14.3.2.7 */
+    {"aes-128-cbc", {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02}, 9}, /* 2.16.840.1.101.3.4.1.2 */
+    {"aes-192-cbc", {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x16}, 9}, /* .22 */
+    {"aes-256-cbc", {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2A}, 9}, /* .42 */
+};
+
+/* ContentInfo > [0] > EnvelopedData (version, [originatorInfo], recipientInfos, encryptedContentInfo (contentType,
+ * AlgorithmIdentifier (OID ...)...)...): RFC 5652 sections 3 and 6.1. */
+struct text ccm_payload_cipher(struct cursor bytes, struct arena *arena)
+{
+    struct cursor info, content, enveloped, part, algorithm, oid;
+    if (!der_take(&bytes, DER_SEQUENCE, &info) || !der_take(&info, DER_OID, &oid) ||
+        !der_take(&info, DER_CONTEXT_0, &content) || !der_take(&content, DER_SEQUENCE, &enveloped) ||
+        !der_take(&enveloped, DER_INTEGER, &part))
+        return TEXT_NULL;
+    bool originator = der_take(&enveloped, DER_CONTEXT_0, &part); /* optional */
+    (void)originator;
+    if (!der_take(&enveloped, DER_SET, &part) || !der_take(&enveloped, DER_SEQUENCE, &content) ||
+        !der_take(&content, DER_OID, &oid) || !der_take(&content, DER_SEQUENCE, &algorithm) ||
+        !der_take(&algorithm, DER_OID, &oid))
+        return TEXT_NULL;
+    for (size_t i = 0; i < sizeof CIPHERS / sizeof CIPHERS[0]; i++) {
+        if (cursor_equal(oid, cursor_of(CIPHERS[i].oid, CIPHERS[i].length)))
+            return text_of(CIPHERS[i].name);
+    }
+    struct text hex = text_hex(arena, oid);
+    return hex.at == NULL ? TEXT_NULL : text_format(arena, "oid %.*s", (int)hex.length, hex.at);
+}

@@ -1,0 +1,45 @@
+/* dissect/configmgr/payload.h: the second part of a message: what it is, and what it holds (wire.md 4). */
+#ifndef CMSCOPE_DISSECT_CONFIGMGR_PAYLOAD_H
+#define CMSCOPE_DISSECT_CONFIGMGR_PAYLOAD_H
+
+#include "core/arena.h"
+#include "core/cursor.h"
+#include "core/text.h"
+
+struct libdeflate_decompressor;
+
+/* A payload may inflate to this much. (Deflate itself ends at 1,032 : 1; XML of inventories reaches some 40 : 1.) */
+#define CCM_INFLATE_MAX ((size_t)64 << 20)
+
+enum ccm_payload_kind {
+    CCM_PAYLOAD_EMPTY,
+    CCM_PAYLOAD_TEXT, /* UTF-16 or 8-bit XML */
+    CCM_PAYLOAD_ZLIB, /* RFC 1950 */
+    CCM_PAYLOAD_CMS,  /* CMS EnvelopedData (RFC 5652 section 6) */
+    CCM_PAYLOAD_OPAQUE
+};
+
+/* What the first bytes say; labels and hooks are not asked (wire.md 10.2). */
+enum ccm_payload_kind ccm_payload_classify(struct cursor bytes);
+
+/* A decompressor and its output, used again for message after message. */
+struct ccm_inflater {
+    struct libdeflate_decompressor *decompressor;
+    uint8_t *out;
+    size_t room;
+};
+
+void ccm_inflater_init(struct ccm_inflater *inflater);
+void ccm_inflater_free(struct ccm_inflater *inflater);
+
+/* Inflates one zlib stream; what follows it is ignored. *plain is valid until the next call with this inflater.
+ * OUTCOME_MALFORMED: the stream is damaged or cut off (nothing of it can be told then); OUTCOME_LIMIT: it would exceed
+ * CCM_INFLATE_MAX, or memory ran out. */
+MUST_USE enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, struct cursor *plain,
+                                  struct error *error);
+
+/* Name of the content cipher of a CMS EnvelopedData: its usual name ("3des-cbc", "aes-256-cbc") or its object identifier;
+ * TEXT_NULL when `bytes` are not one. */
+MUST_USE struct text ccm_payload_cipher(struct cursor bytes, struct arena *arena);
+
+#endif

@@ -1,0 +1,256 @@
+/* dissect/dispatch.c: gives each flow to the dissector that recognises it, and writes the rows of `flow`. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dissect/internal.h"
+#include "dissect/settle.h"
+
+/* The one table of protocols. The first that recognises a stream gets it. */
+static const struct dissector *const DISSECTORS[] = {&http_dissector, &tls_dissector};
+
+/* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment; but not
+ * for ever. */
+#define RECOGNITION_ATTEMPTS_MAX 64
+
+/* First bytes that arrived in pieces too short to tell what they are. */
+#define PREFIX_MAX 32
+
+struct prefix {
+    uint8_t bytes[2][PREFIX_MAX];
+    size_t length[2];
+};
+
+struct dissect *dissect_new(const struct sink *sink, unsigned needs)
+{
+    struct dissect *dissect = calloc(1, sizeof *dissect);
+    if (dissect == NULL)
+        return NULL;
+    dissect->sink = *sink;
+    dissect->needs = needs;
+    arena_init(&dissect->scratch, SCRATCH_MAX);
+    dissect->settle = settle_new();
+    bool decoder = ccm_decoder_init(&dissect->decoder);
+    if (dissect->settle != NULL && decoder && http_setup(dissect))
+        return dissect;
+    dissect_free(dissect);
+    return NULL;
+}
+
+void dissect_free(struct dissect *dissect)
+{
+    if (dissect == NULL)
+        return;
+    http_teardown(dissect);
+    settle_free(dissect->settle);
+    ccm_decoder_free(&dissect->decoder);
+    arena_free(&dissect->scratch);
+    free(dissect);
+}
+
+struct ccm_keys *dissect_keys(struct dissect *dissect)
+{
+    return dissect->decoder.keys;
+}
+
+struct dissect_counts dissect_counts(const struct dissect *dissect)
+{
+    struct dissect_counts counts = dissect->counts;
+    counts.inflated = dissect->decoder.inflated;
+    return counts;
+}
+
+void dissect_finish(struct dissect *dissect)
+{
+    settle_finish(dissect);
+}
+
+/* ---- Rows of flows ---- */
+
+static struct flow_row flow_row_of(const struct conversation *conversation)
+{
+    const struct flow *flow = conversation->flow;
+    struct flow_row row = flow_row_null();
+    row.packet = flow->first.packet;
+    row.time = moment_seconds(flow->first);
+    row.proto = TEXT("tcp");
+    row.src = text_of(conversation->address[DIRECTION_OUT]);
+    row.sport = flow->port[DIRECTION_OUT];
+    row.dst = text_of(conversation->address[DIRECTION_IN]);
+    row.dport = flow->port[DIRECTION_IN];
+    row.start = moment_seconds(flow->first);
+    row.end = moment_seconds(flow->last);
+    row.state = text_of(flow_state_name(flow->state));
+    row.handshake = flow->handshake;
+    row.packets_out = (int64_t)flow->packets[DIRECTION_OUT];
+    row.packets_in = (int64_t)flow->packets[DIRECTION_IN];
+    row.bytes_out = (int64_t)flow->bytes[DIRECTION_OUT];
+    row.bytes_in = (int64_t)flow->bytes[DIRECTION_IN];
+    row.gaps = (int64_t)flow->gaps;
+    row.missing = (int64_t)flow->missing;
+    row.retransmitted = (int64_t)flow->retransmitted;
+    row.out_of_order = (int64_t)flow->out_of_order;
+    row.conflicts = (int64_t)flow->conflicts;
+    row.app = conversation->dissector == NULL ? TEXT_NULL : text_of(conversation->dissector->name);
+    row.encrypted = conversation->dissector != NULL && conversation->dissector->encrypted;
+    return row;
+}
+
+static void on_opened(void *context, struct flow *flow)
+{
+    struct dissect *dissect = context;
+    struct conversation *conversation = calloc(1, sizeof *conversation);
+    flow->user = conversation;
+    if (conversation == NULL)
+        return;
+    conversation->dissect = dissect;
+    conversation->flow = flow;
+    address_print(&flow->address[0], conversation->address[0]);
+    address_print(&flow->address[1], conversation->address[1]);
+    struct flow_row row = flow_row_of(conversation);
+    conversation->row = sink_append(&dissect->sink, TABLE_flow, &row);
+}
+
+/* ---- Recognition ---- */
+
+static enum recognition recognise(struct cursor first, const struct dissector **found)
+{
+    enum recognition best = RECOGNISED_NOT;
+    for (size_t i = 0; i < sizeof DISSECTORS / sizeof DISSECTORS[0]; i++) {
+        enum recognition result = DISSECTORS[i]->recognise(first);
+        if (result == RECOGNISED_CLIENT || result == RECOGNISED_SERVER) {
+            *found = DISSECTORS[i];
+            return result;
+        }
+        best = result == RECOGNISED_MAYBE ? result : best;
+    }
+    return best;
+}
+
+/* Keeps a short beginning of the stream; true when the whole chunk went there and more is needed. */
+static bool prefix_keep(struct conversation *conversation, enum direction direction, struct cursor bytes)
+{
+    if (conversation->prefix == NULL)
+        conversation->prefix = calloc(1, sizeof *conversation->prefix);
+    struct prefix *prefix = conversation->prefix;
+    if (prefix == NULL || bytes.left > PREFIX_MAX - prefix->length[direction])
+        return false;
+    memcpy(prefix->bytes[direction] + prefix->length[direction], bytes.at, bytes.left);
+    prefix->length[direction] += bytes.left;
+    return true;
+}
+
+/* The prefix so far with the new chunk behind it, as far as recognition needs it. */
+static struct cursor prefix_view(const struct conversation *conversation, enum direction direction, struct cursor bytes,
+                                 uint8_t joined[2 * PREFIX_MAX])
+{
+    const struct prefix *prefix = conversation->prefix;
+    if (prefix == NULL || prefix->length[direction] == 0)
+        return bytes;
+    size_t length = bytes.left < PREFIX_MAX ? bytes.left : PREFIX_MAX;
+    memcpy(joined, prefix->bytes[direction], prefix->length[direction]);
+    memcpy(joined + prefix->length[direction], bytes.at, length);
+    return cursor_of(joined, prefix->length[direction] + length);
+}
+
+static void prefix_flush(struct conversation *conversation, enum direction direction, struct moment moment)
+{
+    struct prefix *prefix = conversation->prefix;
+    if (prefix == NULL || prefix->length[direction] == 0)
+        return;
+    size_t length = prefix->length[direction];
+    prefix->length[direction] = 0;
+    if (conversation->dissector != NULL)
+        conversation->dissector->data(conversation->state, direction, cursor_of(prefix->bytes[direction], length), moment);
+}
+
+static void recognition_failed(struct conversation *conversation, enum direction direction)
+{
+    if (conversation->prefix != NULL)
+        conversation->prefix->length[direction] = 0;
+    conversation->attempts++;
+}
+
+static void try_recognise(struct conversation *conversation, enum direction direction, struct cursor bytes,
+                          struct moment moment)
+{
+    uint8_t joined[2 * PREFIX_MAX];
+    const struct dissector *dissector = NULL;
+    enum recognition result = recognise(prefix_view(conversation, direction, bytes, joined), &dissector);
+    if (result == RECOGNISED_MAYBE && prefix_keep(conversation, direction, bytes))
+        return;
+    if (dissector == NULL) {
+        recognition_failed(conversation, direction);
+        return;
+    }
+    conversation->state =
+        dissector->open(conversation, result == RECOGNISED_CLIENT ? direction : direction_reverse(direction));
+    if (conversation->state == NULL) {
+        conversation->attempts = RECOGNITION_ATTEMPTS_MAX;
+        return;
+    }
+    conversation->dissector = dissector;
+    prefix_flush(conversation, direction_reverse(direction), moment);
+    prefix_flush(conversation, direction, moment);
+    dissector->data(conversation->state, direction, bytes, moment);
+}
+
+static void on_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes, struct moment moment)
+{
+    (void)context;
+    struct conversation *conversation = flow->user;
+    if (conversation == NULL)
+        return;
+    if (conversation->dissector != NULL)
+        conversation->dissector->data(conversation->state, direction, bytes, moment);
+    else if (conversation->attempts < RECOGNITION_ATTEMPTS_MAX)
+        try_recognise(conversation, direction, bytes, moment);
+}
+
+static void on_gap(void *context, struct flow *flow, enum direction direction, uint64_t bytes, struct moment moment)
+{
+    (void)context;
+    struct conversation *conversation = flow->user;
+    if (conversation == NULL)
+        return;
+    if (conversation->dissector != NULL)
+        conversation->dissector->gap(conversation->state, direction, bytes, moment);
+    else
+        recognition_failed(conversation, direction);
+}
+
+static void on_ended(void *context, struct flow *flow, enum direction direction, struct moment moment)
+{
+    (void)context;
+    struct conversation *conversation = flow->user;
+    if (conversation != NULL && conversation->dissector != NULL && conversation->dissector->ended != NULL)
+        conversation->dissector->ended(conversation->state, direction, moment);
+}
+
+static void on_closed(void *context, struct flow *flow)
+{
+    struct dissect *dissect = context;
+    struct conversation *conversation = flow->user;
+    if (conversation == NULL)
+        return;
+    if (conversation->dissector != NULL)
+        conversation->dissector->close(conversation->state);
+    struct flow_row row = flow_row_of(conversation);
+    sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
+    dissect->counts.tls_flows += conversation->dissector == &tls_dissector;
+    dissect->counts.unrecognised += conversation->dissector == NULL && flow->bytes[0] + flow->bytes[1] > 0;
+    free(conversation->prefix);
+    free(conversation);
+    flow->user = NULL;
+}
+
+struct flow_events dissect_events(struct dissect *dissect)
+{
+    return (struct flow_events){
+        .context = dissect,
+        .opened = on_opened,
+        .data = on_data,
+        .gap = on_gap,
+        .ended = on_ended,
+        .closed = on_closed,
+    };
+}

@@ -1,0 +1,527 @@
+/* dissect/mp.c: see mp.h.
+ *
+ *   CCM_POST request  ->  message, registration, certificate, finding
+ *   its reply         ->  message, policy (assignments), finding; the registration learns its result
+ *   GET .sms_pol      ->  policy (download)
+ *   GET .sms_aut      ->  certificate
+ */
+#include "dissect/mp.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dissect/configmgr/certificate.h"
+#include "dissect/settle.h"
+
+static int64_t bool_value(bool value)
+{
+    return value;
+}
+
+static bool is_service(const struct http_exchange *exchange, const char *service)
+{
+    return exchange->service != NULL && strcmp(exchange->service, service) == 0;
+}
+
+bool mp_wants(const struct http_exchange *exchange, enum http_side side)
+{
+    struct text type = http_header(exchange, side, "content-type");
+    size_t at;
+    bool multipart = text_starts_like(type, "multipart/mixed");
+    if (text_is(http_method(exchange), "CCM_POST") || text_find_like(type, CCM_BOUNDARY, &at))
+        return true;
+    if (is_service(exchange, "mp") || exchange->service == NULL)
+        return multipart;
+    unsigned needs = exchange->dissect->needs;
+    if (side == HTTP_REPLY && is_service(exchange, "mp-policy"))
+        return needs & (NEED_POLICY | NEED_FINDING);
+    return side == HTTP_REPLY && is_service(exchange, "mp-auth") && (needs & (NEED_REGISTRATION | NEED_FINDING));
+}
+
+/* ---- Messages ---- */
+
+static struct text join_hooks(struct ccm_message *message, struct arena *arena)
+{
+    struct text list = TEXT("");
+    for (size_t i = 0; i < message->header.hook_count; i++) {
+        struct text name = message->header.hooks[i].name;
+        list = text_format(arena, "%.*s%s%.*s", (int)list.length, list.at, i == 0 ? "" : ",", (int)name.length, name.at);
+        if (list.at == NULL)
+            return TEXT_NULL;
+    }
+    return message->header.document.root == NULL ? TEXT_NULL : list;
+}
+
+static struct text join_notes(const struct ccm_message *message, struct arena *arena)
+{
+    struct text list = TEXT_NULL;
+    for (size_t i = 0; i < message->note_count; i++)
+        list = text_format(arena, "%.*s%s%s", (int)list.length, list.at == NULL ? "" : list.at,
+                           list.at == NULL ? "" : "; ", message->notes[i]);
+    return list;
+}
+
+static void fill_header(const struct ccm_message *message, struct message_row *row)
+{
+    const struct ccm_header *header = &message->header;
+    row->endpoint = message->endpoint_name;
+    row->message_id = header->id;
+    row->correlation_id = header->correlation_id;
+    row->source_id = header->source_id;
+    row->source_host = header->source_host;
+    row->target_host = header->target_host;
+    row->target_address = header->target_address;
+    row->target_endpoint = header->target_endpoint;
+    row->reply_to = header->reply_to;
+    row->reply_mode = header->reply_mode;
+    row->sent_time = header->sent_time;
+    row->file_type = header->file_type;
+    if (message->has_header) {
+        row->header_encoding = text_of(header->encoding);
+        row->header_bytes = (int64_t)message->header_part.left;
+        row->attachments = (int64_t)header->attachment_count;
+    }
+    if (header->has_body && header->body.numeric && header->body.offset <= INT64_MAX && header->body.length <= INT64_MAX) {
+        row->body_offset = (int64_t)header->body.offset;
+        row->body_length = (int64_t)header->body.length;
+    }
+}
+
+static void fill_signature(const struct ccm_message *message, struct message_row *row)
+{
+    const struct ccm_signature *signature = &message->payload_signature;
+    row->signature = text_of(ccm_signature_state_name(signature->state));
+    row->client_id_signature = text_of(ccm_signature_state_name(message->client_id_signature.state));
+    row->token_signature = text_of(ccm_signature_state_name(message->token_signature.state));
+    row->hash = text_of(signature->hash);
+    if (signature->key == NULL)
+        signature = &message->client_id_signature;
+    row->key_source = text_of(signature->key_source);
+    if (signature->key != NULL) {
+        row->key_bits = signature->key->bits;
+        row->key_fingerprint = text_of(signature->key->fingerprint);
+    }
+}
+
+static void fill_payload(const struct ccm_message *message, unsigned needs, struct message_row *row)
+{
+    row->payload_bytes = (int64_t)message->payload_part.left;
+    row->compressed = bool_value(message->compressed);
+    row->encrypted = bool_value(message->encrypted);
+    row->encryption = message->cipher;
+    row->root = message->root;
+    if (message->has_plain) {
+        row->inflated_bytes = (int64_t)message->plain.left;
+        row->body_bytes = (int64_t)message->body_bytes.left;
+    }
+    if (needs & NEED_BODY)
+        row->body = message->body;
+}
+
+static void write_findings(const struct http_exchange *exchange, const struct ccm_message *message, int64_t row,
+                           struct moment moment)
+{
+    for (size_t i = 0; i < message->finding_count; i++) {
+        const struct ccm_finding *from = &message->findings[i];
+        struct finding_row finding = finding_row_null();
+        finding.packet = moment.packet;
+        finding.time = moment_seconds(moment);
+        finding.flow = exchange->conversation->row;
+        finding.message = row;
+        finding.code = text_of(from->code);
+        finding.level = text_of(from->level);
+        finding.text = from->text;
+        sink_append(&exchange->dissect->sink, TABLE_finding, &finding);
+    }
+}
+
+static int64_t write_message(struct http_exchange *exchange, struct ccm_message *message, enum http_side side)
+{
+    struct dissect *dissect = exchange->dissect;
+    struct arena *arena = &dissect->decoder.arena;
+    struct message_row row = message_row_null();
+    row.packet = exchange->moment[side].packet;
+    row.time = moment_seconds(exchange->moment[side]);
+    row.flow = exchange->conversation->row;
+    row.http = exchange->row;
+    row.direction = side == HTTP_REQUEST ? TEXT("request") : TEXT("reply");
+    row.transport = exchange->secure ? TEXT("https") : TEXT("http");
+    row.client = text_of(exchange->client);
+    row.server = text_of(exchange->server);
+    fill_header(message, &row);
+    row.hooks = join_hooks(message, arena);
+    row.signed_ = bool_value(message->is_signed);
+    row.hash_algorithm = message->hash_algorithm;
+    row.client_capabilities = message->client_capabilities;
+    if (dissect->needs & (NEED_SIGNATURE | NEED_FINDING))
+        fill_signature(message, &row);
+    if (message->has_payload)
+        fill_payload(message, dissect->needs, &row);
+    row.notes = join_notes(message, arena);
+    row.malformed = message->malformed;
+    int64_t id = sink_append(&dissect->sink, TABLE_message, &row);
+    dissect->counts.messages++;
+    dissect->counts.malformed += message->malformed.at != NULL;
+    dissect->counts.encrypted += message->encrypted;
+    write_findings(exchange, message, id, exchange->moment[side]);
+    return id;
+}
+
+/* Signatures that name no key of their own are looked at again at the end: a registration may come later. */
+static void remember_signatures(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
+{
+    const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
+    if (!(exchange->dissect->needs & (NEED_SIGNATURE | NEED_FINDING)) || message->public_key.at != NULL ||
+        message->payload_signature.state == CCM_SIGNATURE_UNSUPPORTED)
+        return;
+    struct text hex = ccm_hook_property(client, "PayloadSignature");
+    if (hex.at != NULL)
+        settle_signature(exchange->dissect, SETTLE_PAYLOAD, row, message->header.source_id, hex, message->payload_part);
+    hex = ccm_hook_property(client, "ClientIDSignature");
+    if (hex.at != NULL)
+        settle_signature(exchange->dissect, SETTLE_CLIENT_ID, row, message->header.source_id, hex,
+                         text_cursor(message->header.source_id));
+}
+
+/* ---- Certificates and registrations ---- */
+
+static struct text write_certificate(struct http_exchange *exchange, struct text hex, const char *seen_as,
+                                     enum http_side side, int64_t message)
+{
+    struct dissect *dissect = exchange->dissect;
+    struct certificate_row row = certificate_row_null();
+    if (hex.at == NULL || hex.length == 0)
+        return TEXT_NULL;
+    row.packet = exchange->moment[side].packet;
+    row.time = moment_seconds(exchange->moment[side]);
+    row.flow = exchange->conversation->row;
+    row.http = exchange->row;
+    row.message = message;
+    row.seen_as = text_of(seen_as);
+    row.host = text_of(side == HTTP_REQUEST ? exchange->client : exchange->server);
+    ccm_certificate_read(hex, dissect->decoder.keys, &dissect->decoder.arena, &row, NULL);
+    sink_append(&dissect->sink, TABLE_certificate, &row);
+    return row.fingerprint_sha1;
+}
+
+static struct text discovery(const struct xml_element *data, const char *name)
+{
+    const struct xml_element *property = xml_path(data, "DiscoveryProperties/Property");
+    while (property != NULL && !text_is_like(xml_attribute(property, "Name"), name))
+        property = xml_next(property);
+    return xml_attribute(property, "Value");
+}
+
+static int64_t number_of(struct text text)
+{
+    int64_t number;
+    return text_to_i64(text, &number) ? number : INT_NULL;
+}
+
+static struct registration_row registration_base(const struct http_exchange *exchange, enum http_side side, int64_t message)
+{
+    struct registration_row row = registration_row_null();
+    row.packet = exchange->moment[side].packet;
+    row.time = moment_seconds(exchange->moment[side]);
+    row.flow = exchange->conversation->row;
+    row.message = message;
+    row.http = exchange->row;
+    row.client = text_of(exchange->client);
+    return row;
+}
+
+static void write_registration(struct http_exchange *exchange, const struct ccm_message *message, int64_t message_id)
+{
+    struct dissect *dissect = exchange->dissect;
+    const struct xml_element *root = message->document.root;
+    if (root == NULL || !text_is(root->name, "ClientRegistrationRequest") ||
+        !(dissect->needs & (NEED_REGISTRATION | NEED_FINDING)))
+        return;
+    const struct xml_element *data = xml_child(root, "Data"), *agent = xml_child(data, "AgentInformation");
+    struct registration_row row = registration_base(exchange, HTTP_REQUEST, message_id);
+    struct text smsid = xml_attribute(data, "SMSID");
+    row.smsid = smsid.length > 0 ? smsid : xml_attribute(xml_child(root, "Signature"), "SMSID");
+    row.request_type = xml_attribute(data, "RequestType");
+    row.agent_type = number_of(xml_attribute(agent, "AgentType"));
+    row.agent_version = xml_attribute(agent, "AgentVersion");
+    row.agent_identity = xml_attribute(agent, "AgentIdentity");
+    row.netbios = discovery(data, "Netbios Name");
+    row.fqdn = discovery(data, "FQ Name");
+    row.signature = text_of(ccm_signature_state_name(message->registration_signature.state));
+    row.hash = text_of(message->registration_signature.hash);
+    row.signing_certificate =
+        write_certificate(exchange, message->registration_signing, "message-signing", HTTP_REQUEST, message_id);
+    row.encryption_certificate =
+        write_certificate(exchange, message->registration_encryption, "message-encryption", HTTP_REQUEST, message_id);
+    exchange->mp.registration = sink_append(&dissect->sink, TABLE_registration, &row);
+    if (message->registration_signature.state == CCM_SIGNATURE_VALID)
+        exchange->mp.key = message->registration_signature.key;
+}
+
+/* The reply tells what became of the registration; only then is the key known to belong to the client id. */
+static void settle_registration(struct http_exchange *exchange, const struct ccm_message *message, int64_t message_id)
+{
+    struct dissect *dissect = exchange->dissect;
+    const struct xml_element *root = message->document.root;
+    if (root == NULL || !text_is(root->name, "ClientRegistrationResponse") ||
+        !(dissect->needs & (NEED_REGISTRATION | NEED_FINDING)))
+        return;
+    const struct registration_row *asked =
+        exchange->mp.registration == INT_NULL
+            ? NULL
+            : dissect->sink.row(dissect->sink.context, TABLE_registration, exchange->mp.registration);
+    struct registration_row row = asked == NULL ? registration_base(exchange, HTTP_REPLY, message_id) : *asked;
+    struct text smsid = xml_attribute(root, "SMSID");
+    row.smsid = smsid.length > 0 ? smsid : row.smsid;
+    row.status = number_of(xml_attribute(root, "Status"));
+    row.approval = number_of(xml_attribute(root, "ApprovalStatus"));
+    if (asked == NULL)
+        sink_append(&dissect->sink, TABLE_registration, &row);
+    else
+        sink_amend(&dissect->sink, TABLE_registration, exchange->mp.registration, &row);
+    if (exchange->mp.key != NULL && smsid.length > 0 && (row.status == 0 || row.status == 1) &&
+        !ccm_keys_register(dissect->decoder.keys, smsid, exchange->mp.key))
+        dissect->counts.unsettled++;
+}
+
+/* Whether the registration came with Windows authentication, known when the server let it pass. */
+static void authenticate_registration(struct http_exchange *exchange)
+{
+    struct dissect *dissect = exchange->dissect;
+    const struct registration_row *asked =
+        exchange->mp.registration == INT_NULL
+            ? NULL
+            : dissect->sink.row(dissect->sink.context, TABLE_registration, exchange->mp.registration);
+    const struct http_row *http = dissect->sink.row(dissect->sink.context, TABLE_http, exchange->row);
+    if (asked == NULL || http == NULL || http_status(exchange) == 0)
+        return;
+    struct registration_row row = *asked;
+    row.windows_auth = http->authorization.at != NULL && http_status(exchange) == 200;
+    row.auth_user = row.windows_auth ? http->auth_user : TEXT_NULL;
+    sink_amend(&dissect->sink, TABLE_registration, exchange->mp.registration, &row);
+}
+
+/* ---- Policies ---- */
+
+static struct policy_row policy_base(const struct http_exchange *exchange, bool fetched)
+{
+    struct policy_row row = policy_row_null();
+    row.packet = exchange->moment[HTTP_REPLY].packet;
+    row.time = moment_seconds(exchange->moment[HTTP_REPLY]);
+    row.flow = exchange->conversation->row;
+    row.http = exchange->row;
+    row.client = text_of(exchange->client);
+    row.fetched = fetched;
+    return row;
+}
+
+static void write_assignments(struct http_exchange *exchange, const struct ccm_message *message, int64_t message_id)
+{
+    const struct xml_element *root = message->document.root;
+    if (root == NULL || !text_is(root->name, "ReplyAssignments") ||
+        !(exchange->dissect->needs & (NEED_POLICY | NEED_FINDING)))
+        return;
+    struct text client = xml_text(xml_path(root, "Identification/Machine/ClientID"));
+    for (const struct xml_element *assignment = xml_child(root, "PolicyAssignment"); assignment != NULL;
+         assignment = xml_next(assignment)) {
+        for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL; policy = xml_next(policy)) {
+            struct policy_row row = policy_base(exchange, false);
+            row.message = message_id;
+            row.client_id = client.at != NULL && client.length > 0 ? client : text_of(exchange->mp.client_id);
+            row.policy_id = xml_attribute(policy, "PolicyID");
+            row.version = xml_attribute(policy, "PolicyVersion");
+            row.category = xml_attribute(policy, "PolicyCategory");
+            row.flags = number_of(xml_attribute(policy, "PolicyFlags"));
+            row.location = xml_text(xml_child(policy, "PolicyLocation"));
+            sink_append(&exchange->dissect->sink, TABLE_policy, &row);
+        }
+    }
+}
+
+static int hex_value(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+/* "/SMS_MP/.sms_pol?%7Bid%7D.3_00" -> policy id "{id}" and version "3.00" (wire.md 1.7). */
+static void policy_name(struct text uri, struct arena *arena, struct policy_row *row)
+{
+    size_t at;
+    if (!text_find_like(uri, "?", &at))
+        return;
+    struct text query = {uri.at + at + 1, uri.length - at - 1};
+    char *out = arena_alloc(arena, query.length + 1);
+    size_t length = 0;
+    for (size_t i = 0; out != NULL && i < query.length; i++) {
+        bool coded = query.at[i] == '%' && i + 2 < query.length && hex_value(query.at[i + 1]) >= 0 &&
+                     hex_value(query.at[i + 2]) >= 0;
+        out[length++] = coded ? (char)(hex_value(query.at[i + 1]) << 4 | hex_value(query.at[i + 2])) : query.at[i];
+        i += coded ? 2 : 0;
+    }
+    size_t dot = length;
+    while (dot > 0 && out[dot - 1] != '.')
+        dot--;
+    if (out == NULL || dot == 0)
+        return;
+    for (size_t i = dot; i < length; i++)
+        out[i] = out[i] == '_' ? '.' : out[i];
+    row->policy_id = text_clean(arena, cursor_of(out, dot - 1));
+    row->version = text_clean(arena, cursor_of(out + dot, length - dot));
+}
+
+static const char *policy_body_kind(struct cursor body, struct arena *arena, struct policy_row *row)
+{
+    const char *encoding;
+    bool odd;
+    size_t at;
+    if (body.left == 0)
+        return "empty";
+    if (ccm_payload_classify(body) == CCM_PAYLOAD_CMS) {
+        row->cipher = ccm_payload_cipher(body, arena);
+        return "secret-cms";
+    }
+    if (ccm_payload_classify(body) != CCM_PAYLOAD_TEXT)
+        return "unknown";
+    struct text text = ccm_text_decode(body, arena, &encoding, &odd);
+    if (text_starts_like(text_trim(text), "<HTML") && text_find_like(text, "ERROR", &at))
+        return "error";
+    row->has_secret = text_find_like(text, "secret=\"1\"", &at);
+    return "clear";
+}
+
+/* A policy download (wire.md 1.5, 1.7). Its token names and proves the client. */
+static void write_download(struct http_exchange *exchange)
+{
+    struct dissect *dissect = exchange->dissect;
+    struct ccm_decoder *decoder = &dissect->decoder;
+    arena_reset(&decoder->arena);
+    struct policy_row row = policy_base(exchange, true);
+    struct cursor body = buffer_cursor(&exchange->body[HTTP_REPLY]);
+    policy_name(http_uri(exchange), &decoder->arena, &row);
+    row.location = http_uri(exchange);
+    struct text token = http_header(exchange, HTTP_REQUEST, "clienttoken");
+    if (token.at == NULL)
+        token = http_header(exchange, HTTP_REQUEST, "ccmclientid");
+    row.client_id = ccm_token_client(decoder, token);
+    row.body_bytes = (int64_t)body.left;
+    row.body = exchange->truncated[HTTP_REPLY] || http_status(exchange) >= 400
+                   ? (http_status(exchange) >= 400 ? TEXT("error") : TEXT("unknown"))
+                   : text_of(policy_body_kind(body, &decoder->arena, &row));
+    sink_append(&dissect->sink, TABLE_policy, &row);
+}
+
+/* Headers that prove who asks: ClientToken, or the older CCMClientID (wire.md 1.5). */
+static void remember_token(struct http_exchange *exchange)
+{
+    struct dissect *dissect = exchange->dissect;
+    static const char *const names[][2] = {{"clienttoken", "clienttokensignature"}, {"ccmclientid", "ccmclientidsignature"}};
+    if (!(dissect->needs & (NEED_SIGNATURE | NEED_FINDING)))
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct text token = http_header(exchange, HTTP_REQUEST, names[i][0]);
+        struct text signature = http_header(exchange, HTTP_REQUEST, names[i][1]);
+        if (token.at == NULL)
+            continue;
+        arena_reset(&dissect->decoder.arena);
+        settle_signature(dissect, SETTLE_HTTP_TOKEN, exchange->row, ccm_token_client(&dissect->decoder, token), signature,
+                         text_cursor(token));
+        return;
+    }
+}
+
+/* ---- Lists and certificates of the management point (.sms_aut) ---- */
+
+static void write_mp_certificates(struct http_exchange *exchange)
+{
+    static const struct {
+        const char *element, *seen_as;
+    } elements[] = {
+        {"Certificate", "mpcert"},    {"Certificate1", "mpcert"},  {"Certificate2", "mpcert"},
+        {"MPCERTIFICATE", "mpcert"},  {"X509Certificate", "sitesign"},
+    };
+    struct ccm_decoder *decoder = &exchange->dissect->decoder;
+    arena_reset(&decoder->arena);
+    const char *encoding;
+    bool odd;
+    struct text text = ccm_text_decode(buffer_cursor(&exchange->body[HTTP_REPLY]), &decoder->arena, &encoding, &odd);
+    struct xml_document document;
+    if (text.at == NULL || xml_parse(text_trim(text), &decoder->arena, &document, NULL) != OUTCOME_OK)
+        return;
+    for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++) {
+        const struct xml_element *element = NULL;
+        if (xml_count(document.root, elements[i].element, &element) > 0)
+            write_certificate(exchange, xml_text(element), elements[i].seen_as, HTTP_REPLY, INT_NULL);
+    }
+}
+
+/* ---- Entry points ---- */
+
+static struct ccm_source source_of(struct http_exchange *exchange, enum http_side side)
+{
+    return (struct ccm_source){
+        .body = buffer_cursor(&exchange->body[side]),
+        .content_type = http_header(exchange, side, "content-type"),
+        .reply = side == HTTP_REPLY,
+        .secure = exchange->secure,
+        .truncated = exchange->truncated[side],
+        .endpoint = side == HTTP_REPLY && exchange->mp.endpoint[0] != '\0' ? text_of(exchange->mp.endpoint) : TEXT_NULL,
+    };
+}
+
+static void keep(struct text text, char *out, size_t room)
+{
+    snprintf(out, room, "%.*s", (int)(text.length < room ? text.length : room - 1), text.at == NULL ? "" : text.at);
+}
+
+/* Whether this may be one of several transmissions of the same message. */
+static bool may_repeat(struct http_exchange *exchange)
+{
+    size_t at;
+    return http_header(exchange, HTTP_REQUEST, "authorization").at != NULL ||
+           text_find_like(http_uri(exchange), "_windowsauth", &at);
+}
+
+void mp_request(struct http_exchange *exchange)
+{
+    struct dissect *dissect = exchange->dissect;
+    struct cursor body = buffer_cursor(&exchange->body[HTTP_REQUEST]);
+    if (is_service(exchange, "mp-policy"))
+        remember_token(exchange);
+    struct ccm_source source = source_of(exchange, HTTP_REQUEST);
+    if (!exchange->wanted[HTTP_REQUEST] || body.left == 0 ||
+        !(text_is(http_method(exchange), "CCM_POST") || ccm_message_recognise(body, source.content_type)))
+        return;
+    struct ccm_message message;
+    ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
+    int64_t row = write_message(exchange, &message, HTTP_REQUEST);
+    exchange->mp.is_message = true;
+    exchange->mp.request_message = row;
+    keep(message.endpoint_name, exchange->mp.endpoint, sizeof exchange->mp.endpoint);
+    keep(message.header.source_id, exchange->mp.client_id, sizeof exchange->mp.client_id);
+    remember_signatures(exchange, &message, row);
+    write_registration(exchange, &message, row);
+    if (may_repeat(exchange))
+        settle_attempt(dissect, row, body);
+}
+
+void mp_reply(struct http_exchange *exchange)
+{
+    struct dissect *dissect = exchange->dissect;
+    struct cursor body = buffer_cursor(&exchange->body[HTTP_REPLY]);
+    authenticate_registration(exchange);
+    if (!exchange->wanted[HTTP_REPLY])
+        return;
+    if (is_service(exchange, "mp-policy"))
+        write_download(exchange);
+    else if (is_service(exchange, "mp-auth"))
+        write_mp_certificates(exchange);
+    struct ccm_source source = source_of(exchange, HTTP_REPLY);
+    if (body.left == 0 || is_service(exchange, "mp-policy") || is_service(exchange, "mp-auth") ||
+        !ccm_message_recognise(body, source.content_type))
+        return;
+    struct ccm_message message;
+    ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
+    int64_t row = write_message(exchange, &message, HTTP_REPLY);
+    settle_registration(exchange, &message, row);
+    write_assignments(exchange, &message, row);
+}

@@ -1,0 +1,346 @@
+/* dissect/settle.c: see settle.h. */
+#define _GNU_SOURCE
+#include "dissect/settle.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/buffer.h"
+
+/* A signature that waits. Its texts and bytes stand behind each other in settle.bytes. */
+struct waiting {
+    enum settle_kind kind;
+    int64_t row;
+    size_t smsid, smsid_length, hex, hex_length, data, data_length; /* offsets and lengths in settle.bytes */
+};
+
+struct attempt {
+    int64_t message;
+    uint8_t digest[CCM_HASH_BYTES_MAX];
+};
+
+struct settle {
+    struct buffer bytes;
+    struct waiting *waiting;
+    size_t waiting_count, waiting_room;
+    struct attempt *attempts;
+    size_t attempt_count, attempt_room;
+};
+
+struct settle *settle_new(void)
+{
+    struct settle *settle = calloc(1, sizeof *settle);
+    if (settle != NULL)
+        buffer_init(&settle->bytes, SETTLE_BYTES_MAX);
+    return settle;
+}
+
+void settle_free(struct settle *settle)
+{
+    if (settle == NULL)
+        return;
+    buffer_free(&settle->bytes);
+    free(settle->waiting);
+    free(settle->attempts);
+    free(settle);
+}
+
+/* Room for one more element; false when the limit or memory is reached. */
+static bool grow(void **items, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return true;
+    size_t wanted = *room == 0 ? 64 : *room * 2;
+    void *grown = count >= SETTLE_ENTRIES_MAX ? NULL : realloc(*items, wanted * size);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    *room = wanted;
+    return true;
+}
+
+static bool keep_bytes(struct settle *settle, struct cursor bytes, size_t *offset, size_t *length)
+{
+    *offset = settle->bytes.length;
+    *length = bytes.left;
+    return buffer_append(&settle->bytes, bytes);
+}
+
+void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t row, struct text smsid, struct text hex,
+                      struct cursor data)
+{
+    struct settle *settle = dissect->settle;
+    struct waiting waiting = {.kind = kind, .row = row};
+    size_t before = settle->bytes.length;
+    if (row != INT_NULL && keep_bytes(settle, text_cursor(smsid), &waiting.smsid, &waiting.smsid_length) &&
+        keep_bytes(settle, text_cursor(hex), &waiting.hex, &waiting.hex_length) &&
+        keep_bytes(settle, data, &waiting.data, &waiting.data_length) &&
+        grow((void **)&settle->waiting, settle->waiting_count, &settle->waiting_room, sizeof waiting)) {
+        settle->waiting[settle->waiting_count++] = waiting;
+        return;
+    }
+    settle->bytes.length = before;
+    dissect->counts.unsettled++;
+}
+
+void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body)
+{
+    struct settle *settle = dissect->settle;
+    if (message == INT_NULL ||
+        !grow((void **)&settle->attempts, settle->attempt_count, &settle->attempt_room, sizeof *settle->attempts)) {
+        dissect->counts.unsettled++;
+        return;
+    }
+    struct attempt *attempt = &settle->attempts[settle->attempt_count];
+    *attempt = (struct attempt){.message = message};
+    if (ccm_hash(dissect->decoder.keys, CCM_SHA256, body, attempt->digest) > 0)
+        settle->attempt_count++;
+}
+
+static const void *row_of(const struct dissect *dissect, enum table table, int64_t id)
+{
+    return id == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, table, id);
+}
+
+/* ---- Signatures ---- */
+
+static struct text kept_text(const struct settle *settle, size_t offset, size_t length)
+{
+    return (struct text){length == 0 ? "" : (const char *)settle->bytes.bytes + offset, length};
+}
+
+static void settle_message(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
+{
+    const struct message_row *kept = row_of(dissect, TABLE_message, waiting->row);
+    if (kept == NULL)
+        return;
+    struct message_row row = *kept;
+    struct text state = text_of(ccm_signature_state_name(result->state));
+    if (waiting->kind == SETTLE_CLIENT_ID)
+        row.client_id_signature = state;
+    else
+        row.signature = state;
+    if (waiting->kind == SETTLE_PAYLOAD)
+        row.hash = text_of(result->hash);
+    if (result->key != NULL) {
+        row.key_source = text_of(result->key_source);
+        row.key_bits = result->key->bits;
+        row.key_fingerprint = text_of(result->key->fingerprint);
+    }
+    sink_amend(&dissect->sink, TABLE_message, waiting->row, &row);
+}
+
+static void settle_http(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
+{
+    const struct http_row *kept = row_of(dissect, TABLE_http, waiting->row);
+    if (kept == NULL)
+        return;
+    struct http_row row = *kept;
+    row.token_signature = text_of(ccm_signature_state_name(result->state));
+    sink_amend(&dissect->sink, TABLE_http, waiting->row, &row);
+}
+
+/* The client id is signed in UTF-16LE with its terminator. */
+static bool client_id_bytes(struct arena *arena, struct text id, struct cursor *bytes)
+{
+    struct text terminated = text_format(arena, "%.*s%c", (int)id.length, id.at, 0);
+    return terminated.at != NULL && text_to_utf16le(arena, terminated, bytes);
+}
+
+static void settle_signatures(struct dissect *dissect)
+{
+    struct settle *settle = dissect->settle;
+    struct ccm_decoder *decoder = &dissect->decoder;
+    for (size_t i = 0; i < settle->waiting_count; i++) {
+        const struct waiting *waiting = &settle->waiting[i];
+        struct text hex = kept_text(settle, waiting->hex, waiting->hex_length);
+        struct text data = kept_text(settle, waiting->data, waiting->data_length);
+        struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length)};
+        struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
+        struct cursor bytes;
+        arena_reset(&decoder->arena);
+        if (waiting->kind == SETTLE_PAYLOAD)
+            ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
+        else if (waiting->kind == SETTLE_CLIENT_ID && client_id_bytes(&decoder->arena, data, &bytes))
+            ccm_signature_verify(decoder->keys, &signer, hex, bytes, &decoder->arena, &result);
+        else if (waiting->kind == SETTLE_HTTP_TOKEN)
+            ccm_token_verify(decoder, data, waiting->hex_length == 0 ? TEXT_NULL : hex, &result);
+        if (waiting->kind == SETTLE_HTTP_TOKEN)
+            settle_http(dissect, waiting, &result);
+        else
+            settle_message(dissect, waiting, &result);
+    }
+}
+
+/* ---- Whose key ---- */
+
+static void add_finding(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text)
+{
+    const struct message_row *row = row_of(dissect, TABLE_message, message);
+    if (row == NULL || !(dissect->needs & NEED_FINDING))
+        return;
+    struct finding_row finding = finding_row_null();
+    finding.packet = row->packet;
+    finding.time = row->time;
+    finding.flow = row->flow;
+    finding.message = message;
+    finding.code = text_of(code);
+    finding.level = text_of(level);
+    finding.text = text_of(text);
+    sink_append(&dissect->sink, TABLE_finding, &finding);
+}
+
+static void settle_key(struct dissect *dissect, int64_t id)
+{
+    const struct message_row *kept = row_of(dissect, TABLE_message, id);
+    const struct ccm_key *registered[CCM_KEYS_OF_CLIENT_MAX];
+    size_t count = kept == NULL || kept->key_fingerprint.at == NULL
+                       ? 0
+                       : ccm_keys_of(dissect->decoder.keys, kept->source_id, registered);
+    if (count == 0)
+        return;
+    struct message_row row = *kept;
+    row.key_registered = 0;
+    for (size_t i = 0; i < count; i++)
+        row.key_registered = row.key_registered || text_is(row.key_fingerprint, registered[i]->fingerprint);
+    sink_amend(&dissect->sink, TABLE_message, id, &row);
+    if (row.key_registered == 0 && text_is(row.signature, "valid"))
+        add_finding(dissect, id, "C45", "advisory", "the message is signed by another key than the one registered for its client");
+}
+
+/* ---- Repeated transmissions ---- */
+
+static int compare_attempts(const void *a, const void *b)
+{
+    const struct attempt *left = a, *right = b;
+    int order = memcmp(left->digest, right->digest, sizeof left->digest);
+    if (order != 0)
+        return order;
+    return left->message < right->message ? -1 : left->message > right->message;
+}
+
+/* The same bytes from the same client after a 401 (or no answer at all) are the same message tried again. */
+static void settle_attempts(struct dissect *dissect)
+{
+    struct settle *settle = dissect->settle;
+    if (settle->attempt_count > 0)
+        qsort(settle->attempts, settle->attempt_count, sizeof *settle->attempts, compare_attempts);
+    for (size_t i = 1; i < settle->attempt_count; i++) {
+        if (memcmp(settle->attempts[i - 1].digest, settle->attempts[i].digest, sizeof settle->attempts[i].digest) != 0)
+            continue;
+        const struct message_row *before = row_of(dissect, TABLE_message, settle->attempts[i - 1].message);
+        const struct message_row *kept = row_of(dissect, TABLE_message, settle->attempts[i].message);
+        const struct http_row *answer = before == NULL ? NULL : row_of(dissect, TABLE_http, before->http);
+        if (kept == NULL || answer == NULL || !text_equal(before->client, kept->client) ||
+            !(answer->status == 401 || answer->status == INT_NULL))
+            continue;
+        struct message_row row = *kept;
+        row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : settle->attempts[i - 1].message;
+        sink_amend(&dissect->sink, TABLE_message, settle->attempts[i].message, &row);
+    }
+}
+
+/* ---- Order of registration (schema.md 8, C43 and C44) ---- */
+
+struct step {
+    struct text smsid;
+    double time;
+    int64_t status;
+    int64_t message;
+    bool confirmation;
+};
+
+static int compare_steps(const void *a, const void *b)
+{
+    const struct step *left = a, *right = b;
+    size_t length = left->smsid.length < right->smsid.length ? left->smsid.length : right->smsid.length;
+    int order = strncasecmp(left->smsid.at, right->smsid.at, length);
+    if (order == 0 && left->smsid.length != right->smsid.length)
+        order = left->smsid.length < right->smsid.length ? -1 : 1;
+    if (order == 0 && left->time < right->time)
+        order = -1;
+    else if (order == 0 && left->time > right->time)
+        order = 1;
+    return order;
+}
+
+static size_t list_steps(const struct dissect *dissect, struct step *steps, int64_t count)
+{
+    size_t used = 0;
+    for (int64_t id = 1; id <= count; id++) {
+        const struct registration_row *row = row_of(dissect, TABLE_registration, id);
+        if (row != NULL && row->smsid.length > 0 && row->status != INT_NULL)
+            steps[used++] = (struct step){row->smsid, row->time, row->status, row->message,
+                                          text_is_like(row->request_type, "Confirmation")};
+    }
+    return used;
+}
+
+#define CONFIRMATION_DELAY_MIN 25.0 /* s: the documentation says 30; clocks and rounding get some room */
+
+static void check_confirmations(struct dissect *dissect, const struct step *steps, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        bool same = steps[i].smsid.length == steps[i - 1].smsid.length &&
+                    strncasecmp(steps[i].smsid.at, steps[i - 1].smsid.at, steps[i].smsid.length) == 0;
+        if (same && steps[i].confirmation && steps[i - 1].status == 1 &&
+            steps[i].time - steps[i - 1].time < CONFIRMATION_DELAY_MIN)
+            add_finding(dissect, steps[i].message, "C44", "advisory",
+                        "a confirmation comes sooner after a pending registration than 30 s");
+    }
+}
+
+/* What was the last answer to a registration of this client before `time`: 1 is pending. */
+static bool is_pending(const struct step *steps, size_t count, struct text smsid, double time)
+{
+    struct step wanted = {.smsid = smsid, .time = time};
+    size_t low = 0, high = count; /* the first step that is not before `wanted` */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_steps(&steps[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && steps[low - 1].smsid.length == smsid.length &&
+           strncasecmp(steps[low - 1].smsid.at, smsid.at, smsid.length) == 0 && steps[low - 1].status == 1;
+}
+
+static void settle_order(struct dissect *dissect)
+{
+    static const char *const endpoints[] = {"MP_PolicyManager", "MP_DdrEndpoint", "MP_HinvEndpoint",
+                                            "MP_SinvEndpoint",  "MP_SinvCollFileEndpoint"};
+    int64_t registrations = dissect->sink.count(dissect->sink.context, TABLE_registration);
+    int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
+    if (registrations == 0 || !(dissect->needs & NEED_FINDING))
+        return;
+    struct step *steps = calloc((size_t)registrations, sizeof *steps);
+    if (steps == NULL) {
+        dissect->counts.unsettled++;
+        return;
+    }
+    size_t count = list_steps(dissect, steps, registrations);
+    qsort(steps, count, sizeof *steps, compare_steps);
+    check_confirmations(dissect, steps, count);
+    for (int64_t id = 1; id <= messages; id++) {
+        const struct message_row *row = row_of(dissect, TABLE_message, id);
+        bool asked = false;
+        for (size_t i = 0; row != NULL && i < sizeof endpoints / sizeof endpoints[0]; i++)
+            asked = asked || text_is_like(row->endpoint, endpoints[i]);
+        if (asked && text_is(row->direction, "request") && row->source_id.length > 0 &&
+            is_pending(steps, count, row->source_id, row->time))
+            add_finding(dissect, id, "C43", "rule", "policy or inventory is sent while the registration is pending");
+    }
+    free(steps);
+}
+
+void settle_finish(struct dissect *dissect)
+{
+    settle_signatures(dissect);
+    settle_attempts(dissect);
+    int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
+    for (int64_t id = 1; id <= messages; id++)
+        settle_key(dissect, id);
+    settle_order(dissect);
+}

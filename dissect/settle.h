@@ -1,0 +1,27 @@
+/* dissect/settle.h: what can only be decided when the whole capture is known: signatures whose key is learned later,
+ * repeated transmissions, the order of registrations. Bounded: what does not fit stays as it was, and is counted. */
+#ifndef CMSCOPE_DISSECT_SETTLE_H
+#define CMSCOPE_DISSECT_SETTLE_H
+
+#include "dissect/internal.h"
+
+#define SETTLE_BYTES_MAX ((size_t)64 << 20) /* signed bytes that wait for a key */
+#define SETTLE_ENTRIES_MAX ((size_t)1 << 20)
+
+struct settle *settle_new(void); /* NULL when out of memory */
+void settle_free(struct settle *settle);
+
+/* Which signature of which row waits. */
+enum settle_kind { SETTLE_PAYLOAD, SETTLE_CLIENT_ID, SETTLE_MESSAGE_TOKEN, SETTLE_HTTP_TOKEN };
+
+/* Remembers a signature (hex text) over `data` by the client `smsid` that named no key itself. */
+void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t row, struct text smsid, struct text hex,
+                      struct cursor data);
+
+/* Remembers a transmission that may be a try before, or after, authentication: the row of the request message and its
+ * body. */
+void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body);
+
+void settle_finish(struct dissect *dissect);
+
+#endif

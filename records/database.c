@@ -1,0 +1,263 @@
+/* records/database.c: see database.h. How statements are kept from doing more than reading:
+ * https://sqlite.org/c3ref/set_authorizer.html and https://sqlite.org/security.html */
+#include "records/database.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "records/functions.h"
+#include "records/index.h"
+#include "records/schema.h"
+#include "records/vtab.h"
+
+struct database {
+    sqlite3 *db;
+    struct store *store;
+    struct index_list indexes;
+    struct vtab_source sources[TABLE_COUNT];
+    unsigned needs; /* collected by the authorizer while a statement is prepared */
+};
+
+/* What FINDING stands for: a message is checked in all its parts, but its text need not be kept. */
+static unsigned needs_expand(unsigned needs)
+{
+    if (needs & NEED_FINDING)
+        needs |= NEED_PAYLOAD | NEED_SIGNATURE | NEED_REGISTRATION | NEED_POLICY;
+    return needs;
+}
+
+/* Other sources of rows than the tables of the store that do no harm. */
+static const char *const harmless[] = {"json_each", "json_tree", "sqlite_master"};
+
+static bool is_harmless_table(const char *name)
+{
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
+        if (sqlite3_stricmp(harmless[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct table_schema *find_table(const char *name)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        const struct table_schema *schema = schema_table((enum table)i);
+        if (sqlite3_stricmp(schema->name, name) == 0)
+            return schema;
+    }
+    return NULL;
+}
+
+static unsigned column_need(const struct table_schema *schema, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < schema->column_count; i++) {
+        if (sqlite3_stricmp(schema->columns[i].name, name) == 0)
+            return schema->columns[i].need;
+    }
+    return NEED_NOTHING; /* id, rowid, or "" when rows are only counted */
+}
+
+static int authorize_read(struct database *database, const char *table, const char *column)
+{
+    const struct table_schema *schema = table == NULL ? NULL : find_table(table);
+    if (schema == NULL)
+        return table != NULL && is_harmless_table(table) ? SQLITE_OK : SQLITE_DENY;
+    database->needs |= schema->need | column_need(schema, column);
+    return SQLITE_OK;
+}
+
+static int authorize(void *context, int action, const char *first, const char *second, const char *place,
+                     const char *trigger)
+{
+    (void)place;
+    (void)trigger;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_READ:
+        return authorize_read(context, first, second);
+    case SQLITE_FUNCTION:
+        return second != NULL && sqlite3_stricmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+/* Bounds for statements that a user or a rule file brings along. */
+static void limit(sqlite3 *db)
+{
+    static const struct {
+        int id;
+        int value;
+    } limits[] = {
+        {SQLITE_LIMIT_LENGTH, 256 * 1024 * 1024},  /* a text or a row: above any body that is kept */
+        {SQLITE_LIMIT_SQL_LENGTH, 1024 * 1024},    /* a statement written by hand */
+        {SQLITE_LIMIT_EXPR_DEPTH, 500},            /* bounds the stack of the parser */
+        {SQLITE_LIMIT_VDBE_OP, 250000},            /* a compiled statement: some 10 MB */
+        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},  /* matching takes the square of it */
+        {SQLITE_LIMIT_ATTACHED, 0},                /* no other file */
+        {SQLITE_LIMIT_TRIGGER_DEPTH, 1},           /* none exist */
+        {SQLITE_LIMIT_WORKER_THREADS, 0},          /* the same order of rows always */
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        sqlite3_limit(db, limits[i].id, limits[i].value);
+}
+
+static void harden(sqlite3 *db)
+{
+    static const struct {
+        int option;
+        int value;
+    } options[] = {
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+        {SQLITE_DBCONFIG_DQS_DML, 0}, /* "no_such_column" is an error, not a text */
+        {SQLITE_DBCONFIG_DQS_DDL, 0},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        sqlite3_db_config(db, options[i].option, options[i].value, NULL);
+    limit(db);
+}
+
+static int touch(sqlite3 *db, const char *table)
+{
+    char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\"", table);
+    if (sql == NULL)
+        return SQLITE_NOMEM;
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    sqlite3_finalize(statement);
+    sqlite3_free(sql);
+    return result;
+}
+
+/* SQLite sets up an eponymous table when it is first named, and asks the authorizer whether it may write its own schema
+ * for that (3.40 does). So each is named once before the authorizer is there. */
+static int touch_tables(sqlite3 *db)
+{
+    int result = SQLITE_OK;
+    for (size_t i = 0; i < TABLE_COUNT && result == SQLITE_OK; i++)
+        result = touch(db, schema_table((enum table)i)->name);
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0] && result == SQLITE_OK; i++)
+        result = touch(db, harmless[i]);
+    return result;
+}
+
+static int start(struct database *database)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
+    int result = sqlite3_open_v2(":memory:", &database->db, flags, NULL);
+    if (result == SQLITE_OK)
+        result = vtab_register(database->db, &database->indexes, database->sources);
+    if (result == SQLITE_OK)
+        result = functions_register(database->db);
+    if (result == SQLITE_OK)
+        result = touch_tables(database->db);
+    if (result == SQLITE_OK)
+        result = sqlite3_set_authorizer(database->db, authorize, database);
+    if (result == SQLITE_OK)
+        harden(database->db);
+    return result;
+}
+
+enum outcome database_open(struct store *store, struct database **database, struct error *error)
+{
+    *database = NULL;
+    struct database *made = calloc(1, sizeof *made);
+    if (made == NULL || !index_list_init(&made->indexes, store)) {
+        free(made);
+        return error_set(error, OUTCOME_SYSTEM, 0, "not enough memory for the database");
+    }
+    made->store = store;
+    int result = start(made);
+    if (result != SQLITE_OK) {
+        database_close(made);
+        return error_set(error, OUTCOME_SYSTEM, 0, "SQLite cannot start: %s", sqlite3_errstr(result));
+    }
+    *database = made;
+    return OUTCOME_OK;
+}
+
+void database_close(struct database *database)
+{
+    if (database == NULL)
+        return;
+    sqlite3_close_v2(database->db);
+    index_list_free(&database->indexes);
+    free(database);
+}
+
+struct store *database_store(struct database *database)
+{
+    return database->store;
+}
+
+void database_refresh(struct database *database)
+{
+    index_list_refresh(&database->indexes);
+}
+
+/* What SQLite says, with what it means here. */
+static enum outcome prepare_error(sqlite3 *db, int result, struct error *error)
+{
+    if (result == SQLITE_NOMEM)
+        return error_set(error, OUTCOME_SYSTEM, 0, "not enough memory to prepare the statement");
+    int offset = sqlite3_error_offset(db);
+    uint64_t place = offset < 0 ? 0 : (uint64_t)offset;
+    if (result == SQLITE_AUTH)
+        return error_set(error, OUTCOME_MALFORMED, place,
+                         "only SELECT over the tables of `cmscope schema` is allowed (SQLite: %s)", sqlite3_errmsg(db));
+    return error_set(error, OUTCOME_MALFORMED, place, "%s", sqlite3_errmsg(db));
+}
+
+/* Whether nothing but white space and comments follows. */
+static bool is_blank(sqlite3 *db, const char *tail)
+{
+    while (*tail != '\0') {
+        sqlite3_stmt *other = NULL;
+        const char *next = tail;
+        int result = sqlite3_prepare_v2(db, tail, -1, &other, &next);
+        bool blank = result == SQLITE_OK && other == NULL && next > tail;
+        sqlite3_finalize(other);
+        if (!blank)
+            return false;
+        tail = next;
+    }
+    return true;
+}
+
+static enum outcome check_single(struct database *database, sqlite3_stmt *statement, const char *tail,
+                                 struct error *error)
+{
+    if (statement == NULL)
+        return error_set(error, OUTCOME_MALFORMED, 0, "the statement is empty");
+    if (!sqlite3_stmt_readonly(statement))
+        return error_set(error, OUTCOME_MALFORMED, 0, "the statement would change something; only SELECT is allowed");
+    if (!is_blank(database->db, tail))
+        return error_set(error, OUTCOME_MALFORMED, 0, "more than one statement; give one SELECT");
+    return OUTCOME_OK;
+}
+
+enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement, unsigned *needs,
+                              struct error *error)
+{
+    *statement = NULL;
+    database->needs = NEED_NOTHING;
+    const char *tail = "";
+    int result = sqlite3_prepare_v2(database->db, sql, -1, statement, &tail);
+    if (result != SQLITE_OK)
+        return prepare_error(database->db, result, error);
+    unsigned found = needs_expand(database->needs);
+    enum outcome outcome = check_single(database, *statement, tail, error);
+    if (outcome != OUTCOME_OK) {
+        sqlite3_finalize(*statement);
+        *statement = NULL;
+        return outcome;
+    }
+    if (needs != NULL)
+        *needs |= found;
+    return OUTCOME_OK;
+}

@@ -1,0 +1,38 @@
+/* records/textpool.h: copies of texts that live as long as a store. Texts of up to INTERN_LENGTH bytes are kept once. */
+#ifndef CMSCOPE_RECORDS_TEXTPOOL_H
+#define CMSCOPE_RECORDS_TEXTPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/text.h"
+
+/* Addresses, host names, GUIDs, SHA-256 in hex: what repeats is at most this long. */
+#define INTERN_LENGTH 64
+
+struct text_block;
+struct text_slot;
+
+struct textpool {
+    struct text_block *blocks; /* newest first */
+    struct text_slot *slots;   /* hash table of the short texts: a power of two, or none */
+    size_t slot_count;
+    size_t slot_used;
+    uint64_t bytes; /* of blocks and table, as asked from the system */
+    uint64_t seed;
+};
+
+void textpool_init(struct textpool *pool);
+void textpool_free(struct textpool *pool);
+
+/* *text becomes its copy. False, and *text TEXT_NULL, when there is no memory, or `budget` bytes would be exceeded. */
+MUST_USE bool textpool_keep(struct textpool *pool, struct text *text, uint64_t budget);
+
+/* A 64-bit hash of bytes; for tables in memory only, never stored. Who does not know `seed` cannot choose collisions
+ * cheaply. */
+uint64_t text_hash(uint64_t seed, struct text text);
+
+/* A seed that an outsider does not know. */
+uint64_t hash_seed(void);
+
+#endif

@@ -1,0 +1,19 @@
+/* records/vtab.h: the tables of a store as tables of SQLite. */
+#ifndef CMSCOPE_RECORDS_VTAB_H
+#define CMSCOPE_RECORDS_VTAB_H
+
+#include <sqlite3.h>
+
+#include "records/index.h"
+
+/* What one table of SQLite stands for. */
+struct vtab_source {
+    struct index_list *indexes;
+    enum table table;
+};
+
+/* Makes every table known to `db` under its name. sources[TABLE_COUNT] and `indexes` must outlive `db`. Returns a
+ * result code of SQLite. */
+MUST_USE int vtab_register(sqlite3 *db, struct index_list *indexes, struct vtab_source *sources);
+
+#endif

@@ -1,0 +1,52 @@
+/* report/facts.h: what every form of the report says, computed once: the capture, its inputs, the order of verdicts. */
+#ifndef CMSCOPE_REPORT_FACTS_H
+#define CMSCOPE_REPORT_FACTS_H
+
+#include "report/report.h"
+
+/* The capture as a whole: all inputs together. */
+struct facts_capture {
+    int64_t packets;
+    double first; /* REAL_NULL when there was no packet */
+    double last;
+};
+
+struct facts_capture facts_capture(const struct report *report);
+
+/* Rows of the tables input and coverage; 0-based; NULL past the end. */
+const struct input_row *facts_input(const struct report *report, int64_t index);
+const struct coverage_row *facts_coverage(const struct report *report, int64_t index);
+int64_t facts_input_count(const struct report *report);
+
+/* Whether this counter says that something was missed. */
+bool facts_missed(const struct coverage_row *row);
+
+/* The frame that Wireshark shows for a packet: packets are counted over all inputs, frames in each. */
+struct facts_frame {
+    const struct input_row *input; /* NULL when it cannot be told: the inputs were read side by side */
+    int64_t number;
+};
+
+struct facts_frame facts_frame(const struct report *report, int64_t packet);
+
+/* Verdicts in the order in which people read them: fails first ... */
+#define FACTS_ORDER_COUNT VERDICT_COUNT
+enum verdict facts_order(size_t rank);
+
+/* The rules [first, end) that share a section, in the order of the checklist. */
+struct facts_section {
+    const char *title;
+    size_t first;
+    size_t end;
+};
+
+/* The section that begins at verdict `first`; false when there is none. */
+bool facts_section(const struct report *report, size_t first, struct facts_section *section);
+
+/* Whether a verdict rests on evidence of which the grade speaks. */
+bool facts_graded(const struct rule_verdict *verdict);
+
+/* What the evaluation says of a verdict; for a fixed one without detail, the benchmark's reason. */
+struct text facts_detail(const struct rule_verdict *verdict);
+
+#endif

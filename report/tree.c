@@ -1,0 +1,101 @@
+/* report/tree.c: one row as lines of "column: value" for a person. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "records/schema.h"
+#include "records/store.h"
+#include "report/layout.h"
+#include "report/report.h"
+#include "report/safe.h"
+#include "report/utc.h"
+
+#define INDENT_STEP 2
+
+static void print_number(FILE *out, const struct column *column, int64_t value)
+{
+    if (column->type == COLUMN_BOOL)
+        fputs(value == 0 ? " no" : " yes", out);
+    else if (column->unit[0] != '\0')
+        fprintf(out, " %" PRId64 " %s", value, column->unit);
+    else
+        fprintf(out, " %" PRId64, value);
+}
+
+/* All columns in seconds are moments (records/tables.def). */
+static void print_real(FILE *out, const struct column *column, double value)
+{
+    char time[UTC_TEXT_MAX];
+    fputc(' ', out);
+    if (strcmp(column->unit, "s") == 0 && utc_format(value, time)) {
+        fputs(time, out);
+        return;
+    }
+    safe_real(out, value);
+    fprintf(out, "%s%s", column->unit[0] == '\0' ? "" : " ", column->unit);
+}
+
+static size_t line_length(struct text text)
+{
+    const char *end = memchr(text.at, '\n', text.length);
+    return end == NULL ? text.length : (size_t)(end - text.at);
+}
+
+/* Text of several lines: each line of its own after a bar, so that none can pass for a line of the tree. */
+static void print_lines(FILE *out, struct text text, int indent)
+{
+    while (text.length > 0) {
+        size_t length = line_length(text);
+        bool carriage_return = length > 0 && text.at[length - 1] == '\r';
+        fputc('\n', out);
+        layout_spaces(out, (size_t)(indent + INDENT_STEP));
+        fputs("| ", out);
+        text_print_safe(out, (struct text){text.at, length - (carriage_return ? 1 : 0)});
+        size_t taken = length < text.length ? length + 1 : length;
+        text = (struct text){text.at + taken, text.length - taken};
+    }
+}
+
+static void print_text(FILE *out, struct text text, int indent)
+{
+    if (memchr(text.at, '\n', text.length) != NULL) {
+        print_lines(out, text, indent);
+        return;
+    }
+    fputc(' ', out);
+    text_print_safe(out, text);
+}
+
+static void print_column(FILE *out, const struct column *column, const void *row, int indent)
+{
+    const char *at = (const char *)row + column->offset;
+    int64_t number = INT_NULL;
+    double real = REAL_NULL;
+    struct text text = TEXT_NULL;
+    if (column->type == COLUMN_TEXT)
+        memcpy(&text, at, sizeof text);
+    else if (column->type == COLUMN_REAL)
+        memcpy(&real, at, sizeof real);
+    else
+        memcpy(&number, at, sizeof number);
+    if (text.at == NULL && isnan(real) && number == INT_NULL)
+        return;
+    layout_spaces(out, (size_t)indent);
+    fprintf(out, "%s:", column->name);
+    if (column->type == COLUMN_TEXT)
+        print_text(out, text, indent);
+    else if (column->type == COLUMN_REAL)
+        print_real(out, column, real);
+    else
+        print_number(out, column, number);
+    fputc('\n', out);
+}
+
+void report_row_tree(FILE *out, struct store *store, enum table table, int64_t id, int indent)
+{
+    if (id < 1 || id > store_count(store, table))
+        return;
+    const struct table_schema *schema = schema_table(table);
+    const void *row = store_row(store, table, id);
+    for (size_t i = 0; i < schema->column_count; i++)
+        print_column(out, &schema->columns[i], row, indent < 0 ? 0 : indent);
+}

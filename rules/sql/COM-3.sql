@@ -1,0 +1,51 @@
+-- COM-3: consider other ports than the usual ones for client communication.
+--
+-- Decides: the ports of management, distribution and software update points. A usual port (80, 443, 8530, 8531) is advice,
+-- never a failure, since the text says "consider". Passes only if all ConfigMgr traffic of the capture goes to other ports,
+-- and for each role to one. Different ports for one role make roaming clients fail: a hint.
+-- Left out: fallback status, server locator and reporting points, client notification, which have ports of their own.
+-- Cannot be told: what is inside TLS to a usual port of the same servers. Where there is such a flow, nothing passes.
+WITH
+exchange AS (
+    SELECT id, packet, time, server, port,
+           CASE WHEN service = 'dp' THEN 'distribution point'
+                WHEN service = 'sup' THEN 'software update point'
+                ELSE 'management point' END AS role
+    FROM http
+    WHERE service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'mp-client', 'mp-token', 'mp-user', 'dp', 'sup')
+      AND port IS NOT NULL
+),
+used AS (
+    SELECT id, min(packet) AS packet, time, server, port, role, port IN (80, 443, 8530, 8531) AS usual
+    FROM exchange
+    GROUP BY server, port, role
+),
+roles AS (
+    SELECT role, count(DISTINCT port) AS ports
+    FROM used
+    WHERE NOT usual
+    GROUP BY role
+),
+doubt AS (
+    SELECT EXISTS (SELECT 1 FROM used WHERE usual)
+        OR EXISTS (SELECT 1 FROM roles WHERE ports > 1)
+        OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0)
+        OR EXISTS (SELECT 1 FROM flow
+                   WHERE encrypted = 1 AND dport IN (443, 8531) AND dst IN (SELECT server FROM used)) AS any
+)
+SELECT 'informational' AS result, 'proof' AS grade, 'http' AS evidence, id AS row, packet, time,
+       role || ' ' || server || ':' || port AS subject,
+       'usual port ' || port || ' in use for a ' || role AS why
+FROM used
+WHERE usual
+UNION ALL
+SELECT 'fail', 'hint', 'http', id, packet, time, role || ' ' || server || ':' || port,
+       role || 's use different ports, which roaming clients do not know'
+FROM used JOIN roles USING (role)
+WHERE NOT usual AND ports > 1
+UNION ALL
+SELECT 'pass', CASE WHEN (SELECT any FROM doubt) THEN 'hint' ELSE 'proof' END,
+       'http', id, packet, time, role || ' ' || server || ':' || port,
+       'port ' || port || ' in use for a ' || role || ', not a usual one'
+FROM used
+WHERE NOT usual

@@ -1,0 +1,83 @@
+-- CRT-2: certificates follow accepted standards.
+--
+-- Decides, for each certificate that was shown in readable traffic: whether it was valid when it was shown and could be
+-- decoded (all profiles), and its key, hash, lifetime and purpose. ConfigMgr 2007 itself sets no minimum for these: the
+-- thresholds below are this program's, fail only in the profile "modern", and are remarks (hints) in the 2007 profiles.
+-- Lifetime and purpose are asked only of certificates that another key signed: clients and sites make their own
+-- (self-signed) for decades and without purpose by design. A self-signed certificate that is sound says nothing about the
+-- certificates of the organisation, so it does not pass the rule.
+-- Cannot be told: certificates inside TLS handshakes (not decoded yet); whether names match; the template.
+WITH
+threshold AS (
+    SELECT 2048 AS rsa_bits,    -- NIST SP 800-131A
+           256 AS ec_bits,      -- likewise
+           825 AS server_days,  -- CA/Browser Forum baseline of 2018
+           1825 AS client_days, -- the longest default among the templates of a Windows CA
+           coalesce(:profile, 'modern') NOT LIKE '2007%' AS binding
+),
+shown AS (
+    SELECT certificate.*,
+           certificate.not_after - certificate.not_before AS lifetime,
+           CASE WHEN seen_as IN ('mpcert', 'sitesign') THEN server_days ELSE client_days END AS days,
+           threshold.*,
+           coalesce((SELECT complete FROM http WHERE http.id = certificate.http), 0) AS whole
+    FROM certificate CROSS JOIN threshold
+),
+flaw AS (
+    SELECT id, CASE WHEN whole THEN 'strong' ELSE 'hint' END AS grade, 'certificate cannot be decoded' AS why
+    FROM shown
+    WHERE problem IS NOT NULL
+    UNION ALL
+    SELECT id, 'proof', 'certificate had expired when it was shown'
+    FROM shown
+    WHERE time > not_after
+    UNION ALL
+    SELECT id, 'proof', 'certificate was not yet valid when it was shown'
+    FROM shown
+    WHERE time < not_before
+    UNION ALL
+    SELECT id, CASE WHEN binding THEN 'proof' ELSE 'hint' END, 'RSA key shorter than ' || rsa_bits || ' bits'
+    FROM shown
+    WHERE key_type = 'rsa' AND key_bits < rsa_bits
+    UNION ALL
+    SELECT id, CASE WHEN binding THEN 'proof' ELSE 'hint' END, 'elliptic curve key shorter than ' || ec_bits || ' bits'
+    FROM shown
+    WHERE key_type = 'ec' AND key_bits < ec_bits
+    UNION ALL
+    SELECT id, CASE WHEN binding THEN 'proof' ELSE 'hint' END, 'signed with the weak hash ' || signature_hash
+    FROM shown
+    WHERE signature_hash IN ('md2', 'md4', 'md5', 'sha1')
+    UNION ALL
+    SELECT id, CASE WHEN binding THEN 'proof' ELSE 'hint' END, 'valid for more than ' || days || ' days'
+    FROM shown
+    WHERE self_signed = 0 AND lifetime > days * 86400.0
+    UNION ALL
+    -- Without the extension any purpose is allowed: that is no proof of a wrong one.
+    SELECT id, CASE WHEN binding AND eku IS NOT NULL THEN 'proof' ELSE 'hint' END,
+           'client certificate without the purpose client authentication'
+    FROM shown
+    WHERE self_signed = 0 AND seen_as = 'message-signing' AND problem IS NULL
+      AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,1.3.6.1.5.5.7.3.2,%'
+      AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,2.5.29.37.0,%'
+),
+judged AS (
+    SELECT shown.id, shown.packet, shown.time,
+           coalesce(subject, fingerprint_sha1, '?') || coalesce(' of ' || host, '') AS subject,
+           coalesce(fingerprint_sha256, shown.id) AS identity,
+           'fail' AS result, flaw.grade, flaw.why
+    FROM flaw JOIN shown ON shown.id = flaw.id
+    UNION ALL
+    SELECT id, packet, time, coalesce(subject, fingerprint_sha1, '?') || coalesce(' of ' || host, ''),
+           coalesce(fingerprint_sha256, id),
+           'pass', CASE WHEN self_signed = 0 THEN 'proof' ELSE 'hint' END,
+           CASE WHEN self_signed = 0 AND binding THEN 'certificate is valid, and its key, hash, lifetime and purpose are inside the profile'
+                WHEN self_signed = 0 THEN 'certificate is valid'
+                ELSE 'sound, but self-signed: it says nothing about certificates of the organisation' END
+    FROM shown
+    WHERE id NOT IN (SELECT id FROM flaw)
+      AND problem IS NULL AND not_before IS NOT NULL AND not_after IS NOT NULL AND time IS NOT NULL
+      AND key_type IN ('rsa', 'ec') AND key_bits IS NOT NULL AND signature_hash IS NOT NULL
+)
+SELECT result, grade, 'certificate' AS evidence, id AS row, min(packet) AS packet, time, subject, why
+FROM judged
+GROUP BY identity, subject, result, grade, why

@@ -1,0 +1,678 @@
+#!/usr/bin/env python3
+"""compare_ground_truth.py: compares what cmscope decodes with what is known to be in a capture.
+
+A ground truth is a file NAME.json beside NAME.pcap that lists the transactions as the management point saw them. Every
+message that travelled in plain HTTP must be found exactly once, with the fields, sizes, text and signatures that the
+ground truth knows; nothing else may be found. Where the ground truth lacks a field, it is not compared.
+
+usage: compare_ground_truth.py --cmscope build/cmscope [--show-differences N] FOLDER_OR_JSON...
+
+One line for each capture: messages that matched, differ, are missing, are invented, and legs (transmissions that were
+answered with 401 and came again), then HTTP exchanges compared. Exit status: 0 all is as known, 1 something differs or
+cmscope failed, 2 wrong usage or no ground truth.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+# Differences that are understood: (capture, transaction, field): why. A mangled capture shares those of its base.
+CRLF_OPEN = "no closing boundary follows the payload, so whether the CRLF at its end belongs to it is open (see notes)"
+KNOWN = {
+    ("broken-truncated-multipart", 3, "payload_bytes"): CRLF_OPEN,
+    ("broken-truncated-multipart", 3, "signature"): CRLF_OPEN,
+    ("broken-truncated-multipart", 3, "hash"): CRLF_OPEN,
+}
+
+TABLES = ("message", "registration", "http", "certificate")
+EXIT_COMPLETE, EXIT_INCOMPLETE = 0, 5  # the statuses of cmscope with which its answer is usable
+QUERY_SECONDS = 120
+SHOWN_MAX = 90  # characters of a value in a difference
+
+# Columns of message that are members of <Msg>.
+HEADER_FIELDS = {
+    "message_id": "ID",
+    "correlation_id": "CorrelationID",
+    "source_id": "SourceID",
+    "source_host": "SourceHost",
+    "target_host": "TargetHost",
+    "target_address": "TargetAddress",
+    "target_endpoint": "TargetEndpoint",
+    "reply_to": "ReplyTo",
+    "reply_mode": "ReplyMode",
+    "sent_time": "SentTime",
+}
+SIGNATURE_COLUMNS = {
+    "PayloadSignature": "signature",
+    "ClientIDSignature": "client_id_signature",
+    "Token": "token_signature",
+}
+CERTIFICATE_ROLES = {"signing": "message-signing", "encryption": "message-encryption"}
+BODY_COLUMNS = ("inflated_bytes", "root", "body", "compressed")
+
+
+class OneOf:
+    """More than one value is right."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __repr__(self):
+        return " or ".join(repr(value) for value in self.values)
+
+
+class NoneOf(OneOf):
+    """All values but these are right."""
+
+    def __repr__(self):
+        return "not " + OneOf.__repr__(self)
+
+
+PRESENT = NoneOf(None)
+
+
+def is_right(wanted, found):
+    """Whether a value of cmscope is the known one. No text and empty text are the same."""
+    if isinstance(wanted, NoneOf):
+        return found not in wanted.values
+    if isinstance(wanted, OneOf):
+        return any(is_right(value, found) for value in wanted.values)
+    if isinstance(wanted, bool):
+        return bool(found) == wanted
+    if wanted in (None, "") or found in (None, ""):
+        return wanted in (None, "") and found in (None, "")
+    return wanted == found
+
+
+# ---- The ground truth -----------------------------------------------------------------------------------------------
+
+
+class Expected:
+    """One message that cmscope must find."""
+
+    def __init__(self, transaction, kind, frame):
+        self.transaction = transaction  # as in the ground truth
+        self.number = transaction["n"]
+        self.kind = kind  # request, reply or leg
+        self.direction = "reply" if kind == "reply" else "request"
+        self.frame = frame
+        self.fields = {}  # column: known value
+        self.first = None  # of a repeated transmission: the Expected of the first one
+        self.registration = {}  # column of the registration that belongs to it: known value
+        self.certificates = []
+        self.row = None  # of cmscope
+
+
+class Truth:
+    """The ground truth of one capture."""
+
+    def __init__(self, path):
+        self.path = path
+        self.name = path.stem
+        self.pcap = path.with_suffix(".pcap")
+        self.document = json.loads(path.read_text(encoding="utf-8"))
+        self.mangled = "base" in self.document
+        self.recoverable = self.document.get("all_messages_recoverable", True)
+        self.base = Path(self.document["base"]).stem if self.mangled else None
+        source = self.document
+        if self.mangled:
+            source = json.loads((path.parent / self.document["base"]).read_text(encoding="utf-8"))
+        self.transactions = source.get("transactions", [])
+        self.plain = [t for t in self.transactions if is_plain(t)]
+        self.hidden = len(self.transactions) - len(self.plain)
+        # Messages that a client began to send and the management point never got whole.
+        steps = source.get("scripted_client") or []
+        self.sent_ids = {step.get("msg_id") for step in steps if step.get("msg_id")}
+        self.key_travels = any(carries_key(t) for t in self.plain)
+        self.key_is_hidden = any((t.get("ccm") or {}).get("encrypted") for t in self.plain)
+
+    def known(self, number, field):
+        for name in (self.name, self.base):
+            if (name, number, field) in KNOWN:
+                return KNOWN[(name, number, field)]
+        return None
+
+
+def is_plain(transaction):
+    """Whether the transaction crossed the wire in plain HTTP: what went through TLS has no frame of its own."""
+    frames = transaction.get("pcap") or {}
+    return not transaction.get("tls") and frames.get("request_frame") is not None
+
+
+def carries_key(transaction):
+    """Whether the key of the client can be read in this message."""
+    ccm = transaction.get("ccm") or {}
+    if ccm.get("registration_certificates") and not ccm.get("encrypted"):
+        return True
+    return any(name == "PublicKey" for hook in ccm.get("hooks", []) for name, _ in pairs(hook.get("properties")))
+
+
+def pairs(properties):
+    """Properties as (name, value), however many members each has."""
+    return [(p[0], p[1] if len(p) > 1 else None) for p in properties or []]
+
+
+def root_of(body):
+    """Name of the first element of an XML text."""
+    match = re.search(r"<\s*([A-Za-z_][^\s/>]*)", re.sub(r"<[?!][^>]*>", "", body or ""))
+    return match.group(1) if match else None
+
+
+def has_anomaly(ccm, *words):
+    return any(word in anomaly for anomaly in ccm.get("anomalies", []) for word in words)
+
+
+def header_fields(ccm):
+    """What the header part says: the same for requests and replies."""
+    fields = {}
+    known = ccm.get("fields") or {}
+    for column, name in HEADER_FIELDS.items():
+        if name in known:
+            fields[column] = known[name]
+    if known:
+        fields["hooks"] = ",".join(hook["name"] for hook in ccm.get("hooks", []))
+    for column, name in (("header_encoding", "header_encoding"), ("payload_bytes", "payload_len")):
+        if ccm.get(name) is not None:
+            fields[column] = ccm[name]
+    return fields
+
+
+def payload_fields(ccm):
+    """What the payload part holds."""
+    fields = {}
+    body = ccm.get("body_text")
+    if body is not None:
+        fields["body"] = body
+        fields["root"] = root_of(body)
+    compressed = bool(ccm.get("compressed"))
+    length = ccm.get("payload_decompressed_len")
+    if length is not None:
+        fields["compressed"] = compressed
+        fields["inflated_bytes"] = length if compressed else OneOf(length, None)
+    return fields
+
+
+def signature_value(valid, truth):
+    """The word for a signature that the management point could check, or not."""
+    if not valid:
+        return "invalid"
+    if not truth.key_travels:
+        return "nokey"
+    lost = truth.key_is_hidden or not truth.recoverable
+    return OneOf("valid", "nokey") if lost else "valid"
+
+
+def signature_fields(ccm, truth):
+    fields = {column: "absent" for column in SIGNATURE_COLUMNS.values()}
+    fields["signed"] = False
+    for signature in ccm.get("signatures", []):
+        column = SIGNATURE_COLUMNS.get(signature["what"])
+        if column is None:
+            continue
+        fields[column] = signature_value(signature["valid"], truth)
+        if signature["what"] == "PayloadSignature":
+            fields["signed"] = True
+            if signature["valid"] and signature.get("hash"):
+                fields["hash"] = signature["hash"]
+    return fields
+
+
+def request_fields(ccm, truth):
+    """All that is known of the row of a request."""
+    if has_anomaly(ccm, "header XML"):
+        return {"malformed": PRESENT}
+    fields = {**header_fields(ccm), **payload_fields(ccm), **signature_fields(ccm, truth)}
+    fields["endpoint"] = ccm.get("endpoint")
+    if ccm.get("parts"):
+        fields["header_bytes"] = ccm["parts"][0]["len"]
+    fields["attachments"] = len(ccm.get("attachments") or [])
+    fields["file_type"] = dict(pairs(ccm.get("properties"))).get("FileType")
+    fields["encrypted"] = bool(ccm.get("encrypted"))
+    soften_request(ccm, fields)
+    return fields
+
+
+def forget(fields, *columns):
+    for column in columns:
+        fields.pop(column, None)
+
+
+def soften_request(ccm, fields):
+    """Takes back what cannot be known from the capture alone, or what two decoders may see differently."""
+    if ccm.get("encrypted"):
+        forget(fields, *BODY_COLUMNS, "hash")
+        fields["encryption"] = PRESENT
+        if fields["signature"] != "absent":  # it was made before encryption
+            fields["signature"] = OneOf("nokey", "unsupported")
+    if has_anomaly(ccm, "zlib:"):
+        forget(fields, *BODY_COLUMNS)
+        fields["malformed"] = PRESENT
+    unsaid = ccm.get("payload_len") and not ccm.get("compressed") and not (ccm.get("body_text") or "<").startswith("<")
+    if unsaid:  # compressed, but no hook says so
+        forget(fields, *BODY_COLUMNS)
+    elif has_anomaly(ccm, "Body range") and "body" in fields:
+        fields["body"] = OneOf(fields["body"], fields["body"].split("\0")[0])
+        fields["root"] = OneOf(fields["root"], None)
+
+
+def reply_fields(ccm, request_ccm):
+    """All that is known of the row of a reply. The ground truth describes it as it was before it was damaged."""
+    damage = ccm.get("misbehave")
+    if damage == "truncate":
+        return {"malformed": PRESENT}
+    if not ccm.get("fields"):  # NoReply: a part of text and nothing else
+        return {}
+    fields = {**header_fields(ccm), **payload_fields(ccm), "endpoint": request_ccm.get("endpoint")}
+    signed = bool(ccm.get("signed"))
+    fields["signed"] = signed
+    fields["signature"] = NoneOf("absent", "invalid") if signed else "absent"
+    if damage == "badzlib":
+        forget(fields, *BODY_COLUMNS)
+        fields["malformed"] = PRESENT
+    elif damage == "tamper":
+        forget(fields, *BODY_COLUMNS)
+        fields["signature"] = NoneOf("absent", "valid")
+    elif damage == "no_hook":
+        forget(fields, *BODY_COLUMNS)
+    elif damage == "no_close":
+        forget(fields, "payload_bytes")
+    return fields
+
+
+def registration_fields(transaction, truth):
+    """What is known of the registration that a request makes."""
+    ccm = transaction["ccm"]
+    made = [s for s in ccm.get("signatures", []) if s["what"] == "RegistrationSignature"]
+    if not made or ccm.get("encrypted"):
+        return {}
+    fields = {"signature": "valid" if made[0]["valid"] else "invalid"}
+    if made[0]["valid"] and made[0].get("hash"):
+        fields["hash"] = made[0]["hash"]
+    reply = (transaction["response"] or {}).get("ccm") or {}
+    if not truth.recoverable or reply.get("misbehave"):
+        return fields
+    attributes = dict(re.findall(r'(\w+)="([^"]*)"', reply.get("body_text") or ""))
+    for column, name in (("smsid", "SMSID"), ("status", "Status"), ("approval", "ApprovalStatus")):
+        if name in attributes:
+            fields[column] = attributes[name] if column == "smsid" else int(attributes[name])
+    return fields
+
+
+def certificate_fields(certificate):
+    def seconds(text):
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+
+    return {
+        "seen_as": CERTIFICATE_ROLES.get(certificate["role"], certificate["role"]),
+        "fingerprint_sha1": certificate["sha1"],
+        "fingerprint_sha256": certificate["sha256"],
+        "subject": certificate["subject"],
+        "issuer": certificate["issuer"],
+        "serial": certificate["serial"].lstrip("0"),
+        "not_before": seconds(certificate["not_before"]),
+        "not_after": seconds(certificate["not_after"]),
+        "key_bits": certificate["key_bits"],
+        "eku": ",".join(certificate["eku"]),
+        "signature_algorithm": certificate["signature_algorithm"],
+        "self_signed": certificate["self_signed"],
+        "problem": None,
+    }
+
+
+def is_leg(transaction):
+    """A request with a message in it that the management point did not take: it answered 401."""
+    request = transaction["request"]
+    types = [value for name, value in request["headers"] if name.lower() == "content-type"]
+    return (
+        "ccm" not in transaction
+        and request["method"] == "CCM_POST"
+        and request["body_len"] > 0
+        and any(value.lower().startswith("multipart/") for value in types)
+    )
+
+
+def expect_messages(truth):
+    """Every message of the capture, in the order of the ground truth."""
+    expected = []
+    refused = {}  # (client, body): first Expected, while the last answer to it was 401
+    for transaction in truth.plain:
+        frames = transaction["pcap"]
+        ccm = transaction.get("ccm")
+        response = transaction["response"] or {}
+        if ccm is None and not is_leg(transaction):
+            continue
+        request = Expected(transaction, "request" if ccm is not None else "leg", frames["request_frame"])
+        key = (transaction["peer"][0], transaction["request"]["body_sha256"])
+        request.first = refused.pop(key, None)
+        if response.get("status") == 401:
+            refused[key] = request.first or request
+        if ccm is not None:
+            request.fields = request_fields(ccm, truth)
+            request.registration = registration_fields(transaction, truth)
+            if not ccm.get("encrypted"):
+                request.certificates = [certificate_fields(c) for c in ccm.get("registration_certificates", [])]
+        expected.append(request)
+        if response.get("ccm") is not None:
+            reply = Expected(transaction, "reply", frames["reply_frame"])
+            reply.fields = reply_fields(response["ccm"], ccm or {})
+            expected.append(reply)
+    return expected
+
+
+# ---- What cmscope says ----------------------------------------------------------------------------------------------
+
+
+class Failure(Exception):
+    """cmscope did not answer."""
+
+
+def query(cmscope, pcap, table):
+    command = [cmscope, "query", "-r", str(pcap), "--bodies", "-T", "json", f"SELECT * FROM {table} ORDER BY id"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=QUERY_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"no answer about {table} within {QUERY_SECONDS} s") from error
+    complaint = done.stderr.decode("utf-8", "replace").strip()[-300:]
+    if done.returncode not in (EXIT_COMPLETE, EXIT_INCOMPLETE):
+        raise Failure(f"query of {table} ended with status {done.returncode}: {complaint}")
+    try:
+        return json.loads(done.stdout)
+    except ValueError as error:
+        raise Failure(f"query of {table}: output is not JSON ({error}); {complaint}") from error
+
+
+# ---- Comparing ------------------------------------------------------------------------------------------------------
+
+
+class Result:
+    """What came of one capture."""
+
+    def __init__(self, name):
+        self.name = name
+        self.matched = self.differing = self.missing = self.invented = self.legs = self.http = 0
+        self.differences = []  # texts
+        self.explained = []
+        self.notes = []
+
+    @property
+    def wrong(self):
+        return bool(self.differences)
+
+
+def shorten(value):
+    text = repr(value)
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+
+
+def first_difference(wanted, found):
+    """Where two texts part, for long ones."""
+    if not isinstance(wanted, str) or not isinstance(found, str) or max(len(wanted), len(found)) <= SHOWN_MAX:
+        return f"known {shorten(wanted)}, found {shorten(found)}"
+    at = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), min(len(wanted), len(found)))
+    return (
+        f"differ at character {at} of {len(wanted)} (found {len(found)}): "
+        f"known {shorten(wanted[at : at + 30])}, found {shorten(found[at : at + 30])}"
+    )
+
+
+class Comparison:
+    def __init__(self, truth, rows):
+        self.truth = truth
+        self.rows = rows
+        self.result = Result(truth.name)
+
+    def differ(self, number, what, field, text):
+        """Notes a difference; True when it is not an explained one."""
+        reason = self.truth.known(number, field)
+        line = f"transaction {number} {what}: {field}: {text}"
+        if reason is not None:
+            self.result.explained.append(f"{line} [{reason}]")
+            return False
+        self.result.differences.append(line)
+        return True
+
+    def compare(self, number, what, wanted, row):
+        """Compares known fields with a row; returns the number of unexplained differences."""
+        wrong = 0
+        for field, value in wanted.items():
+            if field not in row:
+                wrong += self.differ(number, what, field, "cmscope has no such column")
+            elif not is_right(value, row[field]):
+                wrong += self.differ(number, what, field, first_difference(value, row[field]))
+        return wrong
+
+    # Which row is which message.
+
+    def find_rows(self, expected):
+        """Gives each expected message its row; returns the rows that are left."""
+        left = list(self.rows["message"])
+        for item in expected:
+            candidates = [row for row in left if self.may_be(item, row)]
+            if candidates:
+                item.row = max(candidates, key=lambda row: (self.score(item, row), -row["id"]))
+                left.remove(item.row)
+        return left
+
+    def may_be(self, item, row):
+        if row["direction"] != item.direction:
+            return False
+        if not self.truth.mangled:
+            return row["packet"] == item.frame
+        wanted = item.fields.get("message_id")
+        if wanted is None and item.kind == "leg":
+            wanted = self.leg_id(item)
+        return wanted is None or is_right(wanted, row["message_id"])
+
+    def leg_id(self, leg):
+        """The message id of a leg: that of the transmission that was taken in the end."""
+        digest = leg.transaction["request"]["body_sha256"]
+        for transaction in self.truth.plain:
+            if transaction["request"]["body_sha256"] == digest and "ccm" in transaction:
+                return transaction["ccm"]["fields"]["ID"]
+        return None
+
+    @staticmethod
+    def score(item, row):
+        return sum(is_right(value, row.get(field)) for field, value in item.fields.items())
+
+    # One message.
+
+    def check_messages(self):
+        expected = expect_messages(self.truth)
+        left = self.find_rows(expected)
+        for item in expected:
+            self.check_message(item)
+        for row in left:
+            self.check_unexpected(row)
+
+    def check_message(self, item):
+        if item.row is None:
+            self.miss(item)
+            return
+        if item.kind == "leg":
+            self.result.legs += 1
+        if self.truth.mangled and not self.truth.recoverable and item.row.get("malformed"):
+            return  # its packets are not all there, and cmscope says so
+        wrong = self.check_attempt(item)
+        wrong += self.compare(item.number, item.kind, item.fields, item.row)
+        wrong += self.check_registration(item)
+        wrong += self.check_certificates(item)
+        if item.kind != "leg":
+            self.result.matched += wrong == 0
+            self.result.differing += wrong > 0
+
+    def miss(self, item):
+        if not self.truth.recoverable:
+            self.result.notes.append(f"transaction {item.number} {item.kind}: not recoverable, not found")
+            return
+        self.result.missing += 1
+        self.result.differences.append(f"transaction {item.number} {item.kind}: missing (packet {item.frame})")
+
+    def check_attempt(self, item):
+        """Which transmission repeats which."""
+        if item.direction == "reply" or not self.truth.recoverable:
+            return 0
+        first = item.first.row if item.first is not None else None
+        wanted = {"attempt_of": first["id"] if first is not None else None}
+        if first is not None:
+            wanted["message_id"] = first["message_id"]
+        return self.compare(item.number, item.kind, wanted, item.row)
+
+    def check_registration(self, item):
+        if not item.registration:
+            return 0
+        rows = [row for row in self.rows["registration"] if row["message"] == item.row["id"]]
+        if len(rows) != 1:
+            return self.differ(item.number, "registration", "rows", f"known 1, found {len(rows)}")
+        return self.compare(item.number, "registration", item.registration, rows[0])
+
+    def check_certificates(self, item):
+        rows = [row for row in self.rows["certificate"] if row["message"] == item.row["id"]]
+        wrong = 0
+        for known in item.certificates:
+            what = f"certificate {known['seen_as']}"
+            same = [row for row in rows if row["seen_as"] == known["seen_as"]]
+            if len(same) != 1:
+                wrong += self.differ(item.number, what, "rows", f"known 1, found {len(same)}")
+                continue
+            wrong += self.compare(item.number, what, known, upper_hex(same[0]))
+        return wrong
+
+    def check_unexpected(self, row):
+        """A row that is none of the known messages."""
+        if row["direction"] == "request" and row["message_id"] in self.truth.sent_ids:
+            self.result.notes.append(f"row {row['id']}: a message that its client sent and the server never got whole")
+            return
+        if self.truth.mangled and not self.truth.recoverable and row.get("malformed"):
+            self.result.notes.append(f"row {row['id']}: part of a message ({row['malformed']})")
+            return
+        self.result.invented += 1
+        self.result.differences.append(
+            f"invented: row {row['id']}, packet {row['packet']}, {row['direction']}, id {row['message_id']}"
+        )
+
+    # HTTP.
+
+    def check_http(self):
+        left = list(self.rows["http"])
+        for transaction in self.truth.plain:
+            row = self.find_http(transaction, left)
+            if row is not None:
+                left.remove(row)
+                self.result.http += 1
+                self.compare(transaction["n"], "http", self.http_fields(transaction), row)
+            elif self.truth.recoverable:
+                self.result.differences.append(f"transaction {transaction['n']} http: missing")
+
+    def find_http(self, transaction, left):
+        request = transaction["request"]
+        for row in left:
+            if not self.truth.mangled and row["packet"] == transaction["pcap"]["request_frame"]:
+                return row
+            if self.truth.mangled and (row["method"], row["uri"]) == (request["method"], request["uri"]):
+                return row
+        return None
+
+    def http_fields(self, transaction):
+        request = transaction["request"]
+        fields = {"method": request["method"], "uri": request["uri"]}
+        if self.truth.recoverable:
+            fields["status"] = (transaction["response"] or {}).get("status")
+        if transaction.get("token"):
+            fields["token_signature"] = signature_value(transaction["token"].get("valid"), self.truth)
+        elif request["method"] == "GET":
+            fields["token_signature"] = OneOf("absent", None)
+        return fields
+
+
+def upper_hex(row):
+    """A certificate row with its hex columns in one notation."""
+    same = dict(row)
+    for column in ("fingerprint_sha1", "fingerprint_sha256", "serial"):
+        if isinstance(same.get(column), str):
+            same[column] = same[column].upper().replace(":", "")
+    if isinstance(same.get("serial"), str):
+        same["serial"] = same["serial"].lstrip("0")
+    return same
+
+
+def compare_capture(cmscope, path):
+    truth = Truth(path)
+    result = Result(truth.name)
+    try:
+        rows = {table: query(cmscope, truth.pcap, table) for table in (TABLES if truth.plain else TABLES[:1])}
+    except Failure as failure:
+        result.differences.append(str(failure))
+        return result
+    comparison = Comparison(truth, rows)
+    comparison.check_messages()
+    if truth.plain:
+        comparison.check_http()
+    if truth.hidden:
+        comparison.result.notes.insert(0, f"{truth.hidden} transactions travelled in TLS: skipped")
+    elif not truth.plain:
+        comparison.result.notes.insert(0, "no transactions: only looked for invented messages")
+    return comparison.result
+
+
+# ---- The program ----------------------------------------------------------------------------------------------------
+
+COLUMNS = ("matched", "differing", "missing", "invented", "legs", "http")
+
+
+def print_result(result, show):
+    counts = "".join(f"{getattr(result, column):>10}" for column in COLUMNS)
+    print(f"{'DIFFERS' if result.wrong else 'ok':8}{result.name:<40}{counts}")
+    for note in result.notes:
+        print(f"          note: {note}")
+    for line in result.explained:
+        print(f"          explained: {line}")
+    for line in result.differences[:show]:
+        print(f"          {line}")
+    if len(result.differences) > show:
+        print(f"          ... and {len(result.differences) - show} more differences")
+
+
+def print_totals(results):
+    counts = "".join(f"{sum(getattr(result, column) for result in results):>10}" for column in COLUMNS)
+    print(f"{'':8}{'together':<40}{counts}")
+    wrong = sum(result.wrong for result in results)
+    explained = sum(len(result.explained) for result in results)
+    print(f"{len(results)} captures: {len(results) - wrong} as known, {wrong} differ; {explained} differences explained")
+
+
+def ground_truths(arguments):
+    """JSON files that have a capture beside them."""
+    paths = []
+    for argument in map(Path, arguments):
+        candidates = sorted(argument.glob("*.json")) if argument.is_dir() else [argument]
+        paths += [path for path in candidates if path.with_suffix(".pcap").exists()]
+    return paths
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cmscope", required=True, help="the program")
+    parser.add_argument("--show-differences", type=int, default=10, metavar="N", help="of each capture (10)")
+    parser.add_argument("paths", nargs="+", metavar="FOLDER_OR_JSON")
+    options = parser.parse_args()
+    paths = ground_truths(options.paths)
+    if not paths:
+        print("compare_ground_truth.py: no NAME.json with a NAME.pcap beside it", file=sys.stderr)
+        return 2
+    print(f"{'':8}{'capture':<40}" + "".join(f"{column:>10}" for column in COLUMNS))
+    results = []
+    for path in paths:
+        results.append(compare_capture(options.cmscope, path))
+        print_result(results[-1], options.show_differences)
+        sys.stdout.flush()
+    print_totals(results)
+    return 1 if any(result.wrong for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,952 @@
+/* tests/unit/test_capture_tcp.c: flows and TCP reassembly, from segments given by hand and by a generator. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "capture/flow.h"
+
+#define SECOND INT64_C(1000000000)
+#define LOG_MAX 4096
+
+/* Events as text: "opened", "out abc", "gap out 5", "ended out", "closed reset"; one a line. */
+struct play {
+    struct tracker *tracker;
+    struct moment moment;
+    char log[LOG_MAX];
+    size_t length;
+    struct flow last; /* as of the last closed event */
+    bool silent;      /* nothing is logged */
+};
+
+static void note(struct play *play, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void note(struct play *play, const char *format, ...)
+{
+    if (play->silent)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    int written = vsnprintf(play->log + play->length, LOG_MAX - play->length, format, arguments);
+    va_end(arguments);
+    assert_true(written >= 0 && (size_t)written < LOG_MAX - play->length);
+    play->length += (size_t)written;
+}
+
+static const char *side(enum direction direction)
+{
+    return direction == DIRECTION_OUT ? "out" : "in";
+}
+
+static void on_opened(void *context, struct flow *flow)
+{
+    assert_null(flow->user);
+    note(context, "opened\n");
+}
+
+static void on_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
+                    struct moment moment)
+{
+    (void)flow;
+    assert_true(moment.packet > 0);
+    note(context, "%s %.*s\n", side(direction), (int)bytes.left, (const char *)bytes.at);
+}
+
+static void on_gap(void *context, struct flow *flow, enum direction direction, uint64_t bytes, struct moment moment)
+{
+    (void)flow;
+    assert_true(moment.packet > 0);
+    note(context, "gap %s %llu\n", side(direction), (unsigned long long)bytes);
+}
+
+static void on_ended(void *context, struct flow *flow, enum direction direction, struct moment moment)
+{
+    (void)flow;
+    assert_true(moment.packet > 0);
+    note(context, "ended %s\n", side(direction));
+}
+
+static void on_closed(void *context, struct flow *flow)
+{
+    struct play *play = context;
+    play->last = *flow;
+    note(play, "closed %s\n", flow_state_name(flow->state));
+}
+
+static struct play *play_new_with(const struct tracker_limits *limits)
+{
+    struct play *play = calloc(1, sizeof *play);
+    assert_non_null(play);
+    struct flow_events events = {play, on_opened, on_data, on_gap, on_ended, on_closed};
+    play->tracker = tracker_new(limits, &events);
+    assert_non_null(play->tracker);
+    play->moment.time_ns = 1700000000 * SECOND;
+    return play;
+}
+
+static struct play *play_new(void)
+{
+    struct tracker_limits limits = tracker_limits_default();
+    return play_new_with(&limits);
+}
+
+static void play_free(struct play *play)
+{
+    tracker_free(play->tracker);
+    free(play);
+}
+
+static void assert_log(struct play *play, const char *expected)
+{
+    assert_string_equal(play->log, expected);
+    play->log[0] = '\0';
+    play->length = 0;
+}
+
+enum { CLIENT_PORT = 50000, SERVER_PORT = 80, CLIENT = 1000, SERVER = 9000 };
+
+static struct segment segment_of(enum direction direction, const char *flags, uint32_t sequence, uint32_t ack,
+                                 const char *payload)
+{
+    struct address client = {.bytes = {10, 0, 0, 1}, .version = 4}, server = {.bytes = {10, 0, 0, 2}, .version = 4};
+    bool out = direction == DIRECTION_OUT;
+    return (struct segment){
+        .src = out ? client : server,
+        .dst = out ? server : client,
+        .sport = out ? CLIENT_PORT : SERVER_PORT,
+        .dport = out ? SERVER_PORT : CLIENT_PORT,
+        .sequence = sequence,
+        .acknowledgement = ack,
+        .syn = strchr(flags, 'S') != NULL,
+        .fin = strchr(flags, 'F') != NULL,
+        .rst = strchr(flags, 'R') != NULL,
+        .ack = strchr(flags, 'A') != NULL,
+        .payload = cursor_of(payload, strlen(payload)),
+        .payload_bytes = (uint32_t)strlen(payload),
+    };
+}
+
+static void give(struct play *play, const struct segment *segment)
+{
+    play->moment.packet++;
+    play->moment.time_ns += 1000;
+    tracker_segment(play->tracker, segment, play->moment);
+}
+
+static void out(struct play *play, const char *flags, uint32_t sequence, uint32_t ack, const char *payload)
+{
+    struct segment segment = segment_of(DIRECTION_OUT, flags, sequence, ack, payload);
+    give(play, &segment);
+}
+
+static void in(struct play *play, const char *flags, uint32_t sequence, uint32_t ack, const char *payload)
+{
+    struct segment segment = segment_of(DIRECTION_IN, flags, sequence, ack, payload);
+    give(play, &segment);
+}
+
+/* After it, the client's first byte is CLIENT + 1 and the server's is SERVER + 1. */
+static void shake_hands(struct play *play)
+{
+    out(play, "S", CLIENT, 0, "");
+    in(play, "SA", SERVER, CLIENT + 1, "");
+    out(play, "A", CLIENT + 1, SERVER + 1, "");
+    assert_log(play, "opened\n");
+}
+
+/* Segments that bring nothing, as many as it takes until an acknowledged hole is given up. */
+static void let_pass(struct play *play, uint32_t client_next, uint32_t server_next)
+{
+    for (int i = 0; i < 17; i++)
+        in(play, "A", server_next, client_next, "");
+}
+
+static void request_and_reply_are_delivered_and_closed(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "hello");
+    in(play, "A", SERVER + 1, CLIENT + 6, "world");
+    out(play, "FA", CLIENT + 6, SERVER + 6, "");
+    in(play, "FA", SERVER + 6, CLIENT + 7, "");
+    assert_log(play, "out hello\nin world\nended out\nended in\n");
+    out(play, "A", CLIENT + 7, SERVER + 7, "");
+    assert_log(play, "closed closed\n");
+    assert_true(play->last.handshake);
+    assert_int_equal(play->last.packets[DIRECTION_OUT], 5);
+    assert_int_equal(play->last.packets[DIRECTION_IN], 3);
+    assert_int_equal(play->last.bytes[DIRECTION_OUT], 5);
+    assert_int_equal(play->last.first.packet, 1);
+    assert_int_equal(play->last.last.packet, 8);
+    tracker_finish(play->tracker);
+    assert_log(play, "");
+    play_free(play);
+}
+
+static void late_packets_after_the_close_open_nothing(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "FA", CLIENT + 1, SERVER + 1, "bye");
+    in(play, "FA", SERVER + 1, CLIENT + 5, "");
+    out(play, "A", CLIENT + 5, SERVER + 2, "");
+    assert_log(play, "out bye\nended out\nended in\nclosed closed\n");
+    in(play, "FA", SERVER + 1, CLIENT + 5, "");
+    out(play, "A", CLIENT + 5, SERVER + 2, "");
+    out(play, "FA", CLIENT + 1, SERVER + 1, "bye");
+    out(play, "S", CLIENT, 0, "");
+    out(play, "R", CLIENT + 5, 0, "");
+    tracker_finish(play->tracker);
+    assert_log(play, "");
+    assert_int_equal(tracker_counts(play->tracker).flows, 1);
+    play_free(play);
+}
+
+static void ports_used_again_are_a_new_flow(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "FA", CLIENT + 1, SERVER + 1, "");
+    in(play, "FA", SERVER + 1, CLIENT + 2, "");
+    out(play, "A", CLIENT + 2, SERVER + 2, "");
+    assert_log(play, "ended out\nended in\nclosed closed\n");
+    out(play, "S", 777000, 0, "");
+    assert_log(play, "opened\n");
+    in(play, "SA", 888000, 777001, "");
+    out(play, "A", 777001, 888001, "again");
+    assert_log(play, "out again\n");
+    out(play, "S", 999000, 0, ""); /* and while it is open */
+    assert_log(play, "closed open\nopened\n");
+    tracker_finish(play->tracker);
+    assert_log(play, "closed unanswered\n");
+    play_free(play);
+}
+
+static void a_repeated_syn_is_the_same_flow(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    out(play, "S", CLIENT, 0, "");
+    out(play, "S", CLIENT, 0, "");
+    in(play, "SA", SERVER, CLIENT + 1, "");
+    in(play, "SA", SERVER, CLIENT + 1, "");
+    out(play, "A", CLIENT + 1, SERVER + 1, "x");
+    assert_log(play, "opened\nout x\n");
+    play_free(play);
+}
+
+static void data_in_the_syn_is_delivered_once(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    out(play, "S", CLIENT, 0, "early");
+    in(play, "SA", SERVER, CLIENT + 1, ""); /* the server did not take it */
+    out(play, "A", CLIENT + 1, SERVER + 1, "early late");
+    assert_log(play, "opened\nout early\nout  late\n");
+    play_free(play);
+}
+
+static void swapped_segments_are_put_in_order(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    out(play, "A", CLIENT + 7, SERVER + 1, "ghi");
+    assert_log(play, "");
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "out abc\nout def\nout ghi\n");
+    tracker_finish(play->tracker);
+    assert_int_equal(play->last.out_of_order, 2);
+    assert_int_equal(play->last.gaps, 0);
+    play_free(play);
+}
+
+static void an_ack_seen_before_its_data_makes_no_gap(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    in(play, "A", SERVER + 1, CLIENT + 7, "ok"); /* acknowledges what the capture shows later */
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "in ok\nout abc\nout def\n");
+    play_free(play);
+}
+
+static void an_acknowledged_hole_becomes_a_gap_after_some_segments(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    let_pass(play, CLIENT + 1, SERVER + 1); /* the receiver does not have it: it may still come */
+    assert_log(play, "");
+    let_pass(play, CLIENT + 7, SERVER + 1);
+    assert_log(play, "gap out 3\nout def\n");
+    out(play, "A", CLIENT + 7, SERVER + 1, "ghi");
+    assert_log(play, "out ghi\n");
+    assert_int_equal(tracker_counts(play->tracker).gaps, 1);
+    assert_int_equal(tracker_counts(play->tracker).missing, 3);
+    play_free(play);
+}
+
+static void an_acknowledged_hole_becomes_a_gap_after_a_second(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    in(play, "A", SERVER + 1, CLIENT + 7, "");
+    assert_log(play, "");
+    play->moment.time_ns += SECOND;
+    in(play, "A", SERVER + 1, CLIENT + 7, "ok");
+    assert_log(play, "in ok\ngap out 3\nout def\n");
+    play_free(play);
+}
+
+static void a_lost_request_is_a_gap_though_nothing_waits_behind_it(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    in(play, "A", SERVER + 1, CLIENT + 101, "reply");
+    let_pass(play, CLIENT + 101, SERVER + 6);
+    assert_log(play, "in reply\ngap out 100\n");
+    play_free(play);
+}
+
+static void one_forged_ack_makes_no_gap(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    in(play, "A", SERVER + 1, CLIENT + 500000, "");
+    let_pass(play, CLIENT + 1, SERVER + 1);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "out abc\n");
+    play_free(play);
+}
+
+static void holes_at_the_end_become_gaps_before_the_close(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    out(play, "FA", CLIENT + 10, SERVER + 1, "jkl");
+    assert_log(play, "");
+    tracker_finish(play->tracker);
+    assert_log(play, "gap out 3\nout def\ngap out 3\nout jkl\nended out\nclosed open\n");
+    assert_int_equal(play->last.gaps, 2);
+    assert_int_equal(play->last.missing, 6);
+    play_free(play);
+}
+
+static void a_lost_fin_is_no_gap(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    let_pass(play, CLIENT + 5, SERVER + 1);
+    tracker_finish(play->tracker);
+    assert_log(play, "out abc\nclosed open\n");
+    play_free(play);
+}
+
+static void retransmissions_bring_nothing_and_are_counted(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 1, SERVER + 1, "abcdef");
+    out(play, "A", CLIENT + 3, SERVER + 1, "cdefgh");
+    tracker_finish(play->tracker);
+    assert_log(play, "out abc\nout def\nout gh\nclosed open\n");
+    assert_int_equal(play->last.retransmitted, 2);
+    assert_int_equal(play->last.conflicts, 0);
+    play_free(play);
+}
+
+static void the_first_copy_wins_and_a_different_second_one_is_counted(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 1, SERVER + 1, "aXc"); /* delivered already */
+    out(play, "A", CLIENT + 7, SERVER + 1, "ghi");
+    out(play, "A", CLIENT + 6, SERVER + 1, "fgX"); /* waits already */
+    out(play, "A", CLIENT + 4, SERVER + 1, "deXYZ");
+    tracker_finish(play->tracker);
+    assert_log(play, "out abc\nout de\nout f\nout ghi\nclosed open\n");
+    assert_int_equal(play->last.conflicts, 3);
+    play_free(play);
+}
+
+static void a_keep_alive_is_neither_data_nor_conflict(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    in(play, "A", SERVER + 1, CLIENT + 4, "");
+    struct segment probe = segment_of(DIRECTION_OUT, "A", CLIENT + 3, SERVER + 1, "?");
+    give(play, &probe);
+    in(play, "A", SERVER + 1, CLIENT + 4, "");
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    tracker_finish(play->tracker);
+    assert_log(play, "out abc\nout def\nclosed open\n");
+    assert_int_equal(play->last.conflicts, 0);
+    assert_int_equal(play->last.retransmitted, 0);
+    play_free(play);
+}
+
+static void sequence_numbers_wrap(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    const uint32_t start = UINT32_MAX - 2;
+    out(play, "S", start - 1, 0, "");
+    in(play, "SA", SERVER, start, "");
+    out(play, "A", start + 4, SERVER + 1, "efg");
+    out(play, "A", start, SERVER + 1, "abcd");
+    in(play, "A", SERVER + 1, start + 7, "");
+    out(play, "FA", start + 7, SERVER + 1, "h");
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nout abcd\nout efg\nout h\nended out\nclosed open\n");
+    assert_int_equal(play->last.gaps, 0);
+    play_free(play);
+}
+
+static void a_flow_is_joined_in_the_middle(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    in(play, "A", SERVER, CLIENT, "reply"); /* from port 80: the other end is the client */
+    out(play, "A", CLIENT, SERVER + 5, "ask");
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nin reply\nout ask\nclosed open\n");
+    assert_int_equal(play->last.port[DIRECTION_OUT], CLIENT_PORT);
+    assert_false(play->last.handshake);
+    assert_int_equal(play->last.gaps, 0);
+    play_free(play);
+}
+
+static void a_stream_joined_by_a_keep_alive_has_no_gap(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    out(play, "A", CLIENT - 1, SERVER, ""); /* without its byte */
+    in(play, "A", SERVER, CLIENT, "");
+    out(play, "A", CLIENT, SERVER, "ask");
+    in(play, "A", SERVER - 1, CLIENT + 3, "?"); /* with a byte */
+    in(play, "A", SERVER, CLIENT + 3, "ok");
+    let_pass(play, CLIENT + 3, SERVER + 2);
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nout ask\nin ok\nclosed open\n");
+    assert_int_equal(play->last.gaps, 0);
+    play_free(play);
+}
+
+static void segments_swapped_where_the_capture_joins_are_put_in_order(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    in(play, "A", SERVER, CLIENT, "");
+    out(play, "A", CLIENT + 3, SERVER, "def");
+    out(play, "A", CLIENT, SERVER, "abc");
+    assert_log(play, "opened\nout abc\nout def\n");
+    play_free(play);
+}
+
+static void the_receiver_of_a_syn_ack_is_the_client(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    in(play, "SA", SERVER, CLIENT + 1, "");
+    out(play, "S", CLIENT, 0, ""); /* the capture has it late */
+    out(play, "A", CLIENT + 1, SERVER + 1, "ask");
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nout ask\nclosed open\n");
+    assert_true(play->last.handshake);
+    assert_int_equal(play->last.port[DIRECTION_OUT], CLIENT_PORT);
+    play_free(play);
+}
+
+static void one_direction_alone_is_read_and_the_other_is_a_gap(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    out(play, "S", CLIENT, 0, "");
+    out(play, "A", CLIENT + 1, SERVER + 1, "ask");
+    out(play, "A", CLIENT + 4, SERVER + 101, "more");
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nout ask\nout more\ngap in 100\nclosed open\n");
+    play_free(play);
+}
+
+static void a_refused_connection_is_told_from_a_reset_one(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    out(play, "S", CLIENT, 0, "");
+    in(play, "RA", 0, CLIENT + 1, "");
+    assert_log(play, "opened\nclosed refused\n");
+    out(play, "S", CLIENT + 70000, 0, "");
+    in(play, "SA", SERVER, CLIENT + 70001, "");
+    out(play, "R", CLIENT + 70001, 0, "");
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nclosed reset\n");
+    play_free(play);
+}
+
+static void a_reset_waits_for_data_that_the_capture_has_late(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "R", CLIENT + 4, 0, "");
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "out abc\n");
+    play->moment.time_ns += 2 * SECOND;
+    struct segment other = segment_of(DIRECTION_OUT, "S", 1, 0, "");
+    other.sport = 50001;
+    give(play, &other);
+    assert_log(play, "closed reset\nopened\n");
+    play_free(play);
+}
+
+static void a_forged_reset_ends_nothing(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "R", CLIENT + 1, 0, "");
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    in(play, "A", SERVER + 1, CLIENT + 4, "def");
+    out(play, "R", CLIENT + 900000000, 0, ""); /* far outside any window */
+    play->moment.time_ns += 2 * SECOND;
+    out(play, "A", CLIENT + 4, SERVER + 4, "ghi");
+    tracker_finish(play->tracker);
+    assert_log(play, "out abc\nin def\nout ghi\nclosed open\n");
+    play_free(play);
+}
+
+static void a_sender_that_goes_on_after_its_reset_is_followed_as_a_new_flow(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "R", CLIENT + 4, 0, "");
+    play->moment.time_ns += 2 * SECOND;
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    tracker_finish(play->tracker);
+    assert_log(play, "out abc\nclosed reset\nopened\nout def\nclosed open\n");
+    play_free(play);
+}
+
+static void a_fin_seen_before_its_data_ends_the_stream_after_it(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "FA", CLIENT + 4, SERVER + 1, "def");
+    assert_log(play, "");
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "out abc\nout def\nended out\n");
+    in(play, "A", SERVER + 1, CLIENT + 8, "half open"); /* the other side may go on */
+    in(play, "FA", SERVER + 10, CLIENT + 8, "");
+    assert_log(play, "in half open\nended in\n");
+    out(play, "A", CLIENT + 8, SERVER + 11, "");
+    assert_log(play, "closed closed\n");
+    play_free(play);
+}
+
+static void a_sender_that_goes_on_after_its_fin_is_followed_as_a_new_flow(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "FA", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 4, SERVER + 1, "?"); /* a keep-alive of the half-closed side */
+    out(play, "FA", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "out abc\nended out\n");
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    tracker_finish(play->tracker);
+    assert_log(play, "closed open\nopened\nout def\nclosed open\n");
+    play_free(play);
+}
+
+static void a_hole_that_both_sides_left_behind_does_not_keep_the_flow_open(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    in(play, "FA", SERVER + 101, CLIENT + 1, "");
+    out(play, "FA", CLIENT + 1, SERVER + 102, "");
+    in(play, "A", SERVER + 102, CLIENT + 2, "");
+    play->moment.time_ns += 2 * SECOND;
+    struct segment other = segment_of(DIRECTION_OUT, "S", 1, 0, "");
+    other.sport = 50001;
+    give(play, &other);
+    assert_log(play, "ended out\ngap in 100\nended in\nclosed closed\nopened\n");
+    play_free(play);
+}
+
+static void what_the_snapshot_length_cut_off_is_a_gap(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    struct segment cut = segment_of(DIRECTION_OUT, "A", CLIENT + 11, SERVER + 1, "second");
+    cut.payload_bytes = 10;
+    give(play, &cut); /* early */
+    cut = segment_of(DIRECTION_OUT, "A", CLIENT + 1, SERVER + 1, "first");
+    cut.payload_bytes = 10;
+    give(play, &cut);
+    out(play, "A", CLIENT + 21, SERVER + 1, "third");
+    tracker_finish(play->tracker);
+    assert_log(play, "out first\ngap out 5\nout second\ngap out 4\nout third\nclosed open\n");
+    assert_int_equal(tracker_counts(play->tracker).cut_segments, 2);
+    assert_int_equal(play->last.missing, 9);
+    play_free(play);
+}
+
+static void waiting_bytes_stay_within_their_budget(void **state)
+{
+    (void)state;
+    struct tracker_limits limits = {.flows = 100, .waiting_bytes = 300, .waiting_total = 1000};
+    struct play *play = play_new_with(&limits);
+    shake_hands(play);
+    for (uint32_t i = 1; i <= 10; i++)
+        out(play, "A", CLIENT + 1 + 10 * i, SERVER + 1, "x");
+    struct tracker_counts counts = tracker_counts(play->tracker);
+    assert_true(counts.budget_gaps > 0);
+    assert_true(counts.missing > 0);
+    tracker_finish(play->tracker);
+    assert_int_equal(play->last.bytes[DIRECTION_OUT], 10);
+    assert_int_equal(play->last.missing, 91);
+    play_free(play);
+}
+
+static void the_oldest_flow_gives_way_when_all_together_wait_for_too_much(void **state)
+{
+    (void)state;
+    struct tracker_limits limits = {.flows = 100, .waiting_bytes = 100000, .waiting_total = 1000};
+    struct play *play = play_new_with(&limits);
+    for (uint16_t i = 0; i < 50; i++) {
+        struct segment segment = segment_of(DIRECTION_OUT, "S", CLIENT, 0, "");
+        segment.sport = (uint16_t)(50000 + i);
+        give(play, &segment);
+        segment = segment_of(DIRECTION_OUT, "A", CLIENT + 11, SERVER, "x");
+        segment.sport = (uint16_t)(50000 + i);
+        give(play, &segment);
+    }
+    struct tracker_counts counts = tracker_counts(play->tracker);
+    assert_true(counts.budget_gaps >= 30 && counts.budget_gaps < 50);
+    play_free(play);
+}
+
+static void the_least_recently_used_flow_is_forgotten(void **state)
+{
+    (void)state;
+    struct tracker_limits limits = {.flows = 3, .waiting_bytes = 1000, .waiting_total = 1000};
+    struct play *play = play_new_with(&limits);
+    for (uint16_t i = 0; i < 4; i++) {
+        struct segment segment = segment_of(DIRECTION_OUT, "A", CLIENT, SERVER, "x");
+        segment.sport = (uint16_t)(50000 + i);
+        give(play, &segment);
+        play->moment.time_ns += 2 * SECOND;
+        segment = segment_of(DIRECTION_OUT, "A", CLIENT + i + 1, SERVER, "y"); /* the first one stays in use */
+        if (i > 0)
+            give(play, &segment);
+    }
+    assert_int_equal(play->last.port[DIRECTION_OUT], 50001);
+    assert_int_equal(play->last.state, FLOW_EVICTED);
+    assert_int_equal(tracker_counts(play->tracker).evicted, 1);
+    play_free(play);
+}
+
+static void a_silent_flow_is_forgotten(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    play->moment.time_ns += 3601 * SECOND;
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "closed evicted\nopened\nout abc\n");
+    assert_int_equal(tracker_counts(play->tracker).evicted, 0); /* not for want of room */
+    play_free(play);
+}
+
+static void flows_close_in_the_order_in_which_they_opened(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    play->silent = true;
+    for (uint16_t i = 0; i < 2000; i++) {
+        struct segment segment = segment_of(DIRECTION_OUT, "A", CLIENT, SERVER, "");
+        segment.sport = (uint16_t)(50000 - i);
+        give(play, &segment);
+    }
+    for (uint16_t i = 2000; i-- > 0;) { /* found again */
+        struct segment segment = segment_of(DIRECTION_IN, "A", SERVER, CLIENT, "");
+        segment.dport = (uint16_t)(50000 - i);
+        give(play, &segment);
+    }
+    assert_int_equal(tracker_counts(play->tracker).flows, 2000);
+    tracker_finish(play->tracker);
+    assert_int_equal(play->last.port[DIRECTION_OUT], 50000 - 1999);
+    assert_int_equal(play->last.packets[DIRECTION_IN], 1);
+    play_free(play);
+}
+
+/* ---- the property: for any cutting, loss, repetition, overlap and order ---- */
+
+/* Up to 4 items have the same place, so that 2 places are less than the 16 segments that a gap waits. */
+enum { STREAM_MAX = 6000, ITEMS_MAX = 4000, DISPLACED_MAX = 2 };
+
+static uint64_t draw_state;
+
+static uint32_t draw(uint32_t below)
+{
+    draw_state ^= draw_state << 13;
+    draw_state ^= draw_state >> 7;
+    draw_state ^= draw_state << 17;
+    return (uint32_t)((draw_state >> 11) % below);
+}
+
+struct item {
+    uint32_t key, start, length; /* key: place in the capture */
+    uint8_t *copy;               /* NULL: an ACK of everything up to `start` */
+};
+
+struct world {
+    struct item items[ITEMS_MAX];
+    size_t count;
+    uint32_t length;
+    int16_t expected[STREAM_MAX]; /* the byte delivered, or -1 in a gap */
+    uint32_t delivered;
+    uint64_t unexpected_gap;
+    bool ended, tight; /* tight: a small budget, where more may be lost */
+};
+
+static void world_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
+                       struct moment moment)
+{
+    (void)flow;
+    (void)moment;
+    struct world *world = context;
+    assert_int_equal(direction, DIRECTION_OUT);
+    assert_true(world->delivered + bytes.left <= world->length);
+    for (size_t i = 0; i < bytes.left; i++)
+        assert_int_equal(bytes.at[i], world->expected[world->delivered + i]);
+    world->delivered += (uint32_t)bytes.left;
+}
+
+static void world_gap(void *context, struct flow *flow, enum direction direction, uint64_t bytes, struct moment moment)
+{
+    (void)flow;
+    (void)direction;
+    (void)moment;
+    struct world *world = context;
+    assert_true(world->delivered + bytes <= world->length);
+    for (uint64_t i = 0; i < bytes; i++)
+        world->unexpected_gap += world->expected[world->delivered + i] != -1;
+    world->delivered += (uint32_t)bytes;
+}
+
+static void world_ended(void *context, struct flow *flow, enum direction direction, struct moment moment)
+{
+    (void)flow;
+    (void)direction;
+    (void)moment;
+    struct world *world = context;
+    assert_int_equal(world->delivered, world->length);
+    world->ended = true;
+}
+
+static void world_add(struct world *world, uint32_t key, uint32_t start, uint32_t length, bool data)
+{
+    if (world->count == ITEMS_MAX)
+        return;
+    struct item *item = &world->items[world->count++];
+    *item = (struct item){key + draw(DISPLACED_MAX + 1), start, length, data ? malloc(length + 1) : NULL};
+    for (uint32_t i = 0; data && i < length; i++)
+        item->copy[i] = (uint8_t)(draw(50) == 0 ? draw(256) : (start + i) * 7); /* some copies differ */
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct item *first = a, *second = b;
+    if (first->key != second->key)
+        return first->key < second->key ? -1 : 1;
+    return first->start < second->start ? -1 : first->start > second->start;
+}
+
+/* What is sent: segments, some never captured, some twice, some again cut elsewhere; and the receiver's ACKs. */
+static void world_make(struct world *world)
+{
+    *world = (struct world){.length = draw(STREAM_MAX), .tight = draw(4) == 0};
+    uint32_t key = 0, most = 1 + draw(120), previous = 0;
+    for (uint32_t start = 0; start < world->length; key++) {
+        uint32_t length = 1 + draw(most);
+        if (length > world->length - start)
+            length = world->length - start;
+        if (draw(20) != 0)
+            world_add(world, key, start, length, true);
+        if (draw(10) == 0)
+            world_add(world, key, start, length, true);
+        if (draw(10) == 0) {
+            uint32_t from = start - draw(start - previous + 1);
+            world_add(world, key, from, 1 + draw(start + length - from), true);
+        }
+        previous = start;
+        start += length;
+        if (draw(3) == 0)
+            world_add(world, key, start, 0, false);
+    }
+    qsort(world->items, world->count, sizeof world->items[0], by_key);
+    for (uint32_t i = 0; i < world->length; i++)
+        world->expected[i] = -1;
+    for (size_t i = 0; i < world->count; i++) {
+        for (uint32_t j = 0; world->items[i].copy != NULL && j < world->items[i].length; j++) {
+            int16_t *byte = &world->expected[world->items[i].start + j];
+            *byte = *byte == -1 ? world->items[i].copy[j] : *byte;
+        }
+    }
+}
+
+static void world_play(struct world *world)
+{
+    struct flow_events events = {.context = world, .data = world_data, .gap = world_gap, .ended = world_ended};
+    struct tracker_limits limits = tracker_limits_default();
+    limits.waiting_bytes = world->tight ? 400 : limits.waiting_bytes;
+    struct tracker *tracker = tracker_new(&limits, &events);
+    assert_non_null(tracker);
+    uint32_t start = draw(2) == 0 ? draw(UINT32_MAX) : 0 - draw(STREAM_MAX);
+    struct moment moment = {1, SECOND};
+    struct segment segment = segment_of(DIRECTION_OUT, "S", start - 1, 0, "");
+    tracker_segment(tracker, &segment, moment);
+    for (size_t i = 0; i < world->count; i++) {
+        const struct item *item = &world->items[i];
+        moment.packet++;
+        if (item->copy == NULL) {
+            segment = segment_of(DIRECTION_IN, "A", SERVER, start + item->start, "");
+        } else {
+            segment = segment_of(DIRECTION_OUT, "A", start + item->start, SERVER, "");
+            segment.payload = cursor_of(item->copy, item->length);
+            segment.payload_bytes = item->length;
+        }
+        tracker_segment(tracker, &segment, moment);
+    }
+    segment = segment_of(DIRECTION_OUT, "FA", start + world->length, SERVER, "");
+    tracker_segment(tracker, &segment, moment);
+    tracker_finish(tracker);
+    struct tracker_counts counts = tracker_counts(tracker);
+    assert_true(world->ended);
+    assert_int_equal(world->delivered, world->length);
+    if (!world->tight) {
+        assert_int_equal(world->unexpected_gap, 0);
+        assert_int_equal(counts.budget_gaps, 0);
+    }
+    tracker_free(tracker);
+}
+
+static void any_stream_is_what_its_receiver_saw_and_gaps_are_what_was_lost(void **state)
+{
+    (void)state;
+    draw_state = UINT64_C(88172645463325252);
+    struct world *world = malloc(sizeof *world);
+    assert_non_null(world);
+    for (int round = 0; round < 400; round++) {
+        world_make(world);
+        world_play(world);
+        for (size_t i = 0; i < world->count; i++)
+            free(world->items[i].copy);
+    }
+    free(world);
+}
+
+/* Nonsense of all kinds: nothing may break, and every flow that opens closes. */
+static void random_segments_do_no_harm(void **state)
+{
+    (void)state;
+    draw_state = 4711;
+    struct tracker_limits limits = {.flows = 8, .waiting_bytes = 2000, .waiting_total = 8000};
+    struct play *play = play_new_with(&limits);
+    play->silent = true;
+    static const char *const flags[] = {"", "A", "A", "A", "A", "S", "SA", "F", "FA", "R", "RA", "SF", "SRFA"};
+    static const char payload[] = "abcdefghijklmnopqrstuvwxyz";
+    for (int i = 0; i < 200000; i++) {
+        const char *flag = flags[draw(sizeof flags / sizeof flags[0])];
+        uint32_t base = draw(50) == 0 ? draw(UINT32_MAX) : draw(3) * 1000;
+        struct segment segment = segment_of(draw(2) ? DIRECTION_OUT : DIRECTION_IN, flag, base + draw(100),
+                                            draw(3) * 1000 + draw(100), payload + draw(27));
+        segment.payload_bytes += draw(10) == 0 ? draw(50) : 0;
+        uint16_t shift = (uint16_t)draw(10);
+        segment.sport = (uint16_t)(segment.sport + shift);
+        segment.dport = (uint16_t)(segment.dport + shift);
+        give(play, &segment);
+        play->moment.time_ns += draw(1000) == 0 ? 3000 * SECOND : (int64_t)draw(100000000);
+    }
+    tracker_finish(play->tracker);
+    play_free(play);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(request_and_reply_are_delivered_and_closed),
+        cmocka_unit_test(late_packets_after_the_close_open_nothing),
+        cmocka_unit_test(ports_used_again_are_a_new_flow),
+        cmocka_unit_test(a_repeated_syn_is_the_same_flow),
+        cmocka_unit_test(data_in_the_syn_is_delivered_once),
+        cmocka_unit_test(swapped_segments_are_put_in_order),
+        cmocka_unit_test(an_ack_seen_before_its_data_makes_no_gap),
+        cmocka_unit_test(an_acknowledged_hole_becomes_a_gap_after_some_segments),
+        cmocka_unit_test(an_acknowledged_hole_becomes_a_gap_after_a_second),
+        cmocka_unit_test(a_lost_request_is_a_gap_though_nothing_waits_behind_it),
+        cmocka_unit_test(one_forged_ack_makes_no_gap),
+        cmocka_unit_test(holes_at_the_end_become_gaps_before_the_close),
+        cmocka_unit_test(a_lost_fin_is_no_gap),
+        cmocka_unit_test(retransmissions_bring_nothing_and_are_counted),
+        cmocka_unit_test(the_first_copy_wins_and_a_different_second_one_is_counted),
+        cmocka_unit_test(a_keep_alive_is_neither_data_nor_conflict),
+        cmocka_unit_test(sequence_numbers_wrap),
+        cmocka_unit_test(a_flow_is_joined_in_the_middle),
+        cmocka_unit_test(a_stream_joined_by_a_keep_alive_has_no_gap),
+        cmocka_unit_test(segments_swapped_where_the_capture_joins_are_put_in_order),
+        cmocka_unit_test(the_receiver_of_a_syn_ack_is_the_client),
+        cmocka_unit_test(one_direction_alone_is_read_and_the_other_is_a_gap),
+        cmocka_unit_test(a_refused_connection_is_told_from_a_reset_one),
+        cmocka_unit_test(a_reset_waits_for_data_that_the_capture_has_late),
+        cmocka_unit_test(a_forged_reset_ends_nothing),
+        cmocka_unit_test(a_sender_that_goes_on_after_its_reset_is_followed_as_a_new_flow),
+        cmocka_unit_test(a_fin_seen_before_its_data_ends_the_stream_after_it),
+        cmocka_unit_test(a_sender_that_goes_on_after_its_fin_is_followed_as_a_new_flow),
+        cmocka_unit_test(a_hole_that_both_sides_left_behind_does_not_keep_the_flow_open),
+        cmocka_unit_test(what_the_snapshot_length_cut_off_is_a_gap),
+        cmocka_unit_test(waiting_bytes_stay_within_their_budget),
+        cmocka_unit_test(the_oldest_flow_gives_way_when_all_together_wait_for_too_much),
+        cmocka_unit_test(the_least_recently_used_flow_is_forgotten),
+        cmocka_unit_test(a_silent_flow_is_forgotten),
+        cmocka_unit_test(flows_close_in_the_order_in_which_they_opened),
+        cmocka_unit_test(any_stream_is_what_its_receiver_saw_and_gaps_are_what_was_lost),
+        cmocka_unit_test(random_segments_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
