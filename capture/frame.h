@@ -30,12 +30,4 @@ static inline void frame_limit(struct frame *frame, uint32_t wire)
         frame->bytes.left = frame->wire;
 }
 
-/* The IP header says that there were `wire` bytes. Tools that shorten packets often shorten the noted length as well, so
- * the header is believed, and what is not there counts as cut off. */
-static inline void frame_extend(struct frame *frame, uint32_t wire)
-{
-    if (wire > frame->wire)
-        frame->wire = wire;
-}
-
 #endif

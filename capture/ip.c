@@ -52,11 +52,11 @@ static enum outcome ipv4_parse(struct frame frame, struct ip *ip)
     if (!ipv4_fields(bytes, &header))
         return OUTCOME_MALFORMED;
     uint32_t length = 4u * (header.version_length & 0x0f);
-    /* A sender that leaves segmentation to the network card may leave the total length at zero as well. */
+    /* A sender that leaves segmentation to the network card may leave the total length at zero as well. A length beyond
+     * the frame is taken for the frame's: sequence numbers then tell what was lost. */
     uint32_t total = header.total == 0 ? wire : header.total;
     if (length < IPV4_HEADER || total < length)
         return OUTCOME_MALFORMED;
-    frame_extend(&frame, total - IPV4_HEADER);
     outcome = frame_take(&frame, length - IPV4_HEADER, &options);
     if (outcome != OUTCOME_OK)
         return outcome;
@@ -144,7 +144,6 @@ static enum outcome ipv6_parse(struct frame frame, struct ip *ip)
         return OUTCOME_MALFORMED;
     /* Zero: a jumbogram, or segmentation left to the network card. */
     uint32_t payload = length == 0 ? frame.wire : length;
-    frame_extend(&frame, payload);
     frame_limit(&frame, payload);
     *ip = (struct ip){.src = address_of(src), .dst = address_of(dst), .protocol = next, .payload = frame};
     return ip_extensions(ip);

@@ -63,11 +63,17 @@ static enum outcome ppp(struct frame *frame)
     return ppp_protocol(frame);
 }
 
-/* RFC 2516: version and type, code, session, length: 6 bytes; then PPP without address and control. */
+/* RFC 2516: version and type, code, session 2, length 2; then PPP without address and control. */
 static enum outcome pppoe(struct frame *frame)
 {
-    enum outcome outcome = skip(frame, 6);
-    return outcome == OUTCOME_OK ? ppp_protocol(frame) : outcome;
+    uint16_t length;
+    enum outcome outcome = skip(frame, 4);
+    if (outcome == OUTCOME_OK)
+        outcome = take_be16(frame, &length);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    frame_limit(frame, length);
+    return ppp_protocol(frame);
 }
 
 /* RFC 3032: label 20 bits, class 3, bottom of stack 1, time to live 8. */
@@ -91,12 +97,15 @@ static enum outcome mpls(struct frame *frame)
 static enum outcome llc(struct frame *frame)
 {
     static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0, 0, 0};
-    if (!cursor_starts(frame->bytes, snap, sizeof snap))
+    struct cursor header;
+    uint16_t type;
+    if (frame->wire < sizeof snap)
         return OUTCOME_UNSUPPORTED;
-    enum outcome outcome = skip(frame, sizeof snap);
+    enum outcome outcome = frame_take(frame, sizeof snap, &header);
     if (outcome != OUTCOME_OK)
         return outcome;
-    uint16_t type;
+    if (!cursor_starts(header, snap, sizeof snap))
+        return OUTCOME_UNSUPPORTED;
     outcome = take_be16(frame, &type);
     if (outcome != OUTCOME_OK)
         return outcome;

@@ -1,12 +1,10 @@
 /* cli/main.c: finds the command and runs it. */
-#include <signal.h>
 #include <string.h>
 
 #include "cli/options.h"
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the writer, not a death */
     if (argc < 2) {
         help_all(stderr);
         return EXIT_USAGE;

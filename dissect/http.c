@@ -28,7 +28,9 @@ struct http_flow {
     enum direction client;
     struct moment now; /* of the bytes being parsed */
     struct http_exchange *open;
-    size_t exchanges; /* since the parser is new */
+    size_t exchanges;   /* since the parser is new */
+    uint64_t body_left; /* of the request: bytes of its body, by Content-Length, that are still to come */
+    unsigned blank;     /* bytes of CR LF CR LF that the request stream ended with so far */
 };
 
 /* ---- Recognition ---- */
@@ -269,6 +271,7 @@ static int on_request_headers(htp_tx_t *tx)
         return HTP_OK;
     exchange->service = service_of(http_method(exchange), http_uri(exchange));
     exchange->wanted[HTTP_REQUEST] = mp_wants(exchange, HTTP_REQUEST);
+    exchange->flow->body_left = tx->request_content_length > 0 ? (uint64_t)tx->request_content_length : 0;
     write_row(exchange);
     return HTP_OK;
 }
@@ -379,6 +382,8 @@ static bool parser_open(struct http_flow *flow)
 {
     flow->parser = htp_connp_create(flow->dissect->http);
     flow->exchanges = 0;
+    flow->body_left = 0;
+    flow->blank = 0;
     if (flow->parser == NULL)
         return false;
     htp_connp_set_user_data(flow->parser, flow);
@@ -432,6 +437,43 @@ static void feed(struct http_flow *flow, enum direction direction, const void *b
     }
 }
 
+/* How many bytes come before the end of the next CR LF CR LF, it included; all when there is none. */
+static size_t through_blank_line(struct http_flow *flow, struct cursor bytes)
+{
+    static const char blank[] = "\r\n\r\n";
+    for (size_t i = 0; i < bytes.left; i++) {
+        if (flow->blank == 0) { /* nothing begun: go to the next CR at once */
+            const uint8_t *next = memchr(bytes.at + i, '\r', bytes.left - i);
+            if (next == NULL)
+                return bytes.left;
+            i = (size_t)(next - bytes.at);
+        }
+        flow->blank = bytes.at[i] == (uint8_t)blank[flow->blank] ? flow->blank + 1 : bytes.at[i] == '\r';
+        if (flow->blank == sizeof blank - 1) {
+            flow->blank = 0;
+            return i + 1;
+        }
+    }
+    return bytes.left;
+}
+
+/* libhtp takes a request with a method that it does not know (CCM_POST), when it comes right behind a body, for more of
+ * that body. It does not when the body ends with the bytes that it is given: so requests are fed up to the end of their
+ * headers, then up to the end of their body. */
+static void feed_request(struct http_flow *flow, struct cursor bytes, struct moment moment)
+{
+    while (bytes.left > 0 && flow->parser != NULL) {
+        struct cursor piece;
+        size_t length = flow->body_left == 0 ? through_blank_line(flow, bytes)
+                        : flow->body_left < bytes.left ? (size_t)flow->body_left
+                                                       : bytes.left;
+        flow->body_left -= flow->body_left == 0 ? 0 : length;
+        if (!cursor_take(&bytes, length, &piece))
+            return;
+        feed(flow, flow->client, piece.at, piece.left, moment);
+    }
+}
+
 static void http_data(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     struct http_flow *flow = state;
@@ -442,12 +484,17 @@ static void http_data(void *state, enum direction direction, struct cursor bytes
         if ((!request && !reply) || !parser_open(flow))
             return;
     }
-    feed(flow, direction, bytes.at, bytes.left, moment);
+    if (direction == flow->client)
+        feed_request(flow, bytes, moment);
+    else
+        feed(flow, direction, bytes.at, bytes.left, moment);
 }
 
 static void http_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
 {
     struct http_flow *flow = state;
+    if (direction == flow->client)
+        flow->body_left -= bytes < flow->body_left ? bytes : flow->body_left;
     if (flow->parser != NULL)
         feed(flow, direction, NULL, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes, moment);
 }

@@ -150,7 +150,8 @@ static int64_t write_message(struct http_exchange *exchange, struct ccm_message 
     row.server = text_of(exchange->server);
     fill_header(message, &row);
     row.hooks = join_hooks(message, arena);
-    row.signed_ = bool_value(message->is_signed);
+    if (message->is_signed || message->header.document.complete || message->no_reply)
+        row.signed_ = bool_value(message->is_signed);
     row.hash_algorithm = message->hash_algorithm;
     row.client_capabilities = message->client_capabilities;
     if (dissect->needs & (NEED_SIGNATURE | NEED_FINDING))
@@ -254,6 +255,9 @@ static void write_registration(struct http_exchange *exchange, const struct ccm_
     row.encryption_certificate =
         write_certificate(exchange, message->registration_encryption, "message-encryption", HTTP_REQUEST, message_id);
     exchange->mp.registration = sink_append(&dissect->sink, TABLE_registration, &row);
+    if (message->registration_signer.at != NULL)
+        settle_signature(dissect, SETTLE_REGISTRATION, exchange->mp.registration, message->registration_signer,
+                         message->registration_hex, message->registration_data);
     if (message->registration_signature.state == CCM_SIGNATURE_VALID)
         exchange->mp.key = message->registration_signature.key;
 }

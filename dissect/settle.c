@@ -131,6 +131,17 @@ static void settle_message(struct dissect *dissect, const struct waiting *waitin
     sink_amend(&dissect->sink, TABLE_message, waiting->row, &row);
 }
 
+static void settle_registration(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
+{
+    const struct registration_row *kept = row_of(dissect, TABLE_registration, waiting->row);
+    if (kept == NULL)
+        return;
+    struct registration_row row = *kept;
+    row.signature = text_of(ccm_signature_state_name(result->state));
+    row.hash = text_of(result->hash);
+    sink_amend(&dissect->sink, TABLE_registration, waiting->row, &row);
+}
+
 static void settle_http(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
 {
     const struct http_row *kept = row_of(dissect, TABLE_http, waiting->row);
@@ -160,7 +171,7 @@ static void settle_signatures(struct dissect *dissect)
         struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
         struct cursor bytes;
         arena_reset(&decoder->arena);
-        if (waiting->kind == SETTLE_PAYLOAD)
+        if (waiting->kind == SETTLE_PAYLOAD || waiting->kind == SETTLE_REGISTRATION)
             ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
         else if (waiting->kind == SETTLE_CLIENT_ID && client_id_bytes(&decoder->arena, data, &bytes))
             ccm_signature_verify(decoder->keys, &signer, hex, bytes, &decoder->arena, &result);
@@ -168,6 +179,8 @@ static void settle_signatures(struct dissect *dissect)
             ccm_token_verify(decoder, data, waiting->hex_length == 0 ? TEXT_NULL : hex, &result);
         if (waiting->kind == SETTLE_HTTP_TOKEN)
             settle_http(dissect, waiting, &result);
+        else if (waiting->kind == SETTLE_REGISTRATION)
+            settle_registration(dissect, waiting, &result);
         else
             settle_message(dissect, waiting, &result);
     }

@@ -234,8 +234,8 @@ static enum outcome check_single(struct database *database, sqlite3_stmt *statem
 {
     if (statement == NULL)
         return error_set(error, OUTCOME_MALFORMED, 0, "the statement is empty");
-    if (!sqlite3_stmt_readonly(statement))
-        return error_set(error, OUTCOME_MALFORMED, 0, "the statement would change something; only SELECT is allowed");
+    if (!sqlite3_stmt_readonly(statement) || sqlite3_column_count(statement) == 0)
+        return error_set(error, OUTCOME_MALFORMED, 0, "only SELECT is allowed");
     if (!is_blank(database->db, tail))
         return error_set(error, OUTCOME_MALFORMED, 0, "more than one statement; give one SELECT");
     return OUTCOME_OK;

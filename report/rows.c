@@ -176,7 +176,7 @@ static enum outcome json_array_of_rows(FILE *out, sqlite3_stmt *statement, char 
         fputs(any ? ",\n " : "\n ", out);
         any = true;
         if (!json_row(out, statement, names))
-            return error_set(error, OUTCOME_SYSTEM, 0, "no memory for a row of the result");
+            return error_set(error, OUTCOME_SYSTEM, 0, "a row of the result could not be written");
     }
     enum outcome outcome = rows_end(statement, result, error);
     if (outcome == OUTCOME_OK) /* else the array stays open, so that nobody takes it for the whole result */

@@ -57,7 +57,7 @@ static void check_signed(struct check *check)
     const struct ccm_message *message = check->message;
     const struct ccm_endpoint *endpoint = message->endpoint;
     if (message->source.reply || endpoint == NULL || message->is_signed || message->token.at != NULL ||
-        message->header.document.root == NULL)
+        !message->header.document.complete)
         return;
     enum ccm_signing signing = message->source.secure ? endpoint->native : endpoint->mixed;
     if (text_is_like(message->endpoint_name, "MP_RelayEndpoint") && is_state(check)) {
@@ -91,7 +91,7 @@ static void check_hash(struct check *check)
 static void check_endpoint(struct check *check)
 {
     const struct ccm_message *message = check->message;
-    if (message->header.document.root == NULL || message->source.reply)
+    if (!message->header.document.complete || message->source.reply)
         return;
     if (message->endpoint_name.at == NULL || message->endpoint_name.length == 0)
         found(check, "C20", RULE, "there is no TargetEndpoint");

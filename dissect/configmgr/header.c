@@ -107,7 +107,8 @@ static void read_child(const struct xml_element *child, struct ccm_header *heade
     } else if (text_is(child->name, "Payload")) {
         header->payload_type = xml_attribute(child, "Type");
     } else if (text_is(child->name, "Property") && text_is_like(xml_attribute(child, "Name"), "FileType")) {
-        header->file_type = xml_attribute(child, "Value");
+        struct text value = xml_attribute(child, "Value"); /* SDK; others write it as text */
+        header->file_type = value.at != NULL ? value : xml_text(child);
     } else if (text_is(child->name, "Hooks") && !header->has_hooks) {
         read_hooks(child, header);
     }

@@ -100,17 +100,27 @@ static void split(struct ccm_decoder *decoder, struct ccm_message *message)
     if (outcome != OUTCOME_OK)
         set_malformed(decoder, message, error.text);
     find_parts(decoder, message);
+    if (message->source.truncated)
+        set_malformed(decoder, message, "bytes of the message are missing from the capture");
     if (!message->has_header && !message->no_reply)
         set_malformed(decoder, message, "there is no message header");
     if (message->has_header && !message->has_payload)
         set_malformed(decoder, message, "there is no payload part");
-    if (message->source.truncated)
-        set_malformed(decoder, message, "bytes of the message are missing from the capture");
-    else if (!message->multipart.closed && outcome == OUTCOME_OK)
+    if (!message->multipart.closed && outcome == OUTCOME_OK)
         set_malformed(decoder, message, "the multipart body has no closing boundary");
 }
 
 /* ---- Header ---- */
+
+/* The endpoint that a reply answers for: that of its request, else what its ReplyTo names ("MP:MP_PolicyManager"). */
+static struct text replied_endpoint(const struct ccm_message *message)
+{
+    struct text name = message->source.endpoint;
+    if (name.at != NULL)
+        return name;
+    name = message->header.reply_to;
+    return text_starts_like(name, "MP:") ? (struct text){name.at + 3, name.length - 3} : TEXT_NULL;
+}
 
 static void read_header(struct ccm_decoder *decoder, struct ccm_message *message)
 {
@@ -119,7 +129,7 @@ static void read_header(struct ccm_decoder *decoder, struct ccm_message *message
         ccm_header_parse(message->header_part, &decoder->arena, &message->header, &error) != OUTCOME_OK)
         set_malformed(decoder, message, error.text);
     const struct ccm_header *header = &message->header;
-    message->endpoint_name = message->source.reply ? message->source.endpoint : header->target_endpoint;
+    message->endpoint_name = message->source.reply ? replied_endpoint(message) : header->target_endpoint;
     message->endpoint = ccm_endpoint_find(message->endpoint_name);
     const struct ccm_hook *client = ccm_header_hook(header, "clientauth");
     message->public_key = ccm_hook_property(client, "PublicKey");
@@ -147,7 +157,7 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message)
     if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib)
         ccm_message_note(message, "the payload is compressed, but no hook says so");
     if (message->payload_kind == CCM_PAYLOAD_TEXT && hook_zlib)
-        ccm_message_note(message, "a hook says compressed, but the payload is plain text");
+        set_malformed(decoder, message, "a hook says compressed, but the payload is plain text");
 }
 
 /* ---- Signatures ---- */
@@ -163,8 +173,13 @@ static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *me
 {
     struct text hex = ccm_hook_property(ccm_header_hook(&message->header, "clientauth"), "ClientIDSignature");
     struct cursor bytes;
-    if (hex.at == NULL || !terminated_utf16(&decoder->arena, message->header.source_id, &bytes))
+    if (hex.at == NULL)
         return;
+    if (message->header.source_id.at == NULL || !terminated_utf16(&decoder->arena, message->header.source_id, &bytes)) {
+        message->client_id_signature = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED,
+                                                              .reason = "the client id that it covers is missing"};
+        return;
+    }
     ccm_signature_verify(decoder->keys, signer, hex, bytes, &decoder->arena, &message->client_id_signature);
 }
 
@@ -216,6 +231,34 @@ void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct tex
         *result = other;
 }
 
+/* HashAlgorithm names the algorithm of the certificate rather than of the signature, so a stronger hash than it names is
+ * usual; but a signature by a weaker one is not what its receiver was told to expect. */
+static void refuse_downgrade(struct text named, struct ccm_signature *signature)
+{
+    static const char *const algorithms[] = {
+        /* in the order of enum ccm_hash: md5WithRSAEncryption ... (RFC 8017 appendix A.2.4) */
+        "1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12",
+        "1.2.840.113549.1.1.13",
+    };
+    int strength = 0, demanded = 0;
+    for (int i = 0; i < CCM_HASH_COUNT; i++) {
+        strength = signature->hash != NULL && strcmp(signature->hash, ccm_hash_name((enum ccm_hash)i)) == 0 ? i : strength;
+        demanded = text_is(named, algorithms[i]) ? i : demanded;
+    }
+    if (signature->state != CCM_SIGNATURE_VALID || strength >= demanded)
+        return;
+    signature->state = CCM_SIGNATURE_INVALID;
+    signature->reason = "it uses a weaker hash than HashAlgorithm names";
+}
+
+/* What was not found in a header that is not whole may have stood in the rest of it. */
+static void doubt_absence(const struct ccm_message *message, struct ccm_signature *signature)
+{
+    if (signature->state == CCM_SIGNATURE_ABSENT && message->has_header && !message->header.document.complete)
+        *signature =
+            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "the message header is not whole"};
+}
+
 static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
@@ -235,8 +278,13 @@ static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
         message->payload_signature =
             (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "signatures of replies are not checked"};
     verify_client_id(decoder, message, &signer);
+    refuse_downgrade(message->hash_algorithm, &message->payload_signature);
+    refuse_downgrade(message->hash_algorithm, &message->client_id_signature);
     ccm_token_verify(decoder, text_line(message->token, "ClientToken:"),
                      text_line(message->token, "ClientTokenSignature:"), &message->token_signature);
+    doubt_absence(message, &message->payload_signature);
+    doubt_absence(message, &message->client_id_signature);
+    doubt_absence(message, &message->token_signature);
 }
 
 /* ---- Payload and body ---- */
@@ -280,14 +328,15 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
         set_malformed(decoder, message, "Body Offset or Length is not a whole number");
         return;
     }
+    /* Signed replies count the bytes as sent, compressed (SDK senders; see the lab captures). */
+    if (message->source.reply && message->payload_kind == CCM_PAYLOAD_ZLIB && header->body.offset == 0 &&
+        header->body.length == message->payload_part.left && header->body.length != plain.left) {
+        ccm_message_note(message, "Body Length counts the compressed payload");
+        return;
+    }
     if (cursor_slice(plain, header->body.offset, header->body.length, &message->body_bytes))
         return;
-    /* Signed replies count the compressed bytes; the boot media client always says 728 (wire.md 2.3). */
-    bool counts_wire = header->body.offset == 0 && header->body.length == message->payload_part.left;
-    if (counts_wire)
-        ccm_message_note(message, "Body Length counts the compressed payload");
-    else
-        set_malformed(decoder, message, "Body Offset and Length reach beyond the payload");
+    set_malformed(decoder, message, "Body Offset and Length reach beyond the payload");
     if (header->body.offset > plain.left ||
         !cursor_slice(plain, header->body.offset, plain.left - header->body.offset, &message->body_bytes))
         message->body_bytes = CURSOR_EMPTY;
@@ -306,7 +355,7 @@ static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
     if (nul != NULL)
         text.length = (size_t)(nul - text.at);
-    message->body = text_trim(text);
+    message->body = text;
 }
 
 /* The name of the first element without parsing the rest. */
@@ -333,7 +382,7 @@ static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message,
         return;
     }
     struct error error = {0};
-    if (xml_parse(message->body, &decoder->arena, &message->document, &error) != OUTCOME_OK)
+    if (xml_parse(text_trim(message->body), &decoder->arena, &message->document, &error) != OUTCOME_OK)
         set_malformed(decoder, message, error.text);
     if (message->document.root != NULL)
         message->root = message->document.root->name;
@@ -367,19 +416,28 @@ static void read_registration(struct ccm_decoder *decoder, struct ccm_message *m
         return;
     struct ccm_signature *result = &message->registration_signature;
     *result = (struct ccm_signature){.state = CCM_SIGNATURE_NOKEY, .reason = "its signing certificate cannot be read"};
+    if (!data_element(message->body_bytes, &data)) {
+        *result = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "its Data element is not whole"};
+        return;
+    }
+    message->registration_data = data;
+    message->registration_hex = hex;
+    if (message->registration_signing.at == NULL) { /* a confirmation: signed with the key registered before */
+        message->registration_signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
+        struct ccm_signer signer = {TEXT_NULL, message->registration_signer};
+        ccm_signature_verify(decoder->keys, &signer, hex, data, &decoder->arena, result);
+        return;
+    }
     struct certificate_row row = certificate_row_null();
     const struct ccm_key *key = NULL;
     ccm_certificate_read(message->registration_signing, decoder->keys, &decoder->arena, &row, &key);
     if (key == NULL)
         return;
-    result->key_source = "embedded";
-    result->state = CCM_SIGNATURE_INVALID;
-    if (!data_element(message->body_bytes, &data))
-        *result = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "its Data element is not whole"};
-    else if (!text_hex_decode(hex, &decoder->arena, &signature))
-        result->reason = "it is not written as hex digits";
-    else
+    *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID, .key_source = "embedded"};
+    if (text_hex_decode(hex, &decoder->arena, &signature))
         ccm_signature_check(decoder->keys, key, signature, data, result);
+    else
+        result->reason = "it is not written as hex digits";
 }
 
 void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs,

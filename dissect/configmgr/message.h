@@ -75,6 +75,9 @@ struct ccm_message {
     struct text public_key, hash_algorithm, client_capabilities, token;
     struct ccm_signature registration_signature; /* of a ClientRegistrationRequest, over its Data element */
     struct text registration_signing, registration_encryption; /* its certificates, hex */
+    struct text registration_signer; /* of a confirmation: the client id whose registered key signs */
+    struct text registration_hex;    /* SignatureValue */
+    struct cursor registration_data; /* what it covers, as sent */
 
     const char *notes[CCM_NOTES_MAX]; /* harmless peculiarities */
     size_t note_count;

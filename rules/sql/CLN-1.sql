@@ -10,52 +10,51 @@
 -- Cannot be told: that clients use native mode: their certificates inside TLS are not decoded in this version, so
 -- nothing passes; and whether native mode would have been possible.
 WITH
-exchange AS (
-    SELECT http.id, http.packet, http.time, http.flow, http.client, http.server, http.port, http.status, http.service,
-           http.service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth') AS of_mp
-    FROM http
-    WHERE http.tls = 0
-      AND http.service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'dp', 'sup')
-      AND NOT (http.service = 'sup'
-               AND (http.uri LIKE '%/selfupdate%' OR http.uri LIKE '%/reportingwebservice%'))
-),
 site AS (
     SELECT EXISTS (SELECT 1 FROM http WHERE service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'dp')) AS seen
 ),
-graded AS (
-    -- Messages are proof whatever the answer was: their content has crossed the network.
-    SELECT 'message' AS evidence, id AS row, packet, time, flow, client, server, NULL AS port,
-           3 AS rank, 'ConfigMgr message readable over HTTP' AS why
+-- The first message of each flow. It is proof whatever the answer was: its content has crossed the network.
+message_flow AS (
+    SELECT coalesce(flow, -id) AS flow, id, min(packet) AS packet, time, client, server
     FROM message
     WHERE transport = 'http'
-    UNION ALL
-    SELECT 'http', id, packet, time, flow, client, server, port,
+    GROUP BY coalesce(flow, -id)
+),
+exchange AS (
+    SELECT coalesce(flow, -id) AS flow, id, packet, time, client, server, port, status, service,
            CASE
                WHEN status IS NULL OR NOT (status BETWEEN 200 AND 299 OR status IN (304, 401)) THEN 1
-               WHEN service = 'sup' THEN CASE WHEN (SELECT seen FROM site) THEN 2 ELSE 1 END
+               WHEN service = 'sup' AND NOT (SELECT seen FROM site) THEN 1
+               WHEN service = 'sup' THEN 2
                ELSE 3
-           END,
-           CASE
-               WHEN status IS NULL THEN 'clear HTTP request without an answer'
-               WHEN NOT (status BETWEEN 200 AND 299 OR status IN (304, 401)) THEN 'clear HTTP request that was refused'
-               WHEN of_mp THEN 'management point answers over clear HTTP'
-               WHEN service = 'dp' THEN 'distribution point answers over clear HTTP'
-               ELSE 'software update point answers over clear HTTP'
-           END
-    FROM exchange
+           END AS rank
+    FROM http
+    WHERE tls = 0
+      AND service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'dp', 'sup')
+      AND NOT (service = 'sup' AND (uri LIKE '%/selfupdate%' OR uri LIKE '%/reportingwebservice%'))
 ),
-first_of_flow AS (
-    SELECT *, row_number() OVER (PARTITION BY coalesce(flow, -row)
-                                 ORDER BY rank DESC, evidence = 'message' DESC, packet, row) AS place
-    FROM graded
+-- The best exchange of each other flow, and the first among equals (min decides which row the columns come from).
+http_flow AS (
+    SELECT *, min((3 - rank) * 1000000000000 + packet)
+    FROM exchange
+    WHERE flow NOT IN (SELECT flow FROM message_flow)
+    GROUP BY flow
 )
-SELECT 'fail' AS result,
-       CASE rank WHEN 3 THEN 'proof' WHEN 2 THEN 'strong' ELSE 'hint' END AS grade,
-       evidence, row, packet, time,
-       client || ' -> ' || server || coalesce(':' || port, '') AS subject,
-       why
-FROM first_of_flow
-WHERE place = 1
+SELECT 'fail' AS result, 'proof' AS grade, 'message' AS evidence, id AS row, packet, time,
+       client || ' -> ' || server AS subject,
+       'ConfigMgr message readable over HTTP' AS why
+FROM message_flow
+UNION ALL
+SELECT 'fail', CASE rank WHEN 3 THEN 'proof' WHEN 2 THEN 'strong' ELSE 'hint' END, 'http', id, packet, time,
+       client || ' -> ' || server || coalesce(':' || port, ''),
+       CASE
+           WHEN status IS NULL THEN 'clear HTTP request without an answer'
+           WHEN NOT (status BETWEEN 200 AND 299 OR status IN (304, 401)) THEN 'clear HTTP request that was refused'
+           WHEN service = 'dp' THEN 'distribution point answers over clear HTTP'
+           WHEN service = 'sup' THEN 'software update point answers over clear HTTP'
+           ELSE 'management point answers over clear HTTP'
+       END
+FROM http_flow
 UNION ALL
 -- Inside TLS that was decrypted. Over clear HTTP the message itself is already the proof.
 SELECT 'fail', 'proof', 'message', id, min(packet), time, client || ' -> ' || server,
