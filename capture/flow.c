@@ -19,8 +19,8 @@
 /* A flow silent for so long is forgotten. Keep-alives come every two hours at the latest, but who uses them for a
  * connection of Configuration Manager sets minutes. */
 #define IDLE_NS (3600 * SECOND)
-/* A flow is moved within its list once a second at most: most packets then touch no other flow. */
-#define TOUCH_NS SECOND
+/* A flow moves within its list no more often than this: most packets then touch no other flow's memory. */
+#define TOUCH_NS (10 * SECOND)
 /* An RST further off than this from what its sender sent last is not believed (RFC 5961: it must be in the window). */
 #define RESET_WINDOW (INT64_C(16) << 20)
 /* Ports below are servers' (RFC 6335), when nothing else tells who opened the connection. */

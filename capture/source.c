@@ -140,6 +140,12 @@ static enum outcome stopped(const struct source *source, struct error *error)
     const char *complaint = input_complaint(source->input);
     uint64_t offset = input_offset(source->input);
     const char *reason = complaint[0] != '\0' ? complaint : pcap_geterr(source->pcap);
+    /* libpcap gives one link type and one snapshot length for a file. */
+    if (strstr(reason, "of the first interface") != NULL)
+        return error_set(error, OUTCOME_UNSUPPORTED, offset,
+                         "%s holds several interfaces of different kinds: the %lld packets before the second kind are "
+                         "used; make one file of each with tshark -Y frame.interface_id==N -w, or editcap",
+                         name, (long long)source->packets);
     if (input_at_end(source->input))
         return error_set(error, OUTCOME_MORE, offset,
                          "%s is cut off at byte %llu: the %lld packets before are used, the rest is missing (%s)", name,

@@ -100,16 +100,20 @@ static int check(const struct options *options, enum check_format format, const 
     unsigned needs = NEED_NOTHING;
     struct pipeline_result result;
     struct verdicts verdicts;
+    struct findings findings;
+    bool whole = options->only_count == 0; /* with --rule only what that rule reads is decoded */
     if (evaluate_needs(database, benchmark, &evaluation, &needs, &error) != OUTCOME_OK) {
         complain("%s", error.text);
         return EXIT_DEFINITION;
     }
+    needs |= whole ? NEED_EVERYTHING & ~(unsigned)NEED_BODY : NEED_NOTHING;
     if (!pipeline_run(options, needs, store, &result, &error)) {
         complain("%s", error.text);
         return EXIT_INPUT;
     }
     database_refresh(database);
-    if (evaluate_rules(database, benchmark, &evaluation, arena, &verdicts, &error) != OUTCOME_OK) {
+    if (evaluate_rules(database, benchmark, &evaluation, arena, &verdicts, &error) != OUTCOME_OK ||
+        (whole && findings_collect(database, arena, &findings, &error) != OUTCOME_OK)) {
         complain("%s", error.text);
         return EXIT_DEFINITION;
     }
@@ -121,6 +125,7 @@ static int check(const struct options *options, enum check_format format, const 
         .version = CMSCOPE_VERSION,
         .benchmark = benchmark,
         .verdicts = &verdicts,
+        .findings = whole ? &findings : NULL,
         .profile = options->profile == NULL ? "modern" : options->profile,
         .store = store,
         .colour = use_colour(options),

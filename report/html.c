@@ -178,8 +178,11 @@ static void print_contents(FILE *out, const struct report *report)
     while (facts_section(report, section.end, &section))
         print_contents_row(out, report, &section);
     fputs("</tbody></table></div>\n"
-          "<p><a href=\"#coverage\">Coverage: what was read and what was missed</a></p>\n</nav>\n",
+          "<p><a href=\"#coverage\">Coverage: what was read and what was missed</a></p>\n",
           out);
+    if (report->findings != NULL)
+        fputs("<p><a href=\"#findings\">Messages against the message schema</a></p>\n", out);
+    fputs("</nav>\n", out);
 }
 
 /* ---- Sections ---- */
@@ -266,6 +269,7 @@ void report_html(FILE *out, const struct report *report)
     struct facts_section section = {NULL, 0, 0};
     while (facts_section(report, section.end, &section))
         print_section(out, report, &section);
+    html_findings(out, report);
     print_coverage(out, report);
     fputs(
         "</main>\n<footer><p>Packets are counted from 1 over all inputs. Display filters count frames in their own "

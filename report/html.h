@@ -24,6 +24,13 @@ void html_element(FILE *out, const char *tag, struct text text);
 /* <time>, or a dash when it is not known. */
 void html_time(FILE *out, double seconds);
 
+/* A table of evidence with its caption. */
+void html_evidences(FILE *out, const struct report *report, const struct evidence *evidence, size_t count,
+                    const char *caption);
+
+/* Messages that depart from the message schema: a section, nothing when they were not looked for. */
+void html_findings(FILE *out, const struct report *report);
+
 /* The card of one rule. */
 void html_rule(FILE *out, const struct report *report, const struct rule_verdict *verdict);
 

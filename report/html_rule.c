@@ -54,8 +54,8 @@ static void print_evidence(FILE *out, const struct report *report, const struct 
     fputs("</td></tr>\n", out);
 }
 
-static void print_evidences(FILE *out, const struct report *report, const struct evidence *evidence, size_t count,
-                            const char *caption)
+void html_evidences(FILE *out, const struct report *report, const struct evidence *evidence, size_t count,
+                    const char *caption)
 {
     bool files = facts_input_count(report) > 1;
     fprintf(out, "<div class=\"scroll\"><table><caption>%s</caption>\n<thead><tr>", caption);
@@ -94,7 +94,7 @@ static void print_proof(FILE *out, const struct report *report, const struct rul
     if (verdict->evidence_count == 0)
         return;
     size_t shown = verdict->evidence_count < EVIDENCE_SHOWN ? verdict->evidence_count : EVIDENCE_SHOWN;
-    print_evidences(out, report, verdict->evidence, shown, "Evidence, by packet");
+    html_evidences(out, report, verdict->evidence, shown, "Evidence, by packet");
     if (verdict->evidence_total > shown)
         fprintf(out, "<p>&hellip; and %" PRIu64 " more</p>\n", verdict->evidence_total - shown);
     print_filter_of_many(out, report, verdict);
@@ -105,7 +105,7 @@ static void print_remarks(FILE *out, const struct report *report, const struct r
     if (verdict->remark_count == 0)
         return;
     size_t shown = verdict->remark_count < EVIDENCE_SHOWN ? verdict->remark_count : EVIDENCE_SHOWN;
-    print_evidences(out, report, verdict->remarks, shown, "Hints that did not decide");
+    html_evidences(out, report, verdict->remarks, shown, "Hints that did not decide");
 }
 
 /* ---- Background ---- */

@@ -79,6 +79,8 @@ static json_t *make_program(const struct report *report)
 {
     struct maker program = maker_of(json_object());
     maker_set(&program, "version", json_from_text(text_of(report->version)));
+    maker_set(&program, "checklist", json_from_text(text_of(report->benchmark->version)));
+    maker_set(&program, "profile", json_from_text(text_of(report->profile)));
     return maker_done(&program);
 }
 
@@ -204,6 +206,25 @@ static json_t *make_verdicts(const struct report *report)
     return maker_done(&made);
 }
 
+/* Departures from the message schema; null when they were not looked for. */
+static json_t *make_findings(const struct findings *findings)
+{
+    if (findings == NULL)
+        return json_null();
+    struct maker made = maker_of(json_array());
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding_kind *kind = &findings->kinds[i];
+        struct maker one = maker_of(json_object());
+        maker_set(&one, "code", json_from_text(kind->code));
+        maker_set(&one, "level", json_from_text(kind->level));
+        maker_set(&one, "text", json_from_text(kind->text));
+        maker_set(&one, "evidence", make_evidences(kind->evidence, kind->evidence_count));
+        maker_set(&one, "evidence_total", json_integer((json_int_t)kind->total));
+        maker_append(&made, maker_done(&one));
+    }
+    return maker_done(&made);
+}
+
 bool report_json(FILE *out, const struct report *report)
 {
     struct maker whole = maker_of(json_object());
@@ -212,6 +233,7 @@ bool report_json(FILE *out, const struct report *report)
     maker_set(&whole, "site", json_object());
     maker_set(&whole, "summary", make_summary(report));
     maker_set(&whole, "verdicts", make_verdicts(report));
+    maker_set(&whole, "findings", make_findings(report->findings));
     json_t *made = maker_done(&whole);
     if (made == NULL)
         return false;

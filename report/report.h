@@ -6,13 +6,14 @@
 #include <stdio.h>
 
 #include "records/database.h"
-#include "rules/evaluate.h"
+#include "rules/findings.h"
 
 /* All that a report of `cmscope check` is made from. The coverage part is read from the tables input and coverage. */
 struct report {
     const char *version;
     const struct benchmark *benchmark;
     const struct verdicts *verdicts;
+    const struct findings *findings; /* NULL when messages were not checked against the schema */
     const char *profile; /* name, or NULL */
     struct store *store;
     bool colour;  /* text: ANSI colours */

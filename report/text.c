@@ -276,6 +276,43 @@ static void print_section(FILE *out, const struct report *report, const struct f
     }
 }
 
+/* ---- Messages against the message schema ---- */
+
+static void print_kind(FILE *out, const struct report *report, const struct finding_kind *kind)
+{
+    bool rule = text_is(kind->level, "rule") || text_is(kind->code, "C45");
+    char line[512];
+    colour_on(out, report, rule ? "1;31" : "36");
+    fputs(rule ? "RULE" : "note", out);
+    colour_off(out, report);
+    snprintf(line, sizeof line, "%.*s (%.*s, %" PRIu64 "%s)", (int)kind->text.length, kind->text.at,
+             (int)kind->level.length, kind->level.at, kind->total, kind->total == 1 ? " message" : " messages");
+    fprintf(out, "  %-*.*s ", ID_WIDTH, (int)kind->code.length, kind->code.at);
+    print_text(out, BODY_INDENT, BODY_INDENT, text_of(line));
+    size_t shown = kind->evidence_count;
+    if (!report->verbose && shown > (rule ? EVIDENCE_SHOWN : 1))
+        shown = rule ? EVIDENCE_SHOWN : 1;
+    for (size_t i = 0; i < shown; i++)
+        print_evidence(out, report, &kind->evidence[i]);
+    if (kind->total <= shown)
+        return;
+    layout_spaces(out, BODY_INDENT);
+    fprintf(out, "... and %" PRIu64 " more\n", kind->total - shown);
+}
+
+static void print_findings(FILE *out, const struct report *report)
+{
+    if (report->findings == NULL)
+        return;
+    fputc('\n', out);
+    colour_on(out, report, "1");
+    fputs("Messages against the message schema", out);
+    colour_off(out, report);
+    fputs(report->findings->count == 0 ? "\n  no departure was found\n" : "\n", out);
+    for (size_t i = 0; i < report->findings->count; i++)
+        print_kind(out, report, &report->findings->kinds[i]);
+}
+
 /* ---- Coverage ---- */
 
 #define COUNTER_WIDTH 14
@@ -327,5 +364,6 @@ void report_text(FILE *out, const struct report *report)
     struct facts_section section = {NULL, 0, 0};
     while (facts_section(report, section.end, &section))
         print_section(out, report, &section);
+    print_findings(out, report);
     print_coverage(out, report);
 }

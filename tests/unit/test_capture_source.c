@@ -86,13 +86,14 @@ static void put_pcap_header(struct buffer *buffer, uint32_t magic, uint32_t snap
     put32(buffer, DLT_EN10MB);
 }
 
-/* An Ethernet frame of 60 bytes; its number is in the last byte, every second one is ARP. */
+/* An Ethernet frame of 60 bytes; its number is in the last two, every second one is ARP. */
 static void frame_bytes(uint32_t number, uint8_t frame[60])
 {
     memset(frame, 0, 60);
     frame[12] = 8;
     frame[13] = number % 2 == 0 ? 0 : 6;
     frame[14] = 0x45;
+    frame[58] = (uint8_t)(number >> 8);
     frame[59] = (uint8_t)number;
 }
 
@@ -207,7 +208,7 @@ static struct reading read_all(const char *path, const char *filter)
         assert_int_equal(packet.moment.packet, reading.packets);
         assert_int_equal(packet.bytes.left, 60);
         assert_int_equal(packet.wire_length, 1000);
-        uint8_t number = packet.bytes.at[59];
+        int number = packet.bytes.at[58] << 8 | packet.bytes.at[59];
         assert_int_equal(packet.moment.time_ns, INT64_C(1700000000123456000) + number * INT64_C(1000000000));
     }
     reading.facts = source_facts(source);
@@ -372,6 +373,18 @@ static void a_damaged_capture_is_used_up_to_the_damage(void **state)
     buffer_free(&pcap);
 }
 
+static void interfaces_of_different_kinds_are_told_with_a_remedy(void **state)
+{
+    struct buffer pcapng = pcapng_of(3);
+    put_interface(&pcapng, 113, 65535, 9); /* Linux cooked: libpcap reads one kind in a file */
+    put_enhanced_packet(&pcapng, 1, 0, 3);
+    struct reading reading = read_bytes(*state, buffer_cursor(&pcapng), NULL);
+    assert_int_equal(reading.packets, 3);
+    assert_int_equal(reading.ended, OUTCOME_UNSUPPORTED);
+    assert_non_null(strstr(reading.error.text, "editcap"));
+    buffer_free(&pcapng);
+}
+
 static void an_absurd_snapshot_length_is_harmless(void **state)
 {
     struct buffer pcap = pcap_of(3);
@@ -461,6 +474,7 @@ int main(void)
         test(a_capture_that_is_cut_off_is_used_as_far_as_it_goes),
         test(a_compressed_capture_that_is_cut_off_is_told),
         test(a_damaged_capture_is_used_up_to_the_damage),
+        test(interfaces_of_different_kinds_are_told_with_a_remedy),
         test(an_absurd_snapshot_length_is_harmless),
         test(what_is_no_capture_is_refused_with_its_name_and_a_remedy),
         test(the_first_time_orders_files),
