@@ -239,8 +239,8 @@ static bool is_other_syn(const struct flow *flow, enum direction direction, cons
     return !segment->ack || is_closed(flow) || segment->acknowledgement != other->first;
 }
 
-/* Does a side that said it was done send more, as if nothing had happened? Then its FIN or RST was forged, or the start of
- * another connection is not in the capture. */
+/* Does a side that said it was done send more, as if nothing had happened? Then its FIN or RST was forged, or the start
+ * of another connection is not in the capture. */
 static bool goes_on(const struct flow *flow, enum direction direction, const struct segment *segment)
 {
     const struct half *half = &flow->private->half[direction];

@@ -4,8 +4,8 @@
  *
  * The tracker owns flows. It delivers each direction's bytes in order, each byte once, without copying those that come
  * in order; what comes early waits in the flow's budget. A hole is reported as a gap as soon as it is sure that nothing
- * will fill it: the receiver acknowledged bytes beyond it (they were sent and lost to the capture), the budget is full,
- * or the flow ends. The first copy of a byte wins, as long as it was not delivered late (Windows keeps what it has).
+ * will fill it: the receiver acknowledged bytes beyond it (they were sent and lost to the capture) and 16 more segments
+ * of the flow or a second went by (a capture may show an ACK before its data), the budget is full, or the flow ends. The first copy of a byte wins, as long as it was not delivered late (Windows keeps what it has).
  *
  * The tracker knows no application protocol. It has no global state: one for each worker.
  */

@@ -121,7 +121,7 @@ struct flow *flow_table_add(struct flow_table *table, uint64_t hash)
     return flow;
 }
 
-/* Entries behind the freed place that were pushed there by others move back, so that no marks of the dead are needed. */
+/* Entries behind the freed place that were pushed there by others move back: no marks of the dead are needed. */
 static void close_up(struct flow_table *table, size_t hole)
 {
     struct flow_table_entry *entries = table->entries;

@@ -151,8 +151,8 @@ static enum outcome stopped(const struct source *source, struct error *error)
                          "%s is cut off at byte %llu: the %lld packets before are used, the rest is missing (%s)", name,
                          (unsigned long long)offset, (long long)source->packets, reason);
     return error_set(error, OUTCOME_MALFORMED, offset,
-                     "%s is damaged near byte %llu: the %lld packets before are used; repair it with pcapfix, or convert "
-                     "it with editcap (%s)",
+                     "%s is damaged near byte %llu: the %lld packets before are used; repair it with pcapfix, or "
+                     "convert it with editcap (%s)",
                      name, (unsigned long long)offset, (long long)source->packets, reason);
 }
 

@@ -227,10 +227,10 @@ struct arrival {
     bool conflict; /* it contradicts bytes that were there */
 };
 
-/* Compares the old bytes of a segment with those delivered. Keeping delivered bytes would cost a copy of all traffic and
- * kilobytes a flow; so a checksum of each of the last segments is kept (12 bytes, 32 of them for both directions), and
- * compared where the retransmission covers the segment whole. That finds a segment sent again as it was or joined with
- * others. One that is cut at other places passes unnoticed; the delivered bytes are the first copy either way. */
+/* Compares the old bytes of a segment with those delivered. Keeping delivered bytes would cost a copy of all traffic
+ * and kilobytes a flow; so a checksum of each of the last segments is kept (12 bytes, 32 of them for both directions),
+ * and compared where the retransmission covers the segment whole. That finds a segment sent again as it was or joined
+ * with others. One that is cut at other places passes unnoticed; the delivered bytes are the first copy either way. */
 static bool compare_delivered(const struct tcp *tcp, const struct flow_private *private, enum direction direction,
                               uint32_t sequence, struct cursor bytes)
 {

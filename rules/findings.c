@@ -11,9 +11,9 @@ static const char QUESTION[] =
     " FROM finding f LEFT JOIN message m ON m.id = f.message"
     " ORDER BY f.code <> 'C45', f.level <> 'rule', f.code, f.packet, f.id";
 
-enum { COLUMN_CODE, COLUMN_LEVEL, COLUMN_TEXT, COLUMN_MESSAGE, COLUMN_PACKET, COLUMN_TIME, COLUMN_SUBJECT };
+enum { FIELD_CODE, FIELD_LEVEL, FIELD_TEXT, FIELD_MESSAGE, FIELD_PACKET, FIELD_TIME, FIELD_SUBJECT };
 
-static struct text column(sqlite3_stmt *statement, int index)
+static struct text field(sqlite3_stmt *statement, int index)
 {
     const char *at = (const char *)sqlite3_column_text(statement, index);
     return at == NULL ? TEXT_NULL : (struct text){at, (size_t)sqlite3_column_bytes(statement, index)};
@@ -28,7 +28,7 @@ static struct text without_value(struct text text)
 
 static struct finding_kind *kind_of(struct findings *findings, struct arena *arena, sqlite3_stmt *statement)
 {
-    struct text code = column(statement, COLUMN_CODE), text = without_value(column(statement, COLUMN_TEXT));
+    struct text code = field(statement, FIELD_CODE), text = without_value(field(statement, FIELD_TEXT));
     for (size_t i = findings->count; i > 0; i--) {
         struct finding_kind *kind = &findings->kinds[i - 1];
         if (text_equal(kind->code, code) && text_equal(kind->text, text))
@@ -39,7 +39,7 @@ static struct finding_kind *kind_of(struct findings *findings, struct arena *are
     struct finding_kind *kind = &findings->kinds[findings->count++];
     kind->code = text_copy(arena, code);
     kind->text = text_copy(arena, text);
-    kind->level = text_copy(arena, column(statement, COLUMN_LEVEL));
+    kind->level = text_copy(arena, field(statement, FIELD_LEVEL));
     return kind;
 }
 
@@ -53,11 +53,11 @@ static void add(struct findings *findings, struct arena *arena, sqlite3_stmt *st
         .result = VERDICT_INFORMATIONAL,
         .grade = GRADE_PROOF,
         .table = TEXT("message"),
-        .row = sqlite3_column_int64(statement, COLUMN_MESSAGE),
-        .packet = sqlite3_column_int64(statement, COLUMN_PACKET),
-        .time = sqlite3_column_double(statement, COLUMN_TIME),
-        .subject = text_copy(arena, column(statement, COLUMN_SUBJECT)),
-        .why = text_copy(arena, column(statement, COLUMN_TEXT)),
+        .row = sqlite3_column_int64(statement, FIELD_MESSAGE),
+        .packet = sqlite3_column_int64(statement, FIELD_PACKET),
+        .time = sqlite3_column_double(statement, FIELD_TIME),
+        .subject = text_copy(arena, field(statement, FIELD_SUBJECT)),
+        .why = text_copy(arena, field(statement, FIELD_TEXT)),
     };
 }
 

@@ -338,8 +338,8 @@ static struct build datagram(size_t length)
     return build;
 }
 
-static struct result give_part(struct decoder *decoder, int version, const struct build *whole, size_t start, size_t end,
-                               unsigned id, int64_t time_ns)
+static struct result give_part(struct decoder *decoder, int version, const struct build *whole, size_t start,
+                               size_t end, unsigned id, int64_t time_ns)
 {
     struct build build = {.length = 0};
     bool more = end < whole->length;

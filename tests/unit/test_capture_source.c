@@ -280,7 +280,8 @@ static void compressed_captures_are_read_by_their_content(void **state)
     };
     struct buffer pcap = pcap_of(200), pcapng = pcapng_of(200);
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
-        struct buffer one = packed(buffer_cursor(&pcap), filters[i]), other = packed(buffer_cursor(&pcapng), filters[i]);
+        struct buffer one = packed(buffer_cursor(&pcap), filters[i]);
+        struct buffer other = packed(buffer_cursor(&pcapng), filters[i]);
         assert_read(read_bytes(*state, buffer_cursor(&one), NULL), 200);
         assert_read(read_bytes(*state, buffer_cursor(&other), NULL), 200);
         buffer_free(&one);
