@@ -24,9 +24,9 @@ struct source_facts {
 MUST_USE enum outcome source_open(const char *path, const char *filter, struct source **source, struct error *error);
 
 /* The next packet, whose moment.packet is set to `number`. OUTCOME_OK; OUTCOME_MORE: the end, all was whole (error->text
- * empty) or the file is cut off (error->text says so); OUTCOME_MALFORMED: it cannot be read further; OUTCOME_UNSUPPORTED:
- * pcapng whose interfaces differ in link type or snapshot length, from the second kind on. The packets before are good
- * in each case. */
+ * empty) or the file is cut off (error->text says so); OUTCOME_MALFORMED: it cannot be read further;
+ * OUTCOME_UNSUPPORTED: pcapng whose interfaces differ in link type or snapshot length, from the second kind on. The
+ * packets before are good in each case. */
 MUST_USE enum outcome source_next(struct source *source, int64_t number, struct packet *packet, struct error *error);
 
 struct source_facts source_facts(const struct source *source);

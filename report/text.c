@@ -351,8 +351,10 @@ static void print_coverage(FILE *out, const struct report *report)
         print_text(out, column, 6, input->problem);
     }
     const struct coverage_row *row;
-    for (int64_t i = 0; (row = facts_coverage(report, i)) != NULL; i++)
-        print_counter(out, report, row);
+    for (int64_t i = 0; (row = facts_coverage(report, i)) != NULL; i++) {
+        if (row->value != 0 || report->verbose)
+            print_counter(out, report, row);
+    }
     if (facts_input_count(report) == 0)
         fputs("  ! no input was read\n", out);
 }
