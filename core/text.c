@@ -242,6 +242,19 @@ static uint32_t utf16_next(struct cursor bytes, size_t *offset, bool big_endian)
     return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
 }
 
+/* Most text is ASCII: how many units from `at` on are, and their characters to `out` (NULL: only count). */
+static size_t utf16_ascii(struct cursor bytes, size_t at, bool big_endian, char *out)
+{
+    size_t count = 0;
+    const uint8_t *low = bytes.at + at + big_endian, *high = bytes.at + at + !big_endian;
+    while (at + 2 * count < bytes.left && high[2 * count] == 0 && low[2 * count] < 0x80) {
+        if (out != NULL)
+            out[count] = (char)low[2 * count];
+        count++;
+    }
+    return count;
+}
+
 struct text text_from_utf16(struct arena *arena, struct cursor bytes, bool big_endian, bool *odd)
 {
     if (odd != NULL)
@@ -249,14 +262,24 @@ struct text text_from_utf16(struct arena *arena, struct cursor bytes, bool big_e
     bytes.left -= bytes.left % 2;
     char unused[4];
     size_t length = 0;
-    for (size_t i = 0; i < bytes.left;)
-        length += text_encode(utf16_next(bytes, &i, big_endian), unused);
+    for (size_t i = 0; i < bytes.left;) {
+        size_t ascii = utf16_ascii(bytes, i, big_endian, NULL);
+        length += ascii;
+        i += 2 * ascii;
+        if (i < bytes.left)
+            length += text_encode(utf16_next(bytes, &i, big_endian), unused);
+    }
     char *out = arena_alloc(arena, length + 1);
     if (out == NULL)
         return TEXT_NULL;
     char *end = out;
-    for (size_t i = 0; i < bytes.left;)
-        end += text_encode(utf16_next(bytes, &i, big_endian), end);
+    for (size_t i = 0; i < bytes.left;) {
+        size_t ascii = utf16_ascii(bytes, i, big_endian, end);
+        end += ascii;
+        i += 2 * ascii;
+        if (i < bytes.left)
+            end += text_encode(utf16_next(bytes, &i, big_endian), end);
+    }
     return (struct text){out, length};
 }
 
@@ -318,9 +341,9 @@ struct text text_utf8(struct arena *arena, struct text text)
  * matter to a terminal; UAX #9 for the bidirectional controls). */
 static bool is_unsafe(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || (c >= 0x200B && c <= 0x200F) ||
-           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF0 && c < 0xFFFD) ||
-           (c >= 0xE0000 && c <= 0xE0FFF);
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x61C || c == 0x180E ||
+           (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+           c == 0xFEFF || (c >= 0xFFF0 && c < 0xFFFD) || (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
 size_t text_print_safe(FILE *out, struct text text)

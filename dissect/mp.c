@@ -359,7 +359,8 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
     for (size_t i = 0; out != NULL && i < query.length; i++) {
         bool coded = query.at[i] == '%' && i + 2 < query.length && hex_value(query.at[i + 1]) >= 0 &&
                      hex_value(query.at[i + 2]) >= 0;
-        out[length++] = coded ? (char)(hex_value(query.at[i + 1]) << 4 | hex_value(query.at[i + 2])) : query.at[i];
+        int byte = coded ? hex_value(query.at[i + 1]) << 4 | hex_value(query.at[i + 2]) : query.at[i];
+        out[length++] = (char)byte;
         i += coded ? 2 : 0;
     }
     size_t dot = length;

@@ -92,14 +92,14 @@ static void limit(sqlite3 *db)
         int id;
         int value;
     } limits[] = {
-        {SQLITE_LIMIT_LENGTH, 256 * 1024 * 1024},  /* a text or a row: above any body that is kept */
-        {SQLITE_LIMIT_SQL_LENGTH, 1024 * 1024},    /* a statement written by hand */
-        {SQLITE_LIMIT_EXPR_DEPTH, 500},            /* bounds the stack of the parser */
-        {SQLITE_LIMIT_VDBE_OP, 250000},            /* a compiled statement: some 10 MB */
-        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},  /* matching takes the square of it */
-        {SQLITE_LIMIT_ATTACHED, 0},                /* no other file */
-        {SQLITE_LIMIT_TRIGGER_DEPTH, 1},           /* none exist */
-        {SQLITE_LIMIT_WORKER_THREADS, 0},          /* the same order of rows always */
+        {SQLITE_LIMIT_LENGTH, 256 * 1024 * 1024}, /* a text or a row: above any body that is kept */
+        {SQLITE_LIMIT_SQL_LENGTH, 1024 * 1024},   /* a statement written by hand */
+        {SQLITE_LIMIT_EXPR_DEPTH, 500},           /* bounds the stack of the parser */
+        {SQLITE_LIMIT_VDBE_OP, 250000},           /* a compiled statement: some 10 MB */
+        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000}, /* matching takes the square of it */
+        {SQLITE_LIMIT_ATTACHED, 0},               /* no other file */
+        {SQLITE_LIMIT_TRIGGER_DEPTH, 1},          /* none exist */
+        {SQLITE_LIMIT_WORKER_THREADS, 0},         /* the same order of rows always */
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         sqlite3_limit(db, limits[i].id, limits[i].value);
@@ -111,9 +111,7 @@ static void harden(sqlite3 *db)
         int option;
         int value;
     } options[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1},
-        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+        {SQLITE_DBCONFIG_DEFENSIVE, 1}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
         {SQLITE_DBCONFIG_DQS_DML, 0}, /* "no_such_column" is an error, not a text */
         {SQLITE_DBCONFIG_DQS_DDL, 0},
     };

@@ -1,7 +1,7 @@
 /* records/export.c: database_export of database.h: the tables as an ordinary SQLite file.
  *
- * The file is built beside its place under another name and then renamed, so that there is never half a database, and an
- * older one stays when something goes wrong.
+ * The file is built beside its place under another name and then renamed, so that there is never half a database, and
+ * an older one stays when something goes wrong.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,8 +37,7 @@ static enum outcome check_place(const char *path, struct error *error)
 {
     struct stat status;
     if (lstat(path, &status) != 0)
-        return errno == ENOENT ? OUTCOME_OK
-                               : error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
+        return errno == ENOENT ? OUTCOME_OK : error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
     if (S_ISREG(status.st_mode) && is_ours(path))
         return OUTCOME_OK;
     return error_set(error, OUTCOME_SYSTEM, 0,

@@ -173,8 +173,8 @@ enum key_kind key_of(const struct column *column, sqlite3_value *value, struct k
     return KEY_FOREIGN;
 }
 
-static int64_t chain_find(const struct index *index, struct store *store, enum table table,
-                          const struct column *column, const struct key *key, uint32_t id)
+static int64_t chain_find(const struct index *index, struct store *store, enum table table, const struct column *column,
+                          const struct key *key, uint32_t id)
 {
     while (id != 0) {
         struct key found;

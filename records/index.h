@@ -1,8 +1,8 @@
-/* records/index.h: which rows of a table have a given value in a column: hash indexes over a store, each built the first
- * time it is asked for.
+/* records/index.h: which rows of a table have a given value in a column: hash indexes over a store, each built the
+ * first time it is asked for.
  *
- * An index is two arrays of ids. heads[hash] is the first row with that hash, next[id] the one after it, 0 the end; rows
- * follow each other in the order of their ids. NULLs are in none.
+ * An index is two arrays of ids. heads[hash] is the first row with that hash, next[id] the one after it, 0 the end;
+ * rows follow each other in the order of their ids. NULLs are in none.
  */
 #ifndef CMSCOPE_RECORDS_INDEX_H
 #define CMSCOPE_RECORDS_INDEX_H

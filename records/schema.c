@@ -44,12 +44,9 @@ enum offset {
 
 static const struct table_schema schemas[TABLE_COUNT] = {
 #define TABLE_BEGIN(table, need, meaning)                                                                              \
-    {#table,                                                                                                           \
-     (unsigned)(need),                                                                                                 \
-     meaning,                                                                                                          \
-     sizeof(struct table##_row),                                                                                       \
-     table##_columns,                                                                                                  \
-     sizeof table##_columns / sizeof table##_columns[0]},
+    {#table,          (unsigned)(need),                                                                                \
+     meaning,         sizeof(struct table##_row),                                                                      \
+     table##_columns, sizeof table##_columns / sizeof table##_columns[0]},
 #define COLUMN(table, name, type, need, unit, meaning)
 #define TABLE_END(table)
 #include "records/tables.def"
@@ -184,11 +181,12 @@ static void print_markdown_table(FILE *out, const struct table_schema *schema)
 
 void schema_print_markdown(FILE *out)
 {
-    fputs("# Tables\n\n<!-- Made by `cmscope schema --markdown` from records/tables.def. -->\n\n"
-          "What cmscope records, and what `cmscope query` and the rules read. Times are seconds since 1970-01-01 UTC\n"
-          "with their fraction, booleans are 0 or 1, and what is not known is NULL. A column of type `ref` holds the id\n"
-          "of a row of the table it names.\n",
-          out);
+    fputs(
+        "# Tables\n\n<!-- Made by `cmscope schema --markdown` from records/tables.def. -->\n\n"
+        "What cmscope records, and what `cmscope query` and the rules read. Times are seconds since 1970-01-01 UTC\n"
+        "with their fraction, booleans are 0 or 1, and what is not known is NULL. A column of type `ref` holds the id\n"
+        "of a row of the table it names.\n",
+        out);
     for (size_t i = 0; i < TABLE_COUNT; i++)
         print_markdown_table(out, &schemas[i]);
 }

@@ -33,7 +33,8 @@ enum table schema_index(const struct table_schema *schema);
 /* A column by its name; NULL for the name of none. `id` is none: every table has it. */
 const struct column *schema_column(const struct table_schema *schema, const char *name);
 
-/* "CREATE TABLE name(id INTEGER PRIMARY KEY, ...)" with `prefix` ("main." or "") before the name; no final semicolon. */
+/* "CREATE TABLE name(id INTEGER PRIMARY KEY, ...)" with `prefix` ("main." or "") before the name; no final semicolon.
+ * */
 void schema_print_sql(FILE *out, const struct table_schema *schema, const char *prefix);
 /* For people: name, type, unit and meaning of each column. */
 void schema_print_text(FILE *out, const struct table_schema *schema);

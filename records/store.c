@@ -202,9 +202,6 @@ static int64_t sink_count(void *context, enum table table)
 
 struct sink store_sink(struct store *store)
 {
-    return (struct sink){.context = store,
-                         .append = store_append,
-                         .amend = store_amend,
-                         .row = sink_row,
-                         .count = sink_count};
+    return (struct sink){
+        .context = store, .append = store_append, .amend = store_amend, .row = sink_row, .count = sink_count};
 }

@@ -1,7 +1,7 @@
 /* records/store.h: rows in memory: what was observed, as tables.
  *
- * Rows are appended to chunked arrays, which never move; texts are copied, short ones once however often they occur. One
- * store for each worker; nothing here is global. Ids are 1, 2, 3 ... in the order of appending.
+ * Rows are appended to chunked arrays, which never move; texts are copied, short ones once however often they occur.
+ * One store for each worker; nothing here is global. Ids are 1, 2, 3 ... in the order of appending.
  *
  *   table --> directory --> chunk of CHUNK_ROWS rows --> struct text --> pool (own block after block of bytes)
  *
@@ -34,8 +34,8 @@ struct sink store_sink(struct store *store);
 
 int64_t store_count(const struct store *store, enum table table);
 
-/* The row `id` (1 ... count; NULL for any other), to be read or changed in place (numbers only; texts through the sink's
- * amend, which copies them). After a change in place: database_refresh. */
+/* The row `id` (1 ... count; NULL for any other), to be read or changed in place (numbers only; texts through the
+ * sink's amend, which copies them). After a change in place: database_refresh. */
 void *store_row(struct store *store, enum table table, int64_t id);
 
 /* Rows that could not be kept (no memory, ROWS_MAX, the budget), and changes of rows that could not. */

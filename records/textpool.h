@@ -1,4 +1,5 @@
-/* records/textpool.h: copies of texts that live as long as a store. Texts of up to INTERN_LENGTH bytes are kept once. */
+/* records/textpool.h: copies of texts that live as long as a store. Texts of up to INTERN_LENGTH bytes are kept once.
+ * */
 #ifndef CMSCOPE_RECORDS_TEXTPOOL_H
 #define CMSCOPE_RECORDS_TEXTPOOL_H
 

@@ -1,8 +1,8 @@
 /* records/vtab.c: see vtab.h. Eponymous virtual tables (https://sqlite.org/vtab.html), read only.
  *
  * A plan is one number: which equality answers the query. PLAN_SCAN walks all rows, PLAN_ID takes one, PLAN_COLUMN + n
- * asks the hash index of column n. SQLite checks every constraint again (omit stays 0), so a plan may only ever return too
- * many rows: where types differ or memory is short, xFilter walks all.
+ * asks the hash index of column n. SQLite checks every constraint again (omit stays 0), so a plan may only ever return
+ * too many rows: where types differ or memory is short, xFilter walks all.
  */
 #define _GNU_SOURCE
 #include "records/vtab.h"
@@ -209,8 +209,8 @@ static int column_start(struct table_cursor *cursor, size_t number, sqlite3_valu
         return scan_start(cursor);
     int result = key_own(cursor);
     if (result == SQLITE_OK)
-        cursor_stand(cursor, index_first(cursor->index, source->indexes->store, source->table, cursor->column,
-                                         &cursor->key));
+        cursor_stand(cursor,
+                     index_first(cursor->index, source->indexes->store, source->table, cursor->column, &cursor->key));
     return result;
 }
 

@@ -48,8 +48,7 @@ static enum outcome read_stream(struct loaded_benchmark *loaded, FILE *file, con
     return OUTCOME_OK;
 }
 
-static enum outcome read_file(struct loaded_benchmark *loaded, const char *path, struct text *text,
-                              struct error *error)
+static enum outcome read_file(struct loaded_benchmark *loaded, const char *path, struct text *text, struct error *error)
 {
     const char *place = benchmark_place(loaded, path);
     FILE *file = fopen(place, "rb");

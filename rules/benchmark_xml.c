@@ -139,7 +139,8 @@ static enum outcome read_id(struct reader *reader, const xmlNode *node, const ch
         return no_memory(reader, node);
     *id = short_id(whole, kind);
     if (*id == NULL)
-        return refuse(reader, node, OUTCOME_MALFORMED, "id \"%s\" is not of the form xccdf_org.name_%s_ID", whole, kind);
+        return refuse(reader, node, OUTCOME_MALFORMED, "id \"%s\" is not of the form xccdf_org.name_%s_ID", whole,
+                      kind);
     return OUTCOME_OK;
 }
 

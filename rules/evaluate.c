@@ -16,8 +16,17 @@ const char *grade_name(enum grade grade)
 }
 
 /* The columns of a query, and their place in it. */
-enum field { FIELD_RESULT, FIELD_GRADE, FIELD_EVIDENCE, FIELD_ROW, FIELD_PACKET, FIELD_TIME, FIELD_SUBJECT, FIELD_WHY,
-             FIELD_COUNT };
+enum field {
+    FIELD_RESULT,
+    FIELD_GRADE,
+    FIELD_EVIDENCE,
+    FIELD_ROW,
+    FIELD_PACKET,
+    FIELD_TIME,
+    FIELD_SUBJECT,
+    FIELD_WHY,
+    FIELD_COUNT
+};
 
 static const char *const field_names[FIELD_COUNT] = {
     [FIELD_RESULT] = "result", [FIELD_GRADE] = "grade", [FIELD_EVIDENCE] = "evidence", [FIELD_ROW] = "row",
@@ -92,8 +101,10 @@ static enum outcome bind_profile(struct query *query, const char *profile)
     for (int i = 1; i <= parameters; i++) {
         const char *name = sqlite3_bind_parameter_name(query->statement, i);
         if (name == NULL || strcmp(name, ":profile") != 0)
-            return error_set(query->error, OUTCOME_MALFORMED, 0, "rule %s: its query has the parameter %s; only "
-                             ":profile is known", query->rule->id, name == NULL ? "?" : name);
+            return error_set(query->error, OUTCOME_MALFORMED, 0,
+                             "rule %s: its query has the parameter %s; only "
+                             ":profile is known",
+                             query->rule->id, name == NULL ? "?" : name);
         if (sqlite3_bind_text(query->statement, i, profile, -1, SQLITE_STATIC) != SQLITE_OK)
             return error_set(query->error, OUTCOME_SYSTEM, 0, "rule %s: not enough memory", query->rule->id);
     }
@@ -261,8 +272,7 @@ static struct text describe(struct pile *deciding, struct pile *remarks, struct 
     return text_format(arena, "Only hints were seen, which cannot decide: %.*s", (int)hints.length, hints.at);
 }
 
-static enum outcome conclude(struct pile *piles, struct arena *arena, struct rule_verdict *verdict,
-                             struct error *error)
+static enum outcome conclude(struct pile *piles, struct arena *arena, struct rule_verdict *verdict, struct error *error)
 {
     size_t kind = PILE_FAIL;
     while (kind < PILE_NOTOBSERVED && piles[kind].total == 0)
@@ -305,8 +315,9 @@ static enum outcome evaluate_rule(struct database *database, const struct rule *
         return evaluate_query(database, rule, profile, arena, verdict, error);
     verdict->verdict = rule->fixed;
     verdict->detail = text_copy(arena, text_of(rule->fixed_reason));
-    return verdict->detail.at != NULL ? OUTCOME_OK
-                                      : error_set(error, OUTCOME_LIMIT, 0, "too many rules for the memory for verdicts");
+    return verdict->detail.at != NULL
+               ? OUTCOME_OK
+               : error_set(error, OUTCOME_LIMIT, 0, "too many rules for the memory for verdicts");
 }
 
 enum outcome evaluate_rules(struct database *database, const struct benchmark *benchmark,

@@ -10,7 +10,8 @@
 #include "core/arena.h"
 #include "rules/evaluate.h"
 
-/* Different sentences that are counted apart; a query that makes more has put facts into `why` that belong in `subject`. */
+/* Different sentences that are counted apart; a query that makes more has put facts into `why` that belong in
+ * `subject`. */
 #define WHYS_MAX 64
 
 struct kept;

@@ -342,12 +342,23 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
         message->body_bytes = CURSOR_EMPTY;
 }
 
+/* What a body is read for: its whole text, or only the name of its root, which stands near its start. */
+#define ROOT_WITHIN 4096 /* bytes: an XML declaration and comments may come before it */
+
+static bool wants_whole_body(unsigned needs)
+{
+    return needs & (NEED_BODY | NEED_FINDING | NEED_REGISTRATION | NEED_POLICY);
+}
+
 /* UTF-8 text of the body up to its terminator; what follows (CR LF of SDK senders, zero padding) is not part of it. */
-static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message)
+static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
 {
     const char *encoding;
     bool odd;
-    struct text text = ccm_text_decode(message->body_bytes, &decoder->arena, &encoding, &odd);
+    struct cursor bytes = message->body_bytes;
+    if (!wants_whole_body(needs) && bytes.left > ROOT_WITHIN)
+        bytes.left = ROOT_WITHIN;
+    struct text text = ccm_text_decode(bytes, &decoder->arena, &encoding, &odd);
     if (text.at == NULL) {
         set_malformed(decoder, message, "the body needs too much memory");
         return;
@@ -457,7 +468,7 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
         open_payload(decoder, message);
         if (message->has_plain) {
             slice_body(decoder, message);
-            decode_body(decoder, message);
+            decode_body(decoder, message, needs);
             parse_body(decoder, message, needs);
             read_registration(decoder, message, needs);
         }

@@ -59,6 +59,9 @@ static bool part_headers(struct cursor whole, struct ccm_part *part)
     while (whole.left - left.left <= PART_HEADERS_MAX) {
         struct cursor line;
         size_t length;
+        part->body = left;
+        if (left.left == 0 && whole.left > 0) /* no body: the CRLF of the empty line is that of the delimiter */
+            return true;
         if (!cursor_find(left, cursor_of("\r\n", 2), &length) || !cursor_take(&left, length, &line) ||
             !cursor_skip(&left, 2))
             return false;

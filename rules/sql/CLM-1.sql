@@ -1,14 +1,15 @@
 -- CLM-1: only clients of trusted domains are approved automatically.
 --
--- Decides: a client that registered without Windows authentication and then got a policy with secrets, soon enough that
--- nobody can have approved it by hand in between (fail, strong). Passes if all registrations that succeeded in this capture
--- came with Windows authentication, and nothing was missed.
--- Hints only: such a client whose secret policy was assigned but not seen to be delivered; later deliveries; and deliveries
--- without a client id to an address from which several clients registered.
+-- Decides: a client that registered without Windows authentication and then got a policy with secrets, soon enough
+-- that nobody can have approved it by hand in between (fail, strong). Passes if all registrations that succeeded in
+-- this capture came with Windows authentication, provided that they are many (threshold) and nothing was missed.
+-- Hints only: such a client whose secret policy was assigned but not seen to be delivered; later deliveries; and
+-- deliveries without a client id to an address from which several clients registered.
 -- Cannot be told: the approval setting itself; whether the domain of an account is a trusted one; approval by hand.
 WITH
 threshold AS (
-    SELECT 600.0 AS seconds -- a person who looks at a request takes longer
+    SELECT 600.0 AS seconds, -- a person who looks at a request takes longer
+           20 AS clients     -- fewer do not show that others would have been refused
 ),
 client_registration AS (
     SELECT id, packet, time, client, approval, windows_auth,
@@ -56,20 +57,24 @@ graded AS (
     WHERE time >= registered
 ),
 doubt AS (
-    SELECT EXISTS (SELECT 1 FROM client_registration WHERE windows_auth IS NOT 1)
+    SELECT (SELECT count(DISTINCT subject) FROM client_registration) < (SELECT clients FROM threshold)
+        OR EXISTS (SELECT 1 FROM client_registration WHERE windows_auth IS NOT 1)
         OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0) AS any
 )
 SELECT 'fail' AS result, CASE rank WHEN 2 THEN 'strong' ELSE 'hint' END AS grade,
        'policy' AS evidence, id AS row, min(packet) AS packet, time, subject,
        CASE rank WHEN 2 THEN 'client registered without Windows authentication and got a policy with secrets'
-                 WHEN 1 THEN 'client registered without Windows authentication and got a policy with secrets, perhaps after approval by hand'
-                 ELSE 'client registered without Windows authentication and was assigned a policy with secrets' END AS why
+                 WHEN 1 THEN 'client registered without Windows authentication and later got a policy with secrets'
+                 ELSE 'client registered without Windows authentication and was assigned a policy with secrets'
+       END AS why
 FROM graded
 GROUP BY subject, rank
 UNION ALL
 SELECT 'pass', CASE WHEN (SELECT any FROM doubt) THEN 'hint' ELSE 'strong' END,
        'registration', id, min(packet), time, subject,
-       'client registered with Windows authentication'
+       CASE WHEN (SELECT any FROM doubt)
+            THEN 'client registered with Windows authentication; too little was seen to say so of all clients'
+            ELSE 'client registered with Windows authentication' END
 FROM client_registration
 WHERE windows_auth = 1
 GROUP BY subject

@@ -1,7 +1,8 @@
 -- CLN-1: native mode whenever possible.
 --
--- Decides: a ConfigMgr message, or an answer of a management point, distribution point or software update point, that was
--- readable because nothing encrypted it (fail, one row a flow); a client that says of itself that it has no SSL (fail).
+-- Decides: a ConfigMgr message, or an answer of a management point, distribution point or software update point, that
+-- was readable because nothing encrypted it (fail, one row a flow); a client that says of itself that it has no SSL
+-- (fail).
 -- Legal in clear text and left out: fallback status, server locator and reporting points, revocation lists, content,
 -- licence texts, self-update and reports of software updates.
 -- A GET that was refused or redirected decides nothing (hint): an HTTPS-only site answers like that.

@@ -1,8 +1,8 @@
 -- COM-3: consider other ports than the usual ones for client communication.
 --
--- Decides: the ports of management, distribution and software update points. A usual port (80, 443, 8530, 8531) is advice,
--- never a failure, since the text says "consider". Passes only if all ConfigMgr traffic of the capture goes to other ports,
--- and for each role to one. Different ports for one role make roaming clients fail: a hint.
+-- Decides: the ports of management, distribution and software update points. A usual port (80, 443, 8530, 8531) is
+-- advice, never a failure, since the text says "consider". Passes only if all ConfigMgr traffic of the capture goes to
+-- other ports, and for each role to one. Different ports for one role make roaming clients fail: a hint.
 -- Left out: fallback status, server locator and reporting points, client notification, which have ports of their own.
 -- Cannot be told: what is inside TLS to a usual port of the same servers. Where there is such a flow, nothing passes.
 WITH
@@ -14,6 +14,7 @@ exchange AS (
     FROM http
     WHERE service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'mp-client', 'mp-token', 'mp-user', 'dp', 'sup')
       AND port IS NOT NULL
+      AND (status BETWEEN 200 AND 299 OR status IN (304, 401, 403)) -- else it may be any server
 ),
 used AS (
     SELECT id, min(packet) AS packet, time, server, port, role, port IN (80, 443, 8530, 8531) AS usual

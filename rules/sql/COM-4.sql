@@ -1,11 +1,11 @@
 -- COM-4: clients that cannot query Active Directory are given the trusted root key.
 --
--- Decides: a client that fetches the key in clear text from a management point (.sms_aut?MPKEYINFORMATION or MPTRK) before
--- the first registration that this capture shows of it: it trusts whoever answers first (fail, strong).
+-- Decides: a client that fetches the key in clear text from a management point (.sms_aut?MPKEYINFORMATION or MPTRK)
+-- before the first registration that this capture shows of it: it trusts whoever answers first (fail, strong).
 -- Hints only: the same without a registration (an established client checks its key), boot media
 -- (MPKEYINFORMATIONMEDIA, which always fetch), and a fetch that was refused or not seen to be answered.
--- Cannot be told: that a client has been given the key (it never crosses the network then), so nothing passes; whether the
--- client could have asked Active Directory (LDAP is not decoded yet).
+-- Cannot be told: that a client has been given the key (it never crosses the network then), so nothing passes; whether
+-- the client could have asked Active Directory (LDAP is not decoded yet).
 WITH
 fetch AS (
     SELECT id, min(packet) AS packet, time, client, server,

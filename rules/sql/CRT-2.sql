@@ -4,8 +4,8 @@
 -- decoded (all profiles), and its key, hash, lifetime and purpose. ConfigMgr 2007 itself sets no minimum for these: the
 -- thresholds below are this program's, fail only in the profile "modern", and are remarks (hints) in the 2007 profiles.
 -- Lifetime and purpose are asked only of certificates that another key signed: clients and sites make their own
--- (self-signed) for decades and without purpose by design. A self-signed certificate that is sound says nothing about the
--- certificates of the organisation, so it does not pass the rule.
+-- (self-signed) for decades and without purpose by design. A self-signed certificate that is sound says nothing about
+-- the certificates of the organisation, so it does not pass the rule.
 -- Cannot be told: certificates inside TLS handshakes (not decoded yet); whether names match; the template.
 WITH
 threshold AS (
@@ -70,7 +70,8 @@ judged AS (
     SELECT id, packet, time, coalesce(subject, fingerprint_sha1, '?') || coalesce(' of ' || host, ''),
            coalesce(fingerprint_sha256, id),
            'pass', CASE WHEN self_signed = 0 THEN 'proof' ELSE 'hint' END,
-           CASE WHEN self_signed = 0 AND binding THEN 'certificate is valid, and its key, hash, lifetime and purpose are inside the profile'
+           CASE WHEN self_signed = 0 AND binding
+                THEN 'certificate is valid, and its key, hash, lifetime and purpose are inside the profile'
                 WHEN self_signed = 0 THEN 'certificate is valid'
                 ELSE 'sound, but self-signed: it says nothing about certificates of the organisation' END
     FROM shown

@@ -1,8 +1,9 @@
 -- NAM-2: site systems and senders are configured with full DNS names.
 --
--- Decides: the name by which clients call a site system, in the Host header and as TargetHost of their messages. A name
--- without a dot is a short (NetBIOS) name (fail). An address in place of a name is legal where
--- network load balancing is used in mixed mode, so it is only a hint.
+-- Decides: the name by which clients call a site system, in the Host header and as TargetHost of their messages. A
+-- name without a dot is a short (NetBIOS) name (fail). An address in place of a name is legal where network load
+-- balancing is used in mixed mode, so it is only a hint.
+-- A server that does not know the path that it was asked for (404, 405 ...) is no site system.
 -- Software update points count only where the capture also shows a management or distribution point (else any WSUS
 -- server would).
 -- Cannot be told: the addresses of senders between sites (SMB, not decoded yet). They are half of the sentence, so full
@@ -16,6 +17,7 @@ used AS (
     FROM http
     WHERE (service LIKE 'mp%' OR service IN ('dp', 'fsp', 'slp', 'reporting')
            OR (service = 'sup' AND (SELECT seen FROM site)))
+      AND (status BETWEEN 200 AND 299 OR status IN (304, 401, 403))
     UNION ALL
     SELECT 'message', id, packet, time, server, host_of(target_host)
     FROM message

@@ -1,9 +1,10 @@
 -- SYS-8: site systems are named by full DNS names.
 --
--- Decides: the name by which clients call a site system, in the Host header and as TargetHost of their messages. A name
--- without a dot is a short (NetBIOS) name (fail). A full name
--- passes, for the server that is called so. An address in place of a name is legal where
--- network load balancing is used in mixed mode, so it is only a hint; but with it nothing passes.
+-- Decides: the name by which clients call a site system, in the Host header and as TargetHost of their messages. A
+-- name without a dot is a short (NetBIOS) name (fail). A full name passes, for the server that is called so. An
+-- address in place of a name is legal where network load balancing is used in mixed mode, so it is only a hint; but
+-- with it nothing passes.
+-- A server that does not know the path that it was asked for (404, 405 ...) is no site system.
 -- Software update points count only where the capture also shows a management or distribution point (else any WSUS
 -- server would).
 -- Cannot be told: roles that nobody called in this capture, and names inside TLS, SMB and Kerberos (not decoded yet).
@@ -16,6 +17,7 @@ used AS (
     FROM http
     WHERE (service LIKE 'mp%' OR service IN ('dp', 'fsp', 'slp', 'reporting')
            OR (service = 'sup' AND (SELECT seen FROM site)))
+      AND (status BETWEEN 200 AND 299 OR status IN (304, 401, 403))
     UNION ALL
     SELECT 'message', id, packet, time, server, host_of(target_host)
     FROM message

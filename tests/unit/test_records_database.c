@@ -150,10 +150,11 @@ static void null_equals_nothing_but_is_null(void **state)
 static void joins_use_the_index_of_a_column(void **state)
 {
     fill(state);
-    assert_string_equal(ask(state, "SELECT h.id, f.dport FROM http h JOIN flow f ON h.flow = f.id ORDER BY h.id LIMIT 3"),
-                        "1 81;2 82;3 81");
-    assert_string_equal(ask(state, "SELECT f.id, count(h.id) FROM flow f LEFT JOIN http h ON h.flow = f.id GROUP BY f.id"),
-                        "1 3;2 3");
+    assert_string_equal(
+        ask(state, "SELECT h.id, f.dport FROM http h JOIN flow f ON h.flow = f.id ORDER BY h.id LIMIT 3"),
+        "1 81;2 82;3 81");
+    assert_string_equal(
+        ask(state, "SELECT f.id, count(h.id) FROM flow f LEFT JOIN http h ON h.flow = f.id GROUP BY f.id"), "1 3;2 3");
     const char *plan = ask(state, "EXPLAIN QUERY PLAN SELECT h.id FROM finding x JOIN http h ON h.packet = x.packet");
     assert_non_null(strstr(plan, "INDEX 2:")); /* PLAN_COLUMN + packet */
 }
@@ -188,8 +189,9 @@ static void refreshing_while_a_statement_runs_is_safe(void **state)
     fill(state);
     sqlite3_stmt *statement;
     struct error error;
-    assert_int_equal(database_prepare(bench_of(state)->database, "SELECT id FROM http WHERE host = 'a'", &statement,
-                                      NULL, &error), OUTCOME_OK);
+    assert_int_equal(
+        database_prepare(bench_of(state)->database, "SELECT id FROM http WHERE host = 'a'", &statement, NULL, &error),
+        OUTCOME_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     database_refresh(bench_of(state)->database);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
@@ -227,7 +229,8 @@ static void needs_are_those_of_tables_and_columns(void **state)
     assert_int_equal(needs_of(state, "SELECT id, endpoint FROM message"), NEED_NOTHING);
     assert_int_equal(needs_of(state, "SELECT m.root FROM message m"), NEED_PAYLOAD);
     assert_int_equal(needs_of(state, "SELECT body FROM main.message"), NEED_PAYLOAD | NEED_BODY);
-    assert_int_equal(needs_of(state, "SELECT id FROM message WHERE signature = 'valid'"), NEED_SIGNATURE | NEED_REGISTRATION);
+    assert_int_equal(needs_of(state, "SELECT id FROM message WHERE signature = 'valid'"),
+                     NEED_SIGNATURE | NEED_REGISTRATION);
     assert_int_equal(needs_of(state, "SELECT count(*) FROM registration"), NEED_REGISTRATION);
     assert_int_equal(needs_of(state, "SELECT 1 FROM flow WHERE id IN (SELECT flow FROM policy)"), NEED_POLICY);
     assert_int_equal(needs_of(state, "WITH t AS (SELECT id, root AS r FROM message) SELECT r FROM t"), NEED_PAYLOAD);
@@ -252,12 +255,34 @@ static void needs_are_added_to_what_is_there(void **state)
 static void only_reading_is_allowed(void **state)
 {
     static const char *const statements[] = {
-        "DELETE FROM flow", "UPDATE flow SET src = 'x'", "INSERT INTO flow(src) VALUES ('x')", "CREATE TABLE t(a)",
-        "CREATE TEMP TABLE t(a)", "CREATE VIEW v AS SELECT 1", "DROP TABLE flow", "ATTACH ':memory:' AS other",
-        "DETACH main", "PRAGMA table_info(flow)", "PRAGMA writable_schema = 1", "SELECT * FROM pragma_table_info('flow')",
-        "SELECT load_extension('x')", "VACUUM", "VACUUM INTO '/tmp/x'", "BEGIN", "COMMIT", "SAVEPOINT a", "ANALYZE",
-        "REINDEX", "CREATE VIRTUAL TABLE t USING flow", "SELECT * FROM no_such_table", "SELECT no_such_column FROM flow",
-        "SELECT \"no such name\" FROM flow", "SELEC 1", "", " -- nothing\n", ";",
+        "DELETE FROM flow",
+        "UPDATE flow SET src = 'x'",
+        "INSERT INTO flow(src) VALUES ('x')",
+        "CREATE TABLE t(a)",
+        "CREATE TEMP TABLE t(a)",
+        "CREATE VIEW v AS SELECT 1",
+        "DROP TABLE flow",
+        "ATTACH ':memory:' AS other",
+        "DETACH main",
+        "PRAGMA table_info(flow)",
+        "PRAGMA writable_schema = 1",
+        "SELECT * FROM pragma_table_info('flow')",
+        "SELECT load_extension('x')",
+        "VACUUM",
+        "VACUUM INTO '/tmp/x'",
+        "BEGIN",
+        "COMMIT",
+        "SAVEPOINT a",
+        "ANALYZE",
+        "REINDEX",
+        "CREATE VIRTUAL TABLE t USING flow",
+        "SELECT * FROM no_such_table",
+        "SELECT no_such_column FROM flow",
+        "SELECT \"no such name\" FROM flow",
+        "SELEC 1",
+        "",
+        " -- nothing\n",
+        ";",
     };
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         refused(state, statements[i]);
@@ -284,7 +309,8 @@ static void ctes_windows_and_json_are_there(void **state)
 {
     assert_string_equal(ask(state, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5)"
                                    "SELECT sum(x), max(row_number) FROM (SELECT x, row_number() OVER () AS row_number "
-                                   "FROM c)"), "15 5");
+                                   "FROM c)"),
+                        "15 5");
     assert_string_equal(ask(state, "SELECT sum(value) FROM json_each('[1, 2]')"), "3");
 }
 
@@ -293,13 +319,17 @@ static void functions_about_names_and_addresses(void **state)
     assert_string_equal(ask(state, "SELECT is_ip('10.0.0.1'), is_ip('fd00::1'), is_ip('cm01'), is_ip(''), is_ip(NULL)"),
                         "1 1 0 0 -");
     assert_string_equal(ask(state, "SELECT ip_in('10.1.2.3', '10.0.0.0/8'), ip_in('11.0.0.1', '10.0.0.0/7'), "
-                                   "ip_in('12.0.0.1', '10.0.0.0/7'), ip_in('1.2.3.4', '0.0.0.0/0')"), "1 1 0 1");
+                                   "ip_in('12.0.0.1', '10.0.0.0/7'), ip_in('1.2.3.4', '0.0.0.0/0')"),
+                        "1 1 0 1");
     assert_string_equal(ask(state, "SELECT ip_in('fd00::1', 'fd00::/8'), ip_in('fd00::1', '10.0.0.0/8'), "
-                                   "ip_in('10.0.0.1', '10.0.0.1/32'), ip_in('10.0.0.2', '10.0.0.1/32')"), "1 0 1 0");
+                                   "ip_in('10.0.0.1', '10.0.0.1/32'), ip_in('10.0.0.2', '10.0.0.1/32')"),
+                        "1 0 1 0");
     assert_string_equal(ask(state, "SELECT ip_in('x', '10.0.0.0/8'), ip_in('10.0.0.1', '10.0.0.0'), "
-                                   "ip_in('10.0.0.1', '10.0.0.0/33'), ip_in('10.0.0.1', '/8')"), "- - - -");
-    assert_string_equal(ask(state, "SELECT host_of('http://CM01.corp:8080/a?b'), host_of('CM01:80'), host_of('cm01/x'), "
-                                   "host_of('[fd00::1]:80'), host_of('fd00::1'), host_of('10.0.0.1:80')"),
+                                   "ip_in('10.0.0.1', '10.0.0.0/33'), ip_in('10.0.0.1', '/8')"),
+                        "- - - -");
+    assert_string_equal(ask(state,
+                            "SELECT host_of('http://CM01.corp:8080/a?b'), host_of('CM01:80'), host_of('cm01/x'), "
+                            "host_of('[fd00::1]:80'), host_of('fd00::1'), host_of('10.0.0.1:80')"),
                         "cm01.corp cm01 cm01 fd00::1 fd00::1 10.0.0.1");
     assert_string_equal(ask(state, "SELECT host_of(''), host_of('http://'), host_of('['), host_of(NULL), host_of(':')"),
                         "- - - - -");

@@ -92,14 +92,16 @@ static void the_file_has_the_same_tables_ids_and_values(void **state)
     assert_int_equal(number(bench->path, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), TABLE_COUNT);
     assert_int_equal(number(bench->path, "SELECT count(*) FROM message"), 3000);
     assert_int_equal(number(bench->path, "SELECT count(*) FROM message WHERE packet = id * 7 AND time = id + 0.25 AND "
-                                         "signed = id % 2 AND message_id = 'm' || id"), 3000);
+                                         "signed = id % 2 AND message_id = 'm' || id"),
+                     3000);
     assert_int_equal(number(bench->path, "SELECT count(*) FROM message WHERE attempt_of IS NULL"), 2000);
     assert_int_equal(number(bench->path, "SELECT count(*) FROM message WHERE root IS NULL"), 2999);
     assert_int_equal(number(bench->path, "SELECT length(CAST(root AS BLOB)) FROM message WHERE id = 5"), 3);
     assert_int_equal(number(bench->path, "SELECT end = 5.5 AND src IS NULL FROM flow"), 1);
     assert_int_equal(number(bench->path, "SELECT count(*) FROM finding"), 0);
     assert_int_equal(number(bench->path, "PRAGMA application_id"), 0x434D5343);
-    assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+    assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+                     1);
     for (int table = 0; table < TABLE_COUNT; table++) {
         char sql[128];
         const struct table_schema *schema = schema_table((enum table)table);

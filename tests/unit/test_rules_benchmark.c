@@ -71,14 +71,16 @@ static void the_built_in_benchmark_is_the_whole_checklist(void **state)
 static void every_part_of_a_rule_is_read(void **state)
 {
     folder_write(*state, "sql/A-1.sql", "SELECT 'x' -- query\n");
-    folder_write(*state, "benchmark.xml", FIXTURE_HEAD
+    folder_write(
+        *state, "benchmark.xml",
+        FIXTURE_HEAD
         "<Rule id=\"xccdf_org.test_rule_A-1\" severity=\"medium\"><title>A\n  title</title>"
         "<description>It &lt;is&gt; so.</description><warning>Careful</warning>"
         "<reference href=\"https://example.org/a\"> One </reference><reference href=\"urn:b\">Two</reference>"
         "<rationale>Because</rationale><ident system=\"urn:other\">no</ident>"
         "<ident system=\"urn:cmscope:observable\">partly</ident><fixtext>Do</fixtext>"
-        "<check system=\"urn:cmscope:sql\"><check-content-ref href=\"sql/A-1.sql\"/></check></Rule>"
-        FIXTURE_FIXED_RULE("B-1", "notobserved: not\n read") FIXTURE_TAIL);
+        "<check system=\"urn:cmscope:sql\"><check-content-ref href=\"sql/A-1.sql\"/></check></Rule>" FIXTURE_FIXED_RULE(
+            "B-1", "notobserved: not\n read") FIXTURE_TAIL);
     struct benchmark *benchmark = load(state);
     assert_string_equal(benchmark->title, "Small");
     assert_int_equal(benchmark->rule_count, 2);
@@ -106,8 +108,9 @@ static void every_part_of_a_rule_is_read(void **state)
 
 static void profiles_select_rules(void **state)
 {
-    folder_write(*state, "benchmark.xml", FIXTURE_HEAD FIXTURE_FIXED_RULE("A-1", "notobservable: no")
-                 FIXTURE_FIXED_RULE("B-1", "notobserved: no") FIXTURE_TAIL);
+    folder_write(*state, "benchmark.xml",
+                 FIXTURE_HEAD FIXTURE_FIXED_RULE("A-1", "notobservable: no")
+                     FIXTURE_FIXED_RULE("B-1", "notobserved: no") FIXTURE_TAIL);
     struct benchmark *benchmark = load(state);
     assert_true(rule_in_profile(benchmark_rule(benchmark, "A-1"), "2007-mixed"));
     assert_false(rule_in_profile(benchmark_rule(benchmark, "B-1"), "2007-mixed"));
@@ -160,16 +163,21 @@ static void wrong_structure_is_told_with_rule_and_reason(void **state)
          "rule A-1: <title> is missing"},
         {FIXTURE_HEAD "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\"><title> </title></Rule>" FIXTURE_TAIL,
          "rule A-1: <title> is empty"},
-        {FIXTURE_HEAD "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS "<fixtext>F</fixtext></Rule>"
-         FIXTURE_TAIL, "rule A-1: <ident system="},
-        {FIXTURE_HEAD "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS FIXTURE_REST "</Rule>"
-         FIXTURE_TAIL, "rule A-1: <check> is missing"},
+        {FIXTURE_HEAD "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS
+                      "<fixtext>F</fixtext></Rule>" FIXTURE_TAIL,
+         "rule A-1: <ident system="},
         {FIXTURE_HEAD "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS FIXTURE_REST
-         "<check system=\"urn:x\"/></Rule>" FIXTURE_TAIL, "rule A-1: check system \"urn:x\""},
+                      "</Rule>" FIXTURE_TAIL,
+         "rule A-1: <check> is missing"},
         {FIXTURE_HEAD "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS FIXTURE_REST
+                      "<check system=\"urn:x\"/></Rule>" FIXTURE_TAIL,
+         "rule A-1: check system \"urn:x\""},
+        {FIXTURE_HEAD
+         "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS FIXTURE_REST
          "<check system=\"urn:cmscope:sql\"><check-content-ref href=\"../../etc/passwd\"/></check></Rule>" FIXTURE_TAIL,
          "rule A-1: href \"../../etc/passwd\""},
-        {FIXTURE_HEAD "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS FIXTURE_REST
+        {FIXTURE_HEAD
+         "<Rule id=\"xccdf_org.t_rule_A-1\" severity=\"low\">" FIXTURE_TEXTS FIXTURE_REST
          "<check system=\"urn:cmscope:sql\"><check-content-ref href=\"sql/../../a\"/></check></Rule>" FIXTURE_TAIL,
          "rule A-1: href \"sql/../../a\""},
         {FIXTURE_HEAD "<Group id=\"g\"/>" FIXTURE_FIXED_RULE("A-1", "notobserved: x") FIXTURE_TAIL,

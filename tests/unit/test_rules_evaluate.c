@@ -58,8 +58,9 @@ static void load(void **state, const char *sql)
 {
     struct bench *bench = bench_of(state);
     folder_write(&bench->folder, "sql/A-1.sql", sql);
-    folder_write(&bench->folder, "benchmark.xml", FIXTURE_HEAD FIXTURE_SQL_RULE("A-1")
-                 FIXTURE_FIXED_RULE("B-1", "notobservable: nobody sees it") FIXTURE_TAIL);
+    folder_write(&bench->folder, "benchmark.xml",
+                 FIXTURE_HEAD FIXTURE_SQL_RULE("A-1") FIXTURE_FIXED_RULE("B-1", "notobservable: nobody sees it")
+                     FIXTURE_TAIL);
     benchmark_free(bench->benchmark);
     if (benchmark_load(bench->folder.path, &bench->benchmark, &bench->error) != OUTCOME_OK)
         fail_msg("%s", bench->error.text);
@@ -99,8 +100,9 @@ static void expect_invalid(void **state, const char *sql, const char *expected)
 
 static void any_solid_fail_fails(void **state)
 {
-    const struct rule_verdict *v = verdict(state, ROW("pass", "proof", 1, "good") AND ROW("fail", "strong", 9, "bad") AND
-                                           ROW("fail", "proof", 4, "worse") AND ROW("informational", "hint", 2, "so"));
+    const struct rule_verdict *v =
+        verdict(state, ROW("pass", "proof", 1, "good") AND ROW("fail", "strong", 9, "bad")
+                           AND ROW("fail", "proof", 4, "worse") AND ROW("informational", "hint", 2, "so"));
     assert_int_equal(v->verdict, VERDICT_FAIL);
     assert_int_equal(v->grade, GRADE_PROOF);
     assert_int_equal(v->evidence_count, 2);
@@ -141,8 +143,9 @@ static void a_hint_never_passes(void **state)
 static void informational_stands_below_pass(void **state)
 {
     assert_int_equal(verdict(state, ROW("informational", "proof", 1, "so"))->verdict, VERDICT_INFORMATIONAL);
-    assert_int_equal(verdict(state, ROW("informational", "proof", 1, "so") AND ROW("notobserved", "hint", 1, "x"))->verdict,
-                     VERDICT_INFORMATIONAL);
+    assert_int_equal(
+        verdict(state, ROW("informational", "proof", 1, "so") AND ROW("notobserved", "hint", 1, "x"))->verdict,
+        VERDICT_INFORMATIONAL);
     assert_int_equal(verdict(state, ROW("informational", "proof", 1, "so") AND ROW("pass", "proof", 1, "x"))->verdict,
                      VERDICT_PASS);
 }
@@ -167,8 +170,9 @@ static void a_fixed_rule_says_its_reason(void **state)
 
 static void facts_about_the_whole_capture_need_no_row(void **state)
 {
-    const struct rule_verdict *v = verdict(state, "SELECT 'fail' AS RESULT, 'strong' AS grade, NULL AS evidence, NULL AS row,"
-                                           "NULL AS packet, NULL AS time, NULL AS subject, 'all of it' AS why, 1 AS other");
+    const struct rule_verdict *v =
+        verdict(state, "SELECT 'fail' AS RESULT, 'strong' AS grade, NULL AS evidence, NULL AS row,"
+                       "NULL AS packet, NULL AS time, NULL AS subject, 'all of it' AS why, 1 AS other");
     assert_int_equal(v->verdict, VERDICT_FAIL);
     assert_null(v->evidence[0].table.at);
     assert_true(v->evidence[0].row == INT_NULL && v->evidence[0].packet == INT_NULL && isnan(v->evidence[0].time));
@@ -177,8 +181,9 @@ static void facts_about_the_whole_capture_need_no_row(void **state)
 
 static void the_first_by_packet_are_kept_and_all_are_counted(void **state)
 {
-    const struct rule_verdict *v = verdict(state, "SELECT 'fail' AS result, 'proof' AS grade, 'flow' AS evidence, id AS row,"
-                                           "packet, time, 'host ' || (id % 7) AS subject, 'seen' AS why FROM flow");
+    const struct rule_verdict *v =
+        verdict(state, "SELECT 'fail' AS result, 'proof' AS grade, 'flow' AS evidence, id AS row,"
+                       "packet, time, 'host ' || (id % 7) AS subject, 'seen' AS why FROM flow");
     assert_int_equal(v->evidence_total, 3000);
     assert_int_equal(v->evidence_count, EVIDENCE_MAX);
     for (size_t i = 0; i < v->evidence_count; i++) {
@@ -190,17 +195,19 @@ static void the_first_by_packet_are_kept_and_all_are_counted(void **state)
 
 static void the_detail_shows_the_three_most_frequent_reasons(void **state)
 {
-    const struct rule_verdict *v = verdict(state, "SELECT 'fail' AS result, 'proof' AS grade, 'flow' AS evidence, id AS row,"
-                                           "packet, time, NULL AS subject, CASE WHEN id <= 5 THEN 'five' WHEN id <= 7 THEN 'two' "
-                                           "WHEN id = 8 THEN 'one' WHEN id = 9 THEN 'two' ELSE 'zero' || id END AS why "
-                                           "FROM flow WHERE id <= 12");
+    const struct rule_verdict *v =
+        verdict(state, "SELECT 'fail' AS result, 'proof' AS grade, 'flow' AS evidence, id AS row,"
+                       "packet, time, NULL AS subject, CASE WHEN id <= 5 THEN 'five' WHEN id <= 7 THEN 'two' "
+                       "WHEN id = 8 THEN 'one' WHEN id = 9 THEN 'two' ELSE 'zero' || id END AS why "
+                       "FROM flow WHERE id <= 12");
     assert_true(text_is(v->detail, "five (5 observations); two (3 observations); one; 3 other observations"));
 }
 
 static void the_profile_reaches_the_query(void **state)
 {
-    const char *sql = "SELECT 'pass' AS result, 'proof' AS grade, NULL AS evidence, NULL AS row, NULL AS packet, NULL AS time,"
-                      "NULL AS subject, :profile AS why";
+    const char *sql =
+        "SELECT 'pass' AS result, 'proof' AS grade, NULL AS evidence, NULL AS row, NULL AS packet, NULL AS time,"
+        "NULL AS subject, :profile AS why";
     assert_true(text_is(verdict(state, sql)->detail, "modern"));
     assert_int_equal(evaluate(state, &(struct evaluation){.profile = "2007-mixed"}), OUTCOME_OK);
     assert_int_equal(bench_of(state)->verdicts.count, 1); /* B-1 is not in it */
@@ -234,22 +241,30 @@ static void a_bad_query_is_told_with_its_rule(void **state)
     expect_invalid(state, ROW("pass", "sure", 1, "x"), "grade \"sure\"");
     expect_invalid(state, ROW("pass", "proof", 1.5, "x"), "row \"1.5\"");
     expect_invalid(state, ROW("pass", "proof", 3001, "x"), "row \"3001\"");
-    expect_invalid(state, "SELECT * FROM (" ROW("pass", "proof", 1, "x") ") JOIN (SELECT 1 AS id) WHERE abs(-9223372036854775808)",
-                   "overflow");
-    expect_invalid(state, "SELECT 'pass' AS result, 'proof' AS grade, 'nope' AS evidence, 1 AS row, 1 AS packet, 1 AS time,"
-                          "'' AS subject, 'x' AS why", "evidence \"nope\"");
-    expect_invalid(state, "SELECT 'pass' AS result, 'proof' AS grade, NULL AS evidence, 1 AS row, 1 AS packet, 1 AS time,"
-                          "'' AS subject, 'x' AS why", "row \"1\"");
-    expect_invalid(state, "SELECT NULL AS result, 'proof' AS grade, NULL AS evidence, NULL AS row, 1 AS packet, 1 AS time,"
-                          "'' AS subject, NULL AS why", "result \"NULL\"");
+    expect_invalid(
+        state, "SELECT * FROM (" ROW("pass", "proof", 1, "x") ") JOIN (SELECT 1 AS id) WHERE abs(-9223372036854775808)",
+        "overflow");
+    expect_invalid(state,
+                   "SELECT 'pass' AS result, 'proof' AS grade, 'nope' AS evidence, 1 AS row, 1 AS packet, 1 AS time,"
+                   "'' AS subject, 'x' AS why",
+                   "evidence \"nope\"");
+    expect_invalid(state,
+                   "SELECT 'pass' AS result, 'proof' AS grade, NULL AS evidence, 1 AS row, 1 AS packet, 1 AS time,"
+                   "'' AS subject, 'x' AS why",
+                   "row \"1\"");
+    expect_invalid(state,
+                   "SELECT NULL AS result, 'proof' AS grade, NULL AS evidence, NULL AS row, 1 AS packet, 1 AS time,"
+                   "'' AS subject, NULL AS why",
+                   "result \"NULL\"");
 }
 
 static void needs_of_the_selected_rules(void **state)
 {
     struct bench *bench = bench_of(state);
     unsigned needs = 0;
-    load(state, "SELECT code AS result, 1 AS grade, 2 AS evidence, 3 AS row, 4 AS packet, 5 AS time, 6 AS subject, 7 AS why "
-                "FROM finding");
+    load(state,
+         "SELECT code AS result, 1 AS grade, 2 AS evidence, 3 AS row, 4 AS packet, 5 AS time, 6 AS subject, 7 AS why "
+         "FROM finding");
     struct evaluation all = {0};
     assert_int_equal(evaluate_needs(bench->database, bench->benchmark, &all, &needs, &bench->error), OUTCOME_OK);
     assert_int_equal(needs, NEED_EVERYTHING & ~(unsigned)NEED_BODY);
