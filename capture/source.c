@@ -40,7 +40,7 @@ static enum outcome set_filter(struct source *source, const char *filter, struct
     if (filter == NULL || filter[0] == '\0')
         return OUTCOME_OK;
     if (pcap_compile(source->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-        return error_set(error, OUTCOME_MALFORMED, 0, "the capture filter \"%s\" is not valid for %s: %s", filter,
+        return error_set(error, OUTCOME_UNSUPPORTED, 0, "the capture filter \"%s\" is not valid for %s: %s", filter,
                          shown(source->name), pcap_geterr(source->pcap));
     int set = pcap_setfilter(source->pcap, &program);
     pcap_freecode(&program);

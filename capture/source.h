@@ -19,8 +19,8 @@ struct source_facts {
 };
 
 /* Opens `path` ("-" is standard input). `filter` is a BPF expression or NULL. On OUTCOME_OK *source is owned by the
- * caller (source_close). OUTCOME_SYSTEM: no such file, no permission; OUTCOME_MALFORMED: not a capture file, or a filter
- * that does not compile. */
+ * caller (source_close). OUTCOME_SYSTEM: no such file, no permission; OUTCOME_MALFORMED: not a capture file;
+ * OUTCOME_UNSUPPORTED: the filter does not compile. */
 MUST_USE enum outcome source_open(const char *path, const char *filter, struct source **source, struct error *error);
 
 /* The next packet, whose moment.packet is set to `number`. OUTCOME_OK; OUTCOME_MORE: the end, all was whole (error->text

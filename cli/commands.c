@@ -59,6 +59,8 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
             needs |= NEED_EVERYTHING & ~(unsigned)NEED_BODY;
         if (!pipeline_run(options, needs, store, &result, &error))
             complain("%s", error.text);
+        else if (result.bad_filter)
+            status = EXIT_USAGE;
         else if (give(store, statement, format, &error) != OUTCOME_OK ||
                  (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK))
             complain("%s", error.text);

@@ -32,6 +32,8 @@ struct pipeline {
     struct pipeline_result *result;
     bool progress;
     double progress_at;
+    bool told;        /* a file that is cut off or damaged was told on standard error */
+    char missed[160]; /* the first counter that says that something was missed */
 };
 
 static bool add_item(struct pipeline *pipeline, const char *path)
@@ -153,6 +155,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     if (outcome != OUTCOME_OK) {
         complain("%s", item->problem.text);
         pipeline->result->unreadable = true;
+        pipeline->result->bad_filter = outcome == OUTCOME_UNSUPPORTED;
         write_input(pipeline, item, NULL);
         return;
     }
@@ -164,6 +167,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     if (item->problem.text[0] != '\0') {
         complain("%s", item->problem.text);
         pipeline->result->incomplete = true;
+        pipeline->told = true;
     }
     struct source_facts facts = source_facts(source);
     pipeline->result->unreadable = pipeline->result->unreadable || (outcome == OUTCOME_MALFORMED && facts.packets == 0);
@@ -181,7 +185,12 @@ static void write_counter(struct pipeline *pipeline, const char *name, uint64_t 
     row.incomplete = incomplete;
     row.meaning = text_of(meaning);
     sink_append(&pipeline->sink, TABLE_coverage, &row);
-    pipeline->result->incomplete = pipeline->result->incomplete || (incomplete && value > 0);
+    if (!incomplete || value == 0)
+        return;
+    pipeline->result->incomplete = true;
+    if (pipeline->told || pipeline->missed[0] != '\0') /* one message is enough: the table `coverage` has all */
+        return;
+    snprintf(pipeline->missed, sizeof pipeline->missed, "%s: %llu", meaning, (unsigned long long)value);
 }
 
 static void write_packet_coverage(struct pipeline *pipeline)
@@ -280,13 +289,15 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
     if (started) {
         list_inputs(&pipeline);
         order_inputs(&pipeline);
-        for (size_t i = 0; i < pipeline.item_count; i++)
+        for (size_t i = 0; i < pipeline.item_count && !result->bad_filter; i++)
             read_item(&pipeline, &pipeline.items[i]);
         tracker_finish(pipeline.tracker);
         dissect_finish(pipeline.dissect);
         write_packet_coverage(&pipeline);
         write_flow_coverage(&pipeline);
         write_content_coverage(&pipeline);
+        if (pipeline.missed[0] != '\0')
+            complain("the result is incomplete (%s); the table coverage tells more", pipeline.missed);
     }
     stop(&pipeline);
     return started;

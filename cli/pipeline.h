@@ -9,6 +9,7 @@
 
 struct pipeline_result {
     bool unreadable; /* an input could not be opened or read at all */
+    bool bad_filter; /* the capture filter is no filter: nothing was read */
     bool incomplete; /* something was missed: see the table `coverage` */
 };
 

@@ -104,9 +104,10 @@ static void read_child(const struct xml_element *child, struct ccm_header *heade
         if (header->attachment_count < CCM_RANGES_MAX)
             header->attachments[header->attachment_count] = range_of(child);
         header->attachment_count++;
-    } else if (text_is(child->name, "Payload")) {
+    } else if (text_is(child->name, "Payload") && header->payload_type.at == NULL) {
         header->payload_type = xml_attribute(child, "Type");
-    } else if (text_is(child->name, "Property") && text_is_like(xml_attribute(child, "Name"), "FileType")) {
+    } else if (text_is(child->name, "Property") && header->file_type.at == NULL &&
+               text_is_like(xml_attribute(child, "Name"), "FileType")) {
         struct text value = xml_attribute(child, "Value"); /* SDK; others write it as text */
         header->file_type = value.at != NULL ? value : xml_text(child);
     } else if (text_is(child->name, "Hooks") && !header->has_hooks) {

@@ -29,6 +29,8 @@ struct fixture {
     struct rule_verdict items[5];
     struct verdicts verdicts;
     struct benchmark benchmark;
+    struct finding_kind kind;
+    struct findings findings;
     struct report report;
 };
 
@@ -157,8 +159,18 @@ static inline void fixture_start(struct fixture *fixture)
         .benchmark = &fixture->benchmark,
         .verdicts = &fixture->verdicts,
         .profile = "modern",
+        .findings = &fixture->findings,
         .store = fixture->store,
     };
+    fixture->kind = (struct finding_kind){
+        .code = TEXT("C45"),
+        .level = TEXT("advisory"),
+        .text = TEXT("a signature is invalid"),
+        .evidence = {fixture_evidence(7, TEXT(HOSTILE), TEXT("a signature is invalid: " HOSTILE))},
+        .evidence_count = 1,
+        .total = 3,
+    };
+    fixture->findings = (struct findings){.kinds = &fixture->kind, .count = 1, .total = 3};
 }
 
 static inline void fixture_end(struct fixture *fixture)

@@ -52,8 +52,13 @@ static void the_shape_is_that_of_the_design(void **state)
     struct fixture fixture;
     fixture_start(&fixture);
     json_t *read = report_read(&fixture.report);
-    ASSERT_MEMBERS(read, "cmscope", "capture", "site", "summary", "verdicts");
-    ASSERT_MEMBERS(MEMBER(read, "cmscope"), "version");
+    ASSERT_MEMBERS(read, "cmscope", "capture", "site", "summary", "verdicts", "findings");
+    ASSERT_MEMBERS(MEMBER(read, "cmscope"), "version", "checklist", "profile");
+    json_t *finding = json_array_get(MEMBER(read, "findings"), 0);
+    ASSERT_MEMBERS(finding, "code", "level", "text", "evidence", "evidence_total");
+    assert_string_equal(json_string_value(MEMBER(finding, "code")), "C45");
+    assert_int_equal(json_integer_value(MEMBER(finding, "evidence_total")), 3);
+    assert_int_equal(json_integer_value(MEMBER(json_array_get(MEMBER(finding, "evidence"), 0), "packet")), 7);
     ASSERT_MEMBERS(MEMBER(read, "capture"), "inputs", "packets", "first", "last", "complete", "coverage");
     assert_int_equal(json_object_size(MEMBER(read, "site")), 0);
     ASSERT_MEMBERS(MEMBER(read, "summary"), "pass", "fail", "notobserved", "notobservable", "informational");

@@ -181,9 +181,29 @@ static void a_report_without_rules_and_inputs_says_so(void **state)
     fixture_end(&fixture);
 }
 
+static void findings_are_told_with_packets_and_left_out_when_not_looked_for(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture);
+    char *output = fixture_print(report_text, &fixture.report);
+    assert_contains(output, "Messages against the message schema");
+    assert_contains(output, "C45      a signature is invalid (advisory, 3 messages)");
+    assert_contains(output, "packet 7");
+    assert_contains(output, "... and 2 more");
+    assert_harmless(output, "");
+    free(output);
+    fixture.report.findings = NULL;
+    output = fixture_print(report_text, &fixture.report);
+    assert_lacks(output, "Messages against the message schema");
+    free(output);
+    fixture_end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(findings_are_told_with_packets_and_left_out_when_not_looked_for),
         cmocka_unit_test(hostile_text_cannot_steer_the_terminal),
         cmocka_unit_test(the_head_names_program_input_span_and_counts),
         cmocka_unit_test(a_section_begins_with_its_fails),
