@@ -21,7 +21,8 @@ enum need {
     NEED_REGISTRATION = 1 << 3, /* registration bodies are read: their payloads are inflated */
     NEED_POLICY = 1 << 4,       /* policy assignments and policy bodies are read: those payloads are inflated */
     NEED_FINDING = 1 << 5,      /* messages are checked against the schema: implies all but NEED_BODY */
-    NEED_EVERYTHING = (1 << 6) - 1
+    NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
+    NEED_HASH = 1 << 6              /* HTTP bodies are decoded and hashed, all of them */
 };
 
 /* NULL of a number is a value that no fact has. */

@@ -98,6 +98,8 @@ static struct text scheme_of(struct text authorization)
     return authorization.at == NULL ? TEXT_NULL : (struct text){authorization.at, length};
 }
 
+static struct text body_digest(const struct http_exchange *exchange, enum http_side side, struct arena *arena);
+
 /* ---- Rows ---- */
 
 static void write_row(struct http_exchange *exchange)
@@ -125,6 +127,7 @@ static void write_row(struct http_exchange *exchange)
         row.user_agent = http_header(exchange, HTTP_REQUEST, "user-agent");
         row.request_type = http_header(exchange, HTTP_REQUEST, "content-type");
         row.request_bytes = tx->request_entity_len;
+        row.request_sha256 = body_digest(exchange, HTTP_REQUEST, arena);
         struct text authorization = http_header(exchange, HTTP_REQUEST, "authorization");
         row.authorization = scheme_of(authorization);
         row.auth_user = ntlm_user(authorization, arena);
@@ -139,6 +142,7 @@ static void write_row(struct http_exchange *exchange)
         row.response_type = http_header(exchange, HTTP_REPLY, "content-type");
         row.content_encoding = http_header(exchange, HTTP_REPLY, "content-encoding");
         row.response_bytes = tx->response_entity_len;
+        row.response_sha256 = body_digest(exchange, HTTP_REPLY, arena);
     }
     if (exchange->row == INT_NULL) {
         exchange->row = sink_append(&dissect->sink, TABLE_http, &row);
@@ -157,6 +161,33 @@ static void body_release(struct http_exchange *exchange, enum http_side side)
     buffer_free(&exchange->body[side]);
 }
 
+/* Hashes a body as it comes, when asked to. */
+static void body_hash(struct http_exchange *exchange, enum http_side side, const htp_tx_data_t *data)
+{
+    if (!(exchange->dissect->needs & NEED_HASH) || exchange->truncated[side] || data->len == 0)
+        return;
+    if (exchange->hash[side] == NULL) {
+        exchange->hash[side] = EVP_MD_CTX_new();
+        if (exchange->hash[side] == NULL || EVP_DigestInit_ex(exchange->hash[side], EVP_sha256(), NULL) != 1)
+            return;
+    }
+    EVP_DigestUpdate(exchange->hash[side], data->data, data->len);
+}
+
+/* The hash of a whole body as text; TEXT_NULL otherwise. May be asked again. */
+static struct text body_digest(const struct http_exchange *exchange, enum http_side side, struct arena *arena)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (exchange->hash[side] == NULL || !exchange->done[side] || exchange->truncated[side])
+        return TEXT_NULL;
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    bool made = copy != NULL && EVP_MD_CTX_copy_ex(copy, exchange->hash[side]) == 1 &&
+                EVP_DigestFinal_ex(copy, digest, &length) == 1;
+    EVP_MD_CTX_free(copy);
+    return made ? text_hex(arena, cursor_of(digest, length)) : TEXT_NULL;
+}
+
 static void body_append(struct http_exchange *exchange, enum http_side side, const htp_tx_data_t *data)
 {
     struct dissect *dissect = exchange->dissect;
@@ -165,6 +196,7 @@ static void body_append(struct http_exchange *exchange, enum http_side side, con
         exchange->truncated[side] = exchange->truncated[side] || data->len > 0;
         return;
     }
+    body_hash(exchange, side, data);
     if (!exchange->wanted[side] || exchange->truncated[side])
         return;
     size_t before = body->length;
@@ -238,6 +270,8 @@ static void exchange_free(struct http_exchange *exchange)
         exchange->flow->open = exchange->next;
     body_release(exchange, HTTP_REQUEST);
     body_release(exchange, HTTP_REPLY);
+    EVP_MD_CTX_free(exchange->hash[HTTP_REQUEST]);
+    EVP_MD_CTX_free(exchange->hash[HTTP_REPLY]);
     htp_tx_set_user_data(exchange->tx, NULL);
     free(exchange);
 }
@@ -282,7 +316,7 @@ static int on_response_headers(htp_tx_t *tx)
     if (exchange == NULL)
         return HTP_OK;
     exchange->wanted[HTTP_REPLY] = mp_wants(exchange, HTTP_REPLY);
-    if (!exchange->wanted[HTTP_REPLY]) /* what nobody reads is not decompressed */
+    if (!exchange->wanted[HTTP_REPLY] && !(exchange->dissect->needs & NEED_HASH)) /* what nobody reads is not decoded */
         tx->response_content_encoding_processing = HTP_COMPRESSION_NONE;
     write_row(exchange);
     return HTP_OK;

@@ -36,6 +36,7 @@ struct http_exchange {
     struct moment moment[2];
     bool started[2], done[2], wanted[2], truncated[2], delivered[2];
     struct buffer body[2];
+    EVP_MD_CTX *hash[2]; /* NULL when nobody asks for it, or nothing came yet */
     struct mp_state mp;
 };
 

@@ -285,7 +285,7 @@ static void a_folder_is_read_without_what_is_no_key(void **state)
     put_file(fixture, "b", hex(fixture, VECTOR_CERTIFICATE_EC));
     put_file(fixture, "c", cursor_of(VECTOR_PRIVATE_KEY, sizeof VECTOR_PRIVATE_KEY - 1));
     put_file(fixture, "d", cursor_of(ENCRYPTED_PKCS8, sizeof ENCRYPTED_PKCS8 - 1));
-    put_file(fixture, "e", CURSOR_EMPTY);
+    put_file(fixture, "e", cursor_of("", 0));
     assert_int_equal(ccm_keys_load(fixture->keys, fixture->folder, &error), OUTCOME_OK);
     size_t count;
     const struct ccm_key *const *loaded = ccm_keys_loaded(fixture->keys, &count);

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""--keys: a certificate that the capture does not show verifies the signatures that it made, and only those."""
+
+import lab
+
+MEDIA = lab.PCAPS / "sharpsccm-media.pcap"  # a client with the certificate of boot media, which does not travel
+KEYS = lab.SOURCE / "tests" / "keys"
+TOKENS = "SELECT token_signature, key_source FROM message WHERE direction = 'request' ORDER BY id"
+DOWNLOADS = "SELECT token_signature FROM http WHERE token IS NOT NULL ORDER BY id"
+
+
+def signatures(*options, capture=MEDIA):
+    messages = [row["token_signature"] for row in lab.query(TOKENS, capture, options=options)]
+    downloads = [row["token_signature"] for row in lab.query(DOWNLOADS, capture, options=options)]
+    return messages, downloads
+
+
+def known_tokens():
+    """Of each message, whether its token is valid, as the management point saw it."""
+    truth = lab.ground_truth(MEDIA)["transactions"]
+    found = [s["valid"] for t in truth for s in (t.get("ccm") or {}).get("signatures", []) if s["what"] == "Token"]
+    return found + [t["token"]["valid"] for t in truth if t.get("token")]
+
+
+def test_with_and_without():
+    """The token of boot media is nokey without --keys and valid with the certificate, by folder and by file."""
+    lab.expect_equal(signatures(), (["nokey"], []), "without keys")
+    lab.expect_equal(known_tokens(), [True], "the ground truth")
+    for path in (KEYS, KEYS / "client1.cert.pem"):
+        lab.expect_equal(signatures("--keys", path), (["valid"], []), f"--keys {path.name}")
+    source = lab.query(TOKENS, MEDIA, options=("--keys", KEYS))[0]["key_source"]
+    lab.expect_equal(source, "keys", "where the key is said to come from")
+
+
+def test_others_stay():
+    """A certificate that made none of the signatures changes nothing in other captures."""
+    sql = "SELECT signature, client_id_signature, key_source, key_registered, hash FROM message ORDER BY id"
+    for capture in (lab.SCCMWTF, lab.PCAPS / "broken-foreign-key.pcap", lab.PCAPS / "broken-tampered-body.pcap"):
+        with_keys = lab.query(sql, capture, options=("--keys", KEYS))
+        lab.expect_equal(with_keys, lab.query(sql, capture), capture.stem)
+
+
+def test_der():
+    """The same certificate as DER, among files that are no keys, verifies too."""
+    with lab.folder() as folder:
+        (folder / "client.cer").write_bytes(der())
+        (folder / "notes.txt").write_text("not a key\n")
+        lab.expect_equal(signatures("--keys", folder), (["valid"], []), "DER")
+
+
+def der():
+    import ssl  # only to take off the PEM armour
+
+    return ssl.PEM_cert_to_DER_cert((KEYS / "client1.cert.pem").read_text())
+
+
+def test_nothing_there():
+    """A folder without keys, an empty or damaged file and a missing one are refused with status 3 and their name."""
+    with lab.folder() as folder:
+        empty = folder / "empty"
+        empty.mkdir()
+        no_key, damaged, missing = folder / "no.key", folder / "damaged.pem", folder / "missing"
+        no_key.write_text("nothing\n")
+        damaged.write_bytes((KEYS / "client1.cert.pem").read_bytes()[:200])
+        for path in (empty, no_key, damaged, missing):
+            result = lab.cmscope("query", "-r", MEDIA, "--keys", path, "SELECT 1", status=lab.UNREADABLE)
+            lab.expect_in(str(path), result.errors, "the message")
+            lab.expect_equal(len(result.errors.splitlines()), 1, f"lines: {result}")
+        lab.expect_in("certificate", result.errors if path != missing else lab.cmscope(
+            "query", "-r", MEDIA, "--keys", empty, "SELECT 1", status=lab.UNREADABLE).errors, "what is wanted")
+
+
+def test_no_secrets_here():
+    """tests/keys holds certificates only: no private key."""
+    for path in KEYS.iterdir():
+        lab.expect(b"PRIVATE KEY" not in path.read_bytes(), f"{path} holds a private key")
+
+
+if __name__ == "__main__":
+    lab.main(test_with_and_without, test_others_stay, test_der, test_nothing_there, test_no_secrets_here)
