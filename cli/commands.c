@@ -294,10 +294,12 @@ int run_schema(const struct options *options)
         const struct table_schema *schema = schema_table((enum table)i);
         if (only != NULL && only != schema)
             continue;
-        if (strcmp(format, "sql") == 0)
+        if (strcmp(format, "sql") == 0) {
             schema_print_sql(stdout, schema, "");
-        else
+            puts(";");
+        } else {
             schema_print_text(stdout, schema);
+        }
     }
     return EXIT_DONE;
 }

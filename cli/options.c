@@ -5,22 +5,23 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cli/worker.h"
 #include "core/text.h"
 
 const struct command COMMANDS[] = {
-    {"check", run_check, "rfkPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
+    {"check", run_check, "rfktPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
      "Reads captures and tells for each practice of the ConfigMgr security checklist whether the traffic follows it: pass, "
      "fail, notobserved (the deciding traffic was not in the capture, or could not be read), notobservable (no capture can "
      "decide) or informational. Each fail names the packets that prove it. Formats: text (default), json, html.",
      "cmscope check -r tests/pcaps/sccmwtf-http.pcap"},
-    {"messages", run_messages, "rfkTbdVh", "", 0, 0, "every ConfigMgr message, one line each",
+    {"messages", run_messages, "rfktTbdVh", "", 0, 0, "every ConfigMgr message, one line each",
      "Lists the messages between clients and management points: requests and replies, each transmission a line. With -V the "
      "whole decoded content of each. Formats: text (default), json, csv.",
      "cmscope messages -r tests/pcaps/sccmwtf-http.pcap"},
-    {"flows", run_flows, "rfTdh", "", 0, 0, "every TCP connection, one line each",
+    {"flows", run_flows, "rftTdh", "", 0, 0, "every TCP connection, one line each",
      "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), json, csv.",
      "cmscope flows -r tests/pcaps/sccmwtf-http.pcap"},
-    {"query", run_query, "rfkTbdh", "SQL", 1, 1, "any question over the records, in SQL",
+    {"query", run_query, "rfktTbdh", "SQL", 1, 1, "any question over the records, in SQL",
      "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: table "
      "(default), json (an array of objects), csv.",
      "cmscope query -r tests/pcaps/sccmwtf-http.pcap 'SELECT endpoint, signature, count(*) FROM message GROUP BY 1, 2'"},
@@ -37,7 +38,7 @@ const struct command COMMANDS[] = {
 };
 const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0];
 
-enum option_kind { KIND_FLAG, KIND_VALUE, KIND_LIST, KIND_SEVERITY };
+enum option_kind { KIND_FLAG, KIND_VALUE, KIND_LIST, KIND_SEVERITY, KIND_COUNT };
 
 /* `key` names the option in struct command.options; `letter` 0: it has only a long name. */
 static const struct option_row {
@@ -53,6 +54,8 @@ static const struct option_row {
      "look only at packets that this capture filter (BPF) passes"},
     {'k', 0, "keys", "PATH", KIND_VALUE, offsetof(struct options, keys), 0,
      "file or folder with certificates or keys, to verify signatures whose key the capture does not show"},
+    {'t', 0, "threads", "NUMBER", KIND_COUNT, offsetof(struct options, threads), 0,
+     "workers that follow connections side by side; one for each processor when not given; the output is the same"},
     {'P', 0, "profile", "NAME", KIND_VALUE, offsetof(struct options, profile), 0,
      "judge by this profile: 2007-mixed, 2007-native or modern (default)"},
     {'R', 0, "rule", "ID", KIND_LIST, offsetof(struct options, only), offsetof(struct options, only_count),
@@ -140,6 +143,15 @@ static bool option_store(const struct option_row *option, const char *value, str
             return true;
         complain("'%s' is no severity; there are info, low, medium and high", value);
         return false;
+    case KIND_COUNT: {
+        uint64_t number;
+        if (text_to_u64(text_of(value), &number) && number >= 1 && number <= WORKERS_MAX) {
+            *(size_t *)(void *)field = (size_t)number;
+            return true;
+        }
+        complain("'%s' is no number of %s; there may be 1 to %d", value, option->name, WORKERS_MAX);
+        return false;
+    }
     case KIND_LIST: {
         size_t *count = (size_t *)(void *)((char *)options + option->count_offset);
         if (*count == OPTION_VALUES_MAX) {

@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "capture/source.h"
-#include "dissect/dissect.h"
+#include "cli/worker.h"
 
 /* One file to read. */
 struct item {
     char *path;
     int64_t first_time; /* ns; files are read in the order of their first packets */
     size_t given;       /* position among all, to keep equal ones in order */
+    bool found;         /* in a folder: it may be anything */
     struct error problem;
 };
 
@@ -23,8 +24,7 @@ struct pipeline {
     struct store *store;
     struct sink sink;
     struct decoder *decoder;
-    struct tracker *tracker;
-    struct dissect *dissect;
+    struct workers *workers;
     struct item *items;
     size_t item_count;
     int64_t packets;
@@ -32,6 +32,7 @@ struct pipeline {
     struct pipeline_result *result;
     bool progress;
     double progress_at;
+    uint64_t passed_over; /* files in folders that are no captures */
     bool told;        /* a file that is cut off or damaged was told on standard error */
     char missed[160]; /* the first counter that says that something was missed */
 };
@@ -64,6 +65,8 @@ static void list_inputs(struct pipeline *pipeline)
         for (size_t j = 0; j < count; j++) {
             if (!add_item(pipeline, paths[j]))
                 complain("%s: no memory to read it", paths[j]);
+            else
+                pipeline->items[pipeline->item_count - 1].found = strcmp(paths[j], pipeline->options->reads[i]) != 0;
         }
         source_list_free(paths, count);
     }
@@ -121,7 +124,7 @@ static void take_packet(struct pipeline *pipeline, const struct packet *packet)
     pipeline->packets++;
     pipeline->last = packet->moment;
     if (decoder_packet(pipeline->decoder, packet, &segment) == DECODED_SEGMENT)
-        tracker_segment(pipeline->tracker, &segment, packet->moment);
+        workers_segment(pipeline->workers, &segment, packet->moment);
 }
 
 static void write_input(struct pipeline *pipeline, const struct item *item, const struct source_facts *facts)
@@ -152,6 +155,10 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     enum outcome outcome = item->problem.outcome;
     if (outcome == OUTCOME_OK)
         outcome = source_open(item->path, pipeline->options->filter, &source, &item->problem);
+    if (outcome == OUTCOME_MALFORMED && item->found) {
+        pipeline->passed_over++;
+        return;
+    }
     if (outcome != OUTCOME_OK) {
         complain("%s", item->problem.text);
         pipeline->result->unreadable = true;
@@ -221,7 +228,7 @@ static void write_packet_coverage(struct pipeline *pipeline)
 
 static void write_flow_coverage(struct pipeline *pipeline)
 {
-    struct tracker_counts counts = tracker_counts(pipeline->tracker);
+    struct tracker_counts counts = workers_tracker_counts(pipeline->workers);
     write_counter(pipeline, "flows", counts.flows, false, "TCP connections");
     write_counter(pipeline, "flows_evicted", counts.evicted, true, "connections forgotten to stay within memory");
     write_counter(pipeline, "gaps", counts.gaps, true, "holes in TCP streams that no packet filled");
@@ -234,7 +241,7 @@ static void write_flow_coverage(struct pipeline *pipeline)
 
 static void write_content_coverage(struct pipeline *pipeline)
 {
-    struct dissect_counts counts = dissect_counts(pipeline->dissect);
+    struct dissect_counts counts = workers_dissect_counts(pipeline->workers);
     write_counter(pipeline, "tls_flows", counts.tls_flows, false, "TLS connections, whose content is hidden");
     write_counter(pipeline, "unrecognised_flows", counts.unrecognised, false,
                   "connections with data of which no protocol was recognised");
@@ -249,26 +256,28 @@ static void write_content_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
 }
 
+/* One worker for each processor, unless told otherwise. */
+static size_t worker_count(const struct options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = options->threads > 0 ? options->threads : processors > 0 ? (size_t)processors : 1;
+    return count < WORKERS_MAX ? count : WORKERS_MAX;
+}
+
 static bool start(struct pipeline *pipeline, unsigned needs, struct error *error)
 {
-    struct tracker_limits limits = tracker_limits_default();
+    const struct options *options = pipeline->options;
     pipeline->sink = store_sink(pipeline->store);
     pipeline->decoder = decoder_new();
-    pipeline->dissect = dissect_new(&pipeline->sink, needs);
-    if (pipeline->dissect != NULL) {
-        struct flow_events events = dissect_events(pipeline->dissect);
-        pipeline->tracker = tracker_new(&limits, &events);
-    }
-    if (pipeline->decoder == NULL || pipeline->tracker == NULL)
+    if (pipeline->decoder == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
-    const char *keys = pipeline->options->keys;
-    return keys == NULL || ccm_keys_load(dissect_keys(pipeline->dissect), keys, error) == OUTCOME_OK;
+    return workers_start(worker_count(options), needs, options->keys, pipeline->store, &pipeline->workers, error) ==
+           OUTCOME_OK;
 }
 
 static void stop(struct pipeline *pipeline)
 {
-    tracker_free(pipeline->tracker);
-    dissect_free(pipeline->dissect);
+    workers_free(pipeline->workers);
     decoder_free(pipeline->decoder);
     for (size_t i = 0; i < pipeline->item_count; i++)
         free(pipeline->items[i].path);
@@ -291,11 +300,15 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
         order_inputs(&pipeline);
         for (size_t i = 0; i < pipeline.item_count && !result->bad_filter; i++)
             read_item(&pipeline, &pipeline.items[i]);
-        tracker_finish(pipeline.tracker);
-        dissect_finish(pipeline.dissect);
+        write_counter(&pipeline, "unordered", !workers_finish(pipeline.workers), true,
+                      "1 when memory ran out before the records could be put in order");
+        write_counter(&pipeline, "passed_over", pipeline.passed_over, false, "files in folders that are no captures");
         write_packet_coverage(&pipeline);
         write_flow_coverage(&pipeline);
         write_content_coverage(&pipeline);
+        if (pipeline.passed_over > 0)
+            complain("%llu files in the given folders are no captures and were passed over",
+                     (unsigned long long)pipeline.passed_over);
         if (pipeline.missed[0] != '\0')
             complain("the result is incomplete (%s); the table coverage tells more", pipeline.missed);
     }

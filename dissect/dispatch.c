@@ -59,6 +59,33 @@ struct dissect_counts dissect_counts(const struct dissect *dissect)
     return counts;
 }
 
+/* All members of struct dissect_counts are sums. */
+static void counts_add(struct dissect_counts *into, const struct dissect_counts *from)
+{
+    _Static_assert(sizeof *into % sizeof(uint64_t) == 0, "struct dissect_counts holds counters only");
+    uint64_t *to = (uint64_t *)into;
+    const uint64_t *values = (const uint64_t *)from;
+    for (size_t i = 0; i < sizeof *into / sizeof *to; i++)
+        to[i] += values[i];
+}
+
+void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t bases[TABLE_COUNT])
+{
+    struct dissect_counts counts = dissect_counts(from);
+    uint64_t inflated = counts.inflated; /* kept by the decoder, see dissect_counts */
+    counts.inflated = 0;
+    counts_add(&into->counts, &counts);
+    into->decoder.inflated += inflated;
+    into->counts.unsettled += ccm_keys_absorb(into->decoder.keys, from->decoder.keys);
+    into->counts.unsettled += settle_absorb(into->settle, from->settle, bases);
+}
+
+void dissect_renumber(struct dissect *dissect, int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                      const void *context)
+{
+    settle_renumber(dissect->settle, new_id, context);
+}
+
 void dissect_finish(struct dissect *dissect)
 {
     settle_finish(dissect);

@@ -35,6 +35,14 @@ struct ccm_keys *dissect_keys(struct dissect *dissect);
 /* To be given to tracker_new. */
 struct flow_events dissect_events(struct dissect *dissect);
 
+/* Moves what `from` (another worker's) learned and left waiting into `into`. The rows of `from` were moved before: bases[t]
+ * is what was added to the ids of table t. */
+void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t bases[TABLE_COUNT]);
+
+/* Tells that rows were renumbered: `new_id` gives the new id of a row by its old one. */
+void dissect_renumber(struct dissect *dissect, int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                      const void *context);
+
 /* After the last packet and tracker_finish: settles what waited. */
 void dissect_finish(struct dissect *dissect);
 

@@ -60,7 +60,7 @@ static enum recognition http_recognise(struct cursor first)
 /* ---- Facts of an exchange ---- */
 
 /* As UTF-8: what a header holds may be anything. */
-static struct text bstr_text(const struct http_exchange *exchange, const bstr *string)
+static struct text bstr_text(const struct http_exchange *exchange, bstr *string)
 {
     if (string == NULL)
         return TEXT_NULL;

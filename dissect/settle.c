@@ -98,6 +98,53 @@ void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body
         settle->attempt_count++;
 }
 
+static enum table table_of(enum settle_kind kind)
+{
+    static const enum table tables[] = {
+        [SETTLE_PAYLOAD] = TABLE_message,
+        [SETTLE_CLIENT_ID] = TABLE_message,
+        [SETTLE_REGISTRATION] = TABLE_registration,
+        [SETTLE_HTTP_TOKEN] = TABLE_http,
+    };
+    return tables[kind];
+}
+
+uint64_t settle_absorb(struct settle *into, const struct settle *from, const int64_t bases[TABLE_COUNT])
+{
+    uint64_t lost = 0;
+    size_t shift = into->bytes.length;
+    bool bytes = buffer_append(&into->bytes, buffer_cursor(&from->bytes));
+    for (size_t i = 0; i < from->waiting_count; i++) {
+        struct waiting waiting = from->waiting[i];
+        waiting.row += bases[table_of(waiting.kind)];
+        waiting.smsid += shift;
+        waiting.hex += shift;
+        waiting.data += shift;
+        if (bytes && grow((void **)&into->waiting, into->waiting_count, &into->waiting_room, sizeof waiting))
+            into->waiting[into->waiting_count++] = waiting;
+        else
+            lost++;
+    }
+    for (size_t i = 0; i < from->attempt_count; i++) {
+        struct attempt attempt = from->attempts[i];
+        attempt.message += bases[TABLE_message];
+        if (grow((void **)&into->attempts, into->attempt_count, &into->attempt_room, sizeof attempt))
+            into->attempts[into->attempt_count++] = attempt;
+        else
+            lost++;
+    }
+    return lost;
+}
+
+void settle_renumber(struct settle *settle, int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                     const void *context)
+{
+    for (size_t i = 0; i < settle->waiting_count; i++)
+        settle->waiting[i].row = new_id(context, table_of(settle->waiting[i].kind), settle->waiting[i].row);
+    for (size_t i = 0; i < settle->attempt_count; i++)
+        settle->attempts[i].message = new_id(context, TABLE_message, settle->attempts[i].message);
+}
+
 static const void *row_of(const struct dissect *dissect, enum table table, int64_t id)
 {
     return id == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, table, id);

@@ -22,6 +22,11 @@ void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t ro
  * body. */
 void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body);
 
+/* As dissect_absorb and dissect_renumber, for what waits. Returns how much did not fit. */
+uint64_t settle_absorb(struct settle *into, const struct settle *from, const int64_t bases[TABLE_COUNT]);
+void settle_renumber(struct settle *settle, int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                     const void *context);
+
 void settle_finish(struct dissect *dissect);
 
 #endif

@@ -5,25 +5,7 @@
 #include <string.h>
 
 #include "records/schema.h"
-#include "records/textpool.h"
-
-#define CHUNK_ROWS 1024 /* a power of two: the row of an id is a shift and a mask away */
-
-struct rows {
-    char **chunks; /* the directory: only this small array is ever reallocated */
-    size_t chunk_count;
-    size_t chunk_capacity;
-    int64_t count;
-};
-
-struct store {
-    struct rows tables[TABLE_COUNT];
-    struct textpool texts;
-    uint64_t chunk_bytes;
-    uint64_t limit;
-    uint64_t lost;
-    uint64_t generation;
-};
+#include "records/store_private.h"
 
 struct store *store_new(void)
 {
@@ -158,6 +140,18 @@ static int64_t store_append(void *context, enum table table, const void *row)
     }
     store->generation++;
     return ++rows->count;
+}
+
+bool store_append_kept(struct store *store, enum table table, const void *row)
+{
+    if (!rows_reserve(store, table)) {
+        store->lost++;
+        return false;
+    }
+    store->generation++;
+    int64_t id = ++store->tables[table].count;
+    memcpy(store_row(store, table, id), row, schema_table(table)->row_size);
+    return true;
 }
 
 /* The largest row struct, to build a changed row beside the old one. */

@@ -84,6 +84,17 @@ void textpool_free(struct textpool *pool)
     *pool = (struct textpool){.seed = pool->seed};
 }
 
+void textpool_adopt(struct textpool *pool, struct textpool *from)
+{
+    struct text_block **end = &pool->blocks; /* behind the block in use */
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = from->blocks;
+    pool->bytes += from->bytes - from->slot_count * sizeof(struct text_slot);
+    free(from->slots);
+    *from = (struct textpool){.seed = from->seed};
+}
+
 /* A new block, first in the list. One of its own for a long text is put second, so that the shared one stays in use. */
 static struct text_block *block_add(struct textpool *pool, size_t size, uint64_t budget)
 {

@@ -26,6 +26,9 @@ struct textpool {
 void textpool_init(struct textpool *pool);
 void textpool_free(struct textpool *pool);
 
+/* Takes over all texts of `from`, which becomes empty: they stay where they are. */
+void textpool_adopt(struct textpool *pool, struct textpool *from);
+
 /* *text becomes its copy. False, and *text TEXT_NULL, when there is no memory, or `budget` bytes would be exceeded. */
 MUST_USE bool textpool_keep(struct textpool *pool, struct text *text, uint64_t budget);
 

@@ -270,6 +270,26 @@ bool ccm_keys_register(struct ccm_keys *keys, struct text smsid, const struct cc
     return true;
 }
 
+size_t ccm_keys_absorb(struct ccm_keys *keys, const struct ccm_keys *from)
+{
+    size_t lost = 0;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct client_node *node = from->clients[i]; node != NULL; node = node->next) {
+            const struct ccm_key *key = ccm_keys_add(keys, node->key->pkey);
+            struct text smsid = {node->smsid, node->length};
+            lost += key == NULL || !ccm_keys_register(keys, smsid, key);
+        }
+    }
+    return lost;
+}
+
+/* In the order of their fingerprints, so that what is found does not depend on what was learned first. */
+static int compare_keys(const void *a, const void *b)
+{
+    const struct ccm_key *const *left = a, *const *right = b;
+    return strcmp((*left)->fingerprint, (*right)->fingerprint);
+}
+
 size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX])
 {
     char id[SMSID_MAX];
@@ -281,6 +301,7 @@ size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct 
         if (node->length == length && memcmp(node->smsid, id, length) == 0)
             found[count++] = node->key;
     }
+    qsort(found, count, sizeof(found[0]), compare_keys);
     return count;
 }
 

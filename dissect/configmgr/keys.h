@@ -45,6 +45,10 @@ MUST_USE enum outcome ccm_keys_load(struct ccm_keys *keys, const char *path, str
 /* The keys that were loaded: *count of them. */
 const struct ccm_key *const *ccm_keys_loaded(const struct ccm_keys *keys, size_t *count);
 
+/* Adds all keys and registrations of `from` (another worker's) to `keys`. What does not fit is left out: the number of
+ * registrations that are lost is returned. */
+size_t ccm_keys_absorb(struct ccm_keys *keys, const struct ccm_keys *from);
+
 enum ccm_hash { CCM_MD5, CCM_SHA1, CCM_SHA256, CCM_SHA384, CCM_SHA512, CCM_HASH_COUNT };
 
 const char *ccm_hash_name(enum ccm_hash hash); /* "md5", "sha1" ... */

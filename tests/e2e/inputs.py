@@ -7,6 +7,7 @@ import gzip
 import lzma
 import os
 import subprocess
+import zlib
 
 import lab
 
@@ -73,10 +74,29 @@ def test_compressed():
             path = folder / f"{name}.pcap"
             path.write_bytes(content)
             lab.expect_equal(answers(path), wanted, name)
+
+
+def expect_half_is_used(packets, name):
+    """Half a gzip file: what can be unpacked of it is used, and that the rest is missing is told."""
+    with lab.folder() as folder:
+        data = gzip.compress(lab.write_pcap(folder / "whole.pcap", packets).read_bytes())
         half = folder / "half.pcap.gz"
-        half.write_bytes(packed["gzip"][: len(packed["gzip"]) // 2])
-        result = lab.cmscope("flows", "-r", half, status=lab.INCOMPLETE)
-        lab.expect_in(str(half), result.errors, "half a gzip file: the message")
+        half.write_bytes(data[: len(data) // 2])
+        result = lab.cmscope("query", "-r", half, "-T", "json", "SELECT packets FROM input", status=lab.INCOMPLETE)
+        lab.expect_in(str(half), result.errors, f"half of {name}: the message")
+        unpacked = len(zlib.decompressobj(wbits=31).decompress(data[: len(data) // 2]))
+        found = result.json[0]["packets"]
+        lab.expect(found > 0, f"half of {name}: {unpacked} bytes can be unpacked (zlib), {found} packets were read")
+
+
+def test_half_a_big_file():
+    """A big gzip file that was cut off in its middle: what could be unpacked is used, status 5, and it is told."""
+    expect_half_is_used(lab.read_pcap(lab.SCCMWTF) * 60, "a big file")
+
+
+def test_half_a_small_file():
+    """A small gzip file that was cut off in its middle: what could be unpacked is used, status 5, and it is told."""
+    expect_half_is_used(lab.read_pcap(lab.SCCMWTF), "a small file")
 
 
 def test_standard_input():
@@ -201,6 +221,8 @@ if __name__ == "__main__":
         test_order,
         test_two_captures,
         test_compressed,
+        test_half_a_big_file,
+        test_half_a_small_file,
         test_standard_input,
         test_formats,
         test_nanoseconds,

@@ -1,0 +1,262 @@
+/* cli/worker.c: see worker.h. */
+#define _GNU_SOURCE
+#include "cli/worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/hash.h"
+#include "records/order.h"
+
+#define BATCH_SEGMENTS 512
+#define BATCH_BYTES ((size_t)512 * 1024) /* of payload; a segment has at most 64 KB */
+#define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 4 MB */
+
+/* Segments on their way to a worker, with their payload. */
+struct batch {
+    size_t count, used;
+    struct {
+        struct segment segment;
+        struct moment moment;
+    } items[BATCH_SEGMENTS];
+    uint8_t bytes[BATCH_BYTES];
+};
+
+struct worker {
+    struct store *store;
+    struct dissect *dissect;
+    struct tracker *tracker;
+
+    /* Only with threads: a ring of batches. The reader fills ring[tail], the worker empties ring[head]. */
+    pthread_t thread;
+    bool running;
+    struct batch *ring[QUEUE_BATCHES];
+    pthread_mutex_t lock; /* of the next three; taken once for a batch */
+    pthread_cond_t changed;
+    size_t head, filled; /* batches that are ready */
+    bool closed;         /* no more will come */
+    size_t tail;         /* the reader's own */
+};
+
+struct workers {
+    size_t count;
+    bool threaded;
+    struct hash_seed seed;
+    struct tracker_counts tracker_counts;
+    struct worker items[];
+};
+
+/* ---- The worker's side ---- */
+
+static void take_batch(struct worker *worker, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        tracker_segment(worker->tracker, &batch->items[i].segment, batch->items[i].moment);
+}
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    pthread_mutex_lock(&worker->lock);
+    for (;;) {
+        while (worker->filled == 0 && !worker->closed)
+            pthread_cond_wait(&worker->changed, &worker->lock);
+        if (worker->filled == 0)
+            break;
+        struct batch *batch = worker->ring[worker->head];
+        pthread_mutex_unlock(&worker->lock);
+        take_batch(worker, batch);
+        batch->count = batch->used = 0;
+        pthread_mutex_lock(&worker->lock);
+        worker->head = (worker->head + 1) % QUEUE_BATCHES;
+        worker->filled--;
+        pthread_cond_signal(&worker->changed);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    tracker_finish(worker->tracker);
+    return NULL;
+}
+
+/* ---- The reader's side ---- */
+
+/* Gives the batch that was being filled to the worker, and waits for an empty one. */
+static void pass_on(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->filled++;
+    pthread_cond_signal(&worker->changed);
+    worker->tail = (worker->tail + 1) % QUEUE_BATCHES;
+    while (worker->filled == QUEUE_BATCHES)
+        pthread_cond_wait(&worker->changed, &worker->lock);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static void queue_segment(struct worker *worker, const struct segment *segment, struct moment moment)
+{
+    struct batch *batch = worker->ring[worker->tail];
+    size_t length = segment->payload.left;
+    if (batch->count == BATCH_SEGMENTS || length > BATCH_BYTES - batch->used) {
+        pass_on(worker);
+        batch = worker->ring[worker->tail];
+    }
+    batch->items[batch->count].segment = *segment;
+    batch->items[batch->count].moment = moment;
+    if (length > 0)
+        memcpy(batch->bytes + batch->used, segment->payload.at, length);
+    batch->items[batch->count].segment.payload.at = batch->bytes + batch->used;
+    batch->used += length;
+    batch->count++;
+}
+
+void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment)
+{
+    if (!workers->threaded)
+        tracker_segment(workers->items[0].tracker, segment, moment);
+    else
+        queue_segment(&workers->items[hash_flow(&workers->seed, segment) % workers->count], segment, moment);
+}
+
+static void close_queue(struct worker *worker)
+{
+    if (worker->ring[worker->tail]->count > 0)
+        pass_on(worker);
+    pthread_mutex_lock(&worker->lock);
+    worker->closed = true;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* ---- Start and end ---- */
+
+static bool start_parts(struct worker *worker, size_t count, unsigned needs)
+{
+    struct sink sink = store_sink(worker->store);
+    struct tracker_limits limits = tracker_limits_default();
+    limits.flows = limits.flows / (uint32_t)count + 1;
+    limits.waiting_total /= count;
+    worker->dissect = dissect_new(&sink, needs);
+    if (worker->dissect == NULL)
+        return false;
+    struct flow_events events = dissect_events(worker->dissect);
+    worker->tracker = tracker_new(&limits, &events);
+    return worker->tracker != NULL;
+}
+
+static bool start_thread(struct worker *worker)
+{
+    for (size_t i = 0; i < QUEUE_BATCHES; i++) {
+        worker->ring[i] = malloc(sizeof *worker->ring[i]);
+        if (worker->ring[i] == NULL)
+            return false;
+        worker->ring[i]->count = worker->ring[i]->used = 0;
+    }
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_cond_init(&worker->changed, NULL);
+    worker->running = pthread_create(&worker->thread, NULL, work, worker) == 0;
+    return worker->running;
+}
+
+enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store, struct workers **workers,
+                           struct error *error)
+{
+    struct workers *made = calloc(1, sizeof *made + count * sizeof made->items[0]);
+    *workers = made;
+    if (made == NULL)
+        return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
+    made->count = count;
+    made->threaded = count > 1;
+    made->seed = hash_seed_new();
+    for (size_t i = 0; i < count; i++) {
+        struct worker *worker = &made->items[i];
+        worker->store = i == 0 ? store : store_new(); /* the first one's becomes that of all */
+        if (worker->store == NULL || !start_parts(worker, count, needs))
+            return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
+        enum outcome outcome = keys == NULL ? OUTCOME_OK : ccm_keys_load(dissect_keys(worker->dissect), keys, error);
+        if (outcome != OUTCOME_OK)
+            return outcome;
+    }
+    for (size_t i = 0; made->threaded && i < count; i++) {
+        if (!start_thread(&made->items[i]))
+            return error_set(error, OUTCOME_SYSTEM, 0, "a worker could not be started; try --threads 1");
+    }
+    return OUTCOME_OK;
+}
+
+/* All members of struct tracker_counts are sums. */
+static void add_counts(struct tracker_counts *into, struct tracker_counts from)
+{
+    _Static_assert(sizeof *into % sizeof(uint64_t) == 0, "struct tracker_counts holds counters only");
+    uint64_t *to = (uint64_t *)into;
+    const uint64_t *values = (const uint64_t *)&from;
+    for (size_t i = 0; i < sizeof *into / sizeof *to; i++)
+        to[i] += values[i];
+}
+
+static int64_t new_id(const void *order, enum table table, int64_t id)
+{
+    return store_order_id(order, table, id);
+}
+
+static void join(struct worker *worker)
+{
+    if (!worker->running)
+        return;
+    pthread_join(worker->thread, NULL);
+    worker->running = false;
+}
+
+bool workers_finish(struct workers *workers)
+{
+    struct worker *first = &workers->items[0];
+    if (!workers->threaded)
+        tracker_finish(first->tracker);
+    for (size_t i = 0; workers->threaded && i < workers->count; i++) /* all are told before one is waited for */
+        close_queue(&workers->items[i]);
+    for (size_t i = 0; i < workers->count; i++)
+        join(&workers->items[i]);
+    for (size_t i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->items[i];
+        int64_t bases[TABLE_COUNT];
+        add_counts(&workers->tracker_counts, tracker_counts(worker->tracker));
+        if (i == 0)
+            continue;
+        store_absorb(first->store, worker->store, bases);
+        dissect_absorb(first->dissect, worker->dissect, bases);
+    }
+    struct store_order order;
+    bool sorted = store_sort(first->store, &order);
+    if (sorted)
+        dissect_renumber(first->dissect, new_id, &order);
+    store_order_free(&order);
+    dissect_finish(first->dissect);
+    return sorted;
+}
+
+struct tracker_counts workers_tracker_counts(const struct workers *workers)
+{
+    return workers->tracker_counts;
+}
+
+struct dissect_counts workers_dissect_counts(const struct workers *workers)
+{
+    return dissect_counts(workers->items[0].dissect);
+}
+
+void workers_free(struct workers *workers)
+{
+    for (size_t i = 0; workers != NULL && i < workers->count; i++) {
+        struct worker *worker = &workers->items[i];
+        if (worker->running) {
+            close_queue(worker);
+            join(worker);
+        }
+        tracker_free(worker->tracker);
+        dissect_free(worker->dissect);
+        if (i > 0)
+            store_free(worker->store);
+        for (size_t j = 0; j < QUEUE_BATCHES; j++)
+            free(worker->ring[j]);
+    }
+    free(workers);
+}

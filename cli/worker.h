@@ -1,0 +1,39 @@
+/* cli/worker.h: workers that follow flows side by side.
+ *
+ *   reader: packet -> segment --hash of the flow--> batch of worker 0 -> tracker -> dissect -> store
+ *                                            \----> batch of worker 1 -> tracker -> dissect -> store
+ *                                                                                       then: one store, by packet
+ *
+ * Workers share nothing while they work; segments reach them in batches through a bounded queue, so that no lock is taken
+ * for a packet. With one worker there is no thread and no copy: the reader does the work itself. When all is read their
+ * records become one store, whose order does not depend on their number.
+ */
+#ifndef CMSCOPE_CLI_WORKER_H
+#define CMSCOPE_CLI_WORKER_H
+
+#include "dissect/dissect.h"
+#include "records/store.h"
+
+#define WORKERS_MAX 64
+
+struct workers;
+
+/* `count` workers (1 ... WORKERS_MAX) that decode what `needs` asks for, into `store` in the end. Keys are loaded from
+ * `keys` (NULL: none). OUTCOME_SYSTEM, or what ccm_keys_load says. */
+MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store,
+                                    struct workers **workers, struct error *error);
+
+/* Hands on a segment, whose bytes may be forgotten afterwards. */
+void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment);
+
+/* Ends all flows, waits for the workers, and makes one store of theirs, with what could only be settled at the end.
+ * False when memory ran out for that: the records are then those of some workers only. */
+MUST_USE bool workers_finish(struct workers *workers);
+
+/* After workers_finish. */
+struct tracker_counts workers_tracker_counts(const struct workers *workers);
+struct dissect_counts workers_dissect_counts(const struct workers *workers);
+
+void workers_free(struct workers *workers);
+
+#endif

@@ -1,0 +1,55 @@
+/* tests/fuzz/fuzz_message.c: any bytes as a ConfigMgr message, decoded with everything that can be asked for.
+ *
+ *   u8 flags: 1 reply, 2 inside TLS, 4 cut off, 8 Content-Type known, 16 reply to a registration; then the HTTP body
+ */
+#include <stdlib.h>
+
+#include "dissect/configmgr/message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char TYPE[] = "multipart/mixed; boundary=\"" CCM_BOUNDARY "\"";
+
+static void decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs)
+{
+    struct ccm_message message;
+    ccm_message_decode(decoder, source, needs, &message);
+    /* What is promised of every result. */
+    if (message.note_count > CCM_NOTES_MAX || message.finding_count > CCM_FINDINGS_MAX ||
+        message.header.hook_count > CCM_HOOKS_MAX || message.multipart.count > CCM_PARTS_MAX)
+        abort();
+    if (message.plain.left > CCM_INFLATE_MAX && message.payload_kind == CCM_PAYLOAD_ZLIB)
+        abort();
+    if (message.body_bytes.left > message.plain.left)
+        abort();
+    for (size_t i = 0; i < message.finding_count; i++) {
+        if (message.findings[i].code == NULL || message.findings[i].text.at == NULL)
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct cursor input = cursor_of(data, size);
+    uint8_t flags;
+    if (!cursor_u8(&input, &flags))
+        return 0;
+    struct ccm_decoder decoder;
+    if (!ccm_decoder_init(&decoder))
+        return 0;
+    struct ccm_source source = {
+        .body = input,
+        .content_type = flags & 8 ? text_of(TYPE) : TEXT_NULL,
+        .reply = flags & 1,
+        .secure = flags & 2,
+        .truncated = flags & 4,
+        .endpoint = flags & 16 ? TEXT("MP_ClientRegistration") : TEXT_NULL,
+    };
+    if (ccm_message_recognise(input, source.content_type))
+        decode(&decoder, &source, NEED_NOTHING);
+    if (decoder.inflated != 0)
+        abort();
+    decode(&decoder, &source, NEED_EVERYTHING);
+    ccm_decoder_free(&decoder);
+    return 0;
+}

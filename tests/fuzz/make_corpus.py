@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""make_corpus.py: writes the seeds of the fuzz harnesses, corpus/<name>/*, from messages and packets built here.
+
+Nothing in them is taken from a capture. The key and its signatures are those of wire.md 11.3, read from
+tests/unit/configmgr_vectors.h; zlib streams are python's. Run it again after a harness changed its input format.
+
+usage: make_corpus.py
+"""
+
+import base64
+import gzip
+import re
+import struct
+import zlib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BOUNDARY = b"aAbBcCdDv1234567890VxXyYzZ"
+VECTORS = (HERE.parent / "unit" / "configmgr_vectors.h").read_text()
+
+
+def vector(name):
+    """The text of a macro of the vectors: its string literals joined."""
+    text = re.search(rf"#define {name}\b(.*?)(?:\n\n|\Z)", VECTORS, re.S).group(1)
+    return "".join(re.findall(r'"([^"]*)"', text))
+
+
+CLIENT = vector("VECTOR_CLIENT")
+REGISTRATION = (
+    '<ClientRegistrationRequest><Data HashAlgorithm="1.2.840.113549.1.1.11" SMSID="" RequestType="Registration" '
+    'TimeStamp="2024-05-06T07:08:09Z"><AgentInformation AgentIdentity="CcmExec.exe" AgentVersion="5.00.9128.1000" '
+    'AgentType="0"/><Certificates><Signing Encoding="HexBinary" KeyType="1">'
+    + vector("VECTOR_CERTIFICATE")
+    + '</Signing></Certificates></Data><Signature><SignatureValue>'
+    + vector("VECTOR_SHA256")
+    + "</SignatureValue></Signature></ClientRegistrationRequest>"
+)
+REGISTERED = (
+    '<ClientRegistrationResponse ResponseType="Registration" TimeStamp="2024-05-06T07:08:10Z" Status="1" '
+    f'SMSID="{CLIENT}" ApprovalStatus="1"/>'
+)
+ASSIGNMENTS = (
+    '<ReplyAssignments SchemaVersion="1.00" ReplyType="Full"><Identification><Machine><ClientID>'
+    f"{CLIENT}</ClientID></Machine></Identification><PolicyAssignment PolicyAssignmentID=\"{{1}}\">"
+    '<Policy PolicyID="{2}" PolicyVersion="1.00" PolicyCategory="NAAConfig" PolicyFlags="22"><PolicyLocation>'
+    "<![CDATA[http://<mp>/SMS_MP/.sms_pol?{2}.1_00]]></PolicyLocation></Policy></PolicyAssignment></ReplyAssignments>"
+)
+INVENTORY = (
+    "<Report><ReportHeader><Identification><Machine><ClientType>1</ClientType></Machine></Identification>"
+    '<ReportDetails><ReportType>Full</ReportType></ReportDetails><InventoryAction ActionType="Predefined">'
+    "<InventoryActionID>{00000000-0000-0000-0000-000000000001}</InventoryActionID></InventoryAction></ReportHeader>"
+    "<ReportBody/></Report>"
+)
+STATE = (
+    "<Report><ReportBody><StateMessage><Topic ID='1' Type='500'/><State ID='1' Criticality='0'/>"
+    "<UserParameters Flags='0' Count='1'><Param>1</Param></UserParameters></StateMessage></ReportBody></Report>"
+)
+REQUEST = (
+    '<RequestAssignments SchemaVersion="1.00" ACK="false" RequestType="Always"><Identification><Machine><ClientID>'
+    f"{CLIENT}</ClientID></Machine></Identification><PolicySource>SMS:PRI</PolicySource></RequestAssignments>"
+)
+LOCATION = '<SiteInformationRequest SchemaVersion="1.00"><SiteCode Name="PRI"/></SiteInformationRequest>'
+
+
+def wide(text):
+    return text.encode("utf-16-le")
+
+
+def part(kind, body):
+    return b"--" + BOUNDARY + b"\r\ncontent-type: " + kind + b"\r\n\r\n" + body + b"\r\n"
+
+
+def message(endpoint, body, *, signed=False, compress=True, payload=None, reply=False, extra="", hooks="", source=CLIENT):
+    plain = wide(body) + b"\0\0"
+    if payload is None:
+        payload = zlib.compress(plain) if compress else plain
+        hooks += '<Hook3 Name="zlib-compress"/>' if compress else ""
+    if signed:
+        hooks += (
+            '<Hook2 Name="clientauth"><Property Name="AuthSenderMachine">PC1</Property><Property Name="PublicKey">'
+            + vector("VECTOR_PUBLIC_KEY")
+            + '</Property><Property Name="ClientIDSignature">'
+            + vector("VECTOR_SHA256")
+            + '</Property><Property Name="PayloadSignature">'
+            + vector("VECTOR_SHA1")
+            + '</Property><Property Name="ClientCapabilities">NonSSL</Property>'
+            '<Property Name="HashAlgorithm">1.2.840.113549.1.1.11</Property></Hook2>'
+        )
+    mode = "Reply" if reply else "Sync"
+    header = (
+        f'<Msg ReplyCompression="zlib" SchemaVersion="1.1"><ID>{{1}}</ID><SourceID>{source}</SourceID>'
+        f"<SourceHost>PC1</SourceHost><TargetEndpoint>{endpoint}</TargetEndpoint><ReplyTo>direct:PC1:x</ReplyTo>"
+        f'<ReplyMode>{mode}</ReplyMode><Protocol>http</Protocol><Body Type="ByteRange" Offset="0" Length="{len(plain)}"/>'
+        f'{extra}<Hooks>{hooks}</Hooks><Payload Type="inline"/></Msg>'
+    )
+    return (
+        part(b"text/plain; charset=UTF-16", b"\xff\xfe" + wide(header))
+        + part(b"application/octet-stream", payload)
+        + b"--" + BOUNDARY + b"--"
+    )
+
+
+def token():
+    hook = (
+        '<Hook2 Name="clientauth"><Property Name="Token"><![CDATA[ClientToken:'
+        + vector("VECTOR_CLIENT") + ";2024-05-06T07:08:09Z;2\r\nClientTokenSignature:"
+        + vector("VECTOR_TOKEN_SIGNATURE") + "\r\n]]></Property></Hook2>"
+    )
+    return message("MP_PolicyManager", REQUEST, hooks=hook, compress=False)
+
+
+NO_REPLY = part(b"text/plain", b"NoReply") + b"--" + BOUNDARY + b"--"
+CMS = bytes.fromhex(vector("VECTOR_CMS_DES3"))
+DTD = "<!DOCTYPE Msg [<!ENTITY a \"b\">]>"
+FILE_TYPE = '<Property Name="FileType" Value="SMX"/>'
+ATTACHMENT = '<Attachment Type="ByteRange" Name="{00000000-0000-0000-0000-000000000001}" Offset="4" Length="8"/>'
+
+# name: (flags of fuzz_message.c, HTTP body)
+MESSAGES = {
+    "location": (8, message("MP_LocationManager", LOCATION)),
+    "location-sniffed": (0, message("MP_LocationManager", LOCATION)),
+    "policy-signed": (8, message("MP_PolicyManager", REQUEST, signed=True)),
+    "policy-token": (8, token()),
+    "registration": (8, message("MP_ClientRegistration", REGISTRATION, source="")),
+    "registered": (8 | 1 | 16, message("x", REGISTERED, reply=True)),
+    "assignments": (8 | 1, message("x", ASSIGNMENTS, reply=True)),
+    "inventory": (8, message("MP_HinvEndpoint", INVENTORY, signed=True, extra=ATTACHMENT)),
+    "inventory-encrypted": (8, message("MP_HinvEndpoint", "", payload=CMS, hooks='<Hook2 Name="encrypt"/>')),
+    "state-tls": (8 | 2, message("MP_RelayEndpoint", STATE, signed=True, extra=FILE_TYPE)),
+    "plain": (8, message("MP_LocationManager", LOCATION, compress=False)),
+    "no-reply": (8 | 1, NO_REPLY),
+    "doctype": (8, part(b"text/plain", wide(DTD + "<Msg><ID>&a;</ID></Msg>")) + part(b"x", b"<a/>")),
+    "cut": (8 | 4, message("MP_DdrEndpoint", INVENTORY, signed=True)[:900]),
+}
+
+
+def ntlm(unicode):
+    encode = wide if unicode else lambda text: text.encode("latin-1")
+    fields, payload, at = b"", b"", 72
+    for value in (b"\0" * 24, b"\x11" * 24, encode("EXAMPLE"), encode("pc1$"), encode("PC1"), b""):
+        fields += struct.pack("<HHI", len(value), len(value), at + len(payload))
+        payload += value
+    return b"NTLMSSP\0" + struct.pack("<I", 3) + fields + struct.pack("<I", int(unicode)) + b"\0" * 8 + payload
+
+
+def http_post(body, uri="/ccm_system/request", extra=b""):
+    return (
+        b"CCM_POST " + uri.encode() + b" HTTP/1.1\r\nHost: mp\r\nUser-Agent: ccmhttp\r\nContent-Length: "
+        + str(len(body)).encode() + b"\r\nContent-Type: multipart/mixed; boundary=\"" + BOUNDARY + b"\"\r\n" + extra
+        + b"\r\n" + body
+    )
+
+
+def http_ok(body, kind=b"multipart/mixed; boundary=\"" + BOUNDARY + b"\"", extra=b""):
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\nContent-Length: " + str(len(body)).encode()
+        + b"\r\n" + extra + b"\r\n" + body
+    )
+
+
+OUT, IN, GAP_OUT, GAP_IN, END_OUT, END_IN, NEXT, BYTES = range(8)
+
+
+def events(*items):
+    """Events of fuzz_http.c: (kind, bytes) or (kind, length of the gap)."""
+    out = b""
+    for kind, value in items:
+        length = value if isinstance(value, int) else len(value)
+        out += struct.pack(">BH", kind, length) + (b"" if isinstance(value, int) else value)
+    return out
+
+
+def chunked(body):
+    return b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 300]), body[i : i + 300]) for i in range(0, len(body), 300)) + b"0\r\n\r\n"
+
+
+POLICY = http_post(message("MP_PolicyManager", REQUEST, signed=True))
+GET = (
+    b"GET /SMS_MP/.sms_pol?%7B2%7D.1_00 HTTP/1.1\r\nHost: mp\r\nClientToken: " + vector("VECTOR_CLIENT").encode()
+    + b";2024-05-06T07:08:09Z;2\r\nClientTokenSignature: " + vector("VECTOR_TOKEN_SIGNATURE").encode() + b"\r\n\r\n"
+)
+AUT = b"GET /SMS_MP/.sms_aut?MPCERT HTTP/1.1\r\n\r\n"
+NTLM = b"Authorization: NTLM " + base64.b64encode(ntlm(True)) + b"\r\n"
+ASSIGNED = message("x", ASSIGNMENTS, reply=True)
+DIALOGUES = {
+    "policy": events((OUT, POLICY), (IN, http_ok(ASSIGNED)), (END_OUT, 0), (END_IN, 0)),
+    "pipelined": events((OUT, POLICY + POLICY), (IN, http_ok(ASSIGNED) + http_ok(NO_REPLY))),
+    "gap-in-body": events((OUT, POLICY[:700]), (GAP_OUT, len(POLICY) - 800), (OUT, POLICY[-100:]), (IN, http_ok(NO_REPLY))),
+    "gap-in-headers": events((OUT, POLICY[:30]), (GAP_OUT, 20), (OUT, POLICY[50:]), (OUT, GET), (IN, http_ok(b""))),
+    "gap-in-reply": events((OUT, GET), (IN, http_ok(b"x" * 100)[:90]), (GAP_IN, 50), (IN, http_ok(b""))),
+    "chunked": events(
+        (OUT, GET),
+        (IN, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(wide("\ufeff<Policy secret=\"1\"/>"))),
+    ),
+    "continue": events(
+        (OUT, http_post(NO_REPLY, extra=b"Expect: 100-continue\r\n")), (IN, b"HTTP/1.1 100 Continue\r\n\r\n"), (IN, http_ok(NO_REPLY))
+    ),
+    "gzip": events(
+        (OUT, POLICY),
+        (IN, http_ok(gzip.compress(ASSIGNED, mtime=0), extra=b"Content-Encoding: gzip\r\n")),
+    ),
+    "windowsauth": events(
+        (OUT, http_post(NO_REPLY, "/ccm_system_windowsauth/request")),
+        (IN, b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"),
+        (OUT, http_post(NO_REPLY, "/ccm_system_windowsauth/request", NTLM)), (IN, http_ok(NO_REPLY)),
+    ),
+    "registration": events(
+        (OUT, http_post(message("MP_ClientRegistration", REGISTRATION, source=""))),
+        (IN, http_ok(message("x", REGISTERED, reply=True))), (NEXT, 0), (OUT, POLICY), (IN, http_ok(ASSIGNED)),
+    ),
+    "certificates": events(
+        (OUT, AUT),
+        (IN, http_ok(b"<MPCertificate><Certificate>" + vector("VECTOR_CERTIFICATE").encode() + b"</Certificate></MPCertificate>", b"text/xml")),
+    ),
+    "reply-only": events((IN, http_ok(ASSIGNED)), (IN, http_ok(NO_REPLY))),
+    "bytes": events((BYTES, GET), (IN, http_ok(b"<a/>"))),
+    "tls": events((OUT, bytes.fromhex("160301002001000001") + b"\0" * 30), (IN, bytes.fromhex("160303000402000000"))),
+}
+
+
+def ipv4(protocol, payload, identity=1, offset=0, more=False):
+    flags = offset // 8 | (0x2000 if more else 0)
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), identity, flags, 64, protocol, 0,
+                       bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])) + payload
+
+
+def tcp(flags, sequence, acknowledgement, payload=b"", ports=(50000, 80)):
+    return struct.pack(">HHIIBBHHH", *ports, sequence, acknowledgement, 0x50, flags, 1000, 0, 0) + payload
+
+
+def packets(link, *frames):
+    return bytes([link]) + b"".join(struct.pack(">BBH", missing, 1, len(frame)) + frame for missing, frame in frames)
+
+
+def ethernet(packet, kind=0x0800):
+    return b"\0" * 12 + struct.pack(">H", kind) + packet
+
+
+TWENTY = b"0123456789abcdefghij"
+CAPTURES = {
+    "connection": packets(0, *[(0, ethernet(ipv4(6, p))) for p in (
+        tcp(2, 99, 0), tcp(0x18, 100, 1, b"GET / HTTP/1.1\r\n"), tcp(0x18, 120, 1, b"late"),
+        tcp(0x18, 116, 1, b"gap!"), tcp(0x11, 124, 1), tcp(4, 125, 1))]),
+    "hole": packets(0, *[(0, ethernet(ipv4(6, p))) for p in (tcp(2, 99, 0), tcp(0x18, 200, 1, b"x"), tcp(1, 300, 0))]),
+    "fragments": packets(1, (0, ipv4(6, tcp(0x18, 1, 1, TWENTY)[:24], 7, 0, True)), (0, ipv4(6, tcp(0x18, 1, 1, TWENTY)[24:], 7, 24))),
+    "cut": packets(0, (100, ethernet(ipv4(6, tcp(0x18, 1, 1, b"abc"))))),
+    "vlan": packets(0, (0, ethernet(struct.pack(">HH", 5, 0x0800) + ipv4(6, tcp(0x18, 1, 1, b"abc")), 0x8100))),
+    "ipv6": packets(8, (0, struct.pack(">IHBB", 0x60000000, 24 + 8, 0, 64) + b"\x20" * 32 + bytes([6, 0, 1, 4, 0, 0, 0, 0])
+                        + tcp(0x18, 1, 1, b"abcd"))),
+    "cooked": packets(3, (0, b"\0" * 14 + b"\x08\0" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
+    "loopback": packets(2, (0, b"\x02\0\0\0" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
+    "ppp": packets(6, (0, b"\xff\x03\0\x21" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
+}
+
+NTLMS = {
+    "unicode": ntlm(True),
+    "oem": ntlm(False),
+    "header": b"NTLM " + base64.b64encode(ntlm(True)),
+    "spnego": b"\x60\x40\x06\x06" + ntlm(True),
+    "basic": b"Basic " + base64.b64encode(b"user:password"),
+    "path": b"http://mp:80/SMS_MP/.sms_pol?{1}.1_00",
+}
+
+
+def main():
+    seeds = {
+        "message": {name: bytes([flags]) + body for name, (flags, body) in MESSAGES.items()},
+        "http": DIALOGUES,
+        "decode": CAPTURES,
+        "ntlm": NTLMS,
+    }
+    for harness, files in seeds.items():
+        folder = HERE / "corpus" / harness
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
