@@ -56,7 +56,7 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
     } else {
         needs = options->bodies ? needs | NEED_BODY | NEED_PAYLOAD : needs & ~(unsigned)NEED_BODY;
         if (options->database != NULL)
-            needs |= NEED_EVERYTHING & ~(unsigned)NEED_BODY;
+            needs |= (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH;
         if (!pipeline_run(options, needs, store, &result, &error))
             complain("%s", error.text);
         else if (result.bad_filter)
@@ -282,12 +282,13 @@ int run_schema(const struct options *options)
         complain("there is no table '%s'; 'cmscope schema' lists them", options->arguments[0]);
         return EXIT_USAGE;
     }
-    if (strcmp(format, "markdown") == 0) {
+    if (strcmp(format, "markdown") == 0 && only == NULL) {
         schema_print_markdown(stdout);
         return EXIT_DONE;
     }
     if (strcmp(format, "text") != 0 && strcmp(format, "sql") != 0) {
-        complain("'%s' is no format of 'cmscope schema'; there are text, sql and markdown", format);
+        complain("'%s' is no format of 'cmscope schema%s'; there are text, sql and, for all tables, markdown", format,
+                 only == NULL ? "" : " TABLE");
         return EXIT_USAGE;
     }
     for (int i = 0; i < TABLE_COUNT; i++) {

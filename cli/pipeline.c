@@ -32,6 +32,7 @@ struct pipeline {
     struct pipeline_result *result;
     bool progress;
     double progress_at;
+    uint64_t empty;       /* captures without a packet */
     uint64_t passed_over; /* files in folders that are no captures */
     bool told;        /* a file that is cut off or damaged was told on standard error */
     char missed[160]; /* the first counter that says that something was missed */
@@ -132,6 +133,7 @@ static void write_input(struct pipeline *pipeline, const struct item *item, cons
     struct input_row row = input_row_null();
     row.file = text_of(item->path);
     row.packets = 0;
+    pipeline->empty += facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0';
     if (facts != NULL) {
         row.packets = facts->packets;
         row.link_type = text_of(facts->link_type);
@@ -302,6 +304,7 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
             read_item(&pipeline, &pipeline.items[i]);
         write_counter(&pipeline, "unordered", !workers_finish(pipeline.workers), true,
                       "1 when memory ran out before the records could be put in order");
+        write_counter(&pipeline, "empty_inputs", pipeline.empty, true, "captures without a packet");
         write_counter(&pipeline, "passed_over", pipeline.passed_over, false, "files in folders that are no captures");
         write_packet_coverage(&pipeline);
         write_flow_coverage(&pipeline);

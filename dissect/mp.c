@@ -96,6 +96,8 @@ static void fill_signature(const struct ccm_message *message, struct message_row
     row->hash = text_of(signature->hash);
     if (signature->key == NULL)
         signature = &message->client_id_signature;
+    if (signature->key == NULL)
+        signature = &message->token_signature;
     row->key_source = text_of(signature->key_source);
     if (signature->key != NULL) {
         row->key_bits = signature->key->bits;

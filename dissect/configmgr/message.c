@@ -369,16 +369,24 @@ static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message
     message->body = text;
 }
 
-/* The name of the first element without parsing the rest. */
+/* The name of the first element without parsing the rest, as the parser would tell it: not one inside a comment, an
+ * instruction or a declaration, and without its prefix. */
 static struct text sniff_root(struct text body)
 {
-    for (size_t i = 0; i + 1 < body.length; i++) {
-        if (body.at[i] != '<' || body.at[i + 1] == '?' || body.at[i + 1] == '!')
+    for (size_t i = 0, skip; i + 1 < body.length; i += skip) {
+        struct text rest = {body.at + i, body.length - i};
+        skip = 1;
+        if (rest.at[0] != '<')
             continue;
-        size_t end = i + 1;
-        while (end < body.length && strchr(" \t\r\n/>", body.at[end]) == NULL)
-            end++;
-        return (struct text){body.at + i + 1, end - i - 1};
+        const char *end = text_starts_like(rest, "<!--") ? "-->" : rest.at[1] == '?' ? "?>" : ">";
+        if (rest.at[1] != '?' && rest.at[1] != '!') {
+            size_t start = 1, stop = 1;
+            for (; stop < rest.length && strchr(" \t\r\n/>", rest.at[stop]) == NULL; stop++)
+                start = rest.at[stop] == ':' ? stop + 1 : start;
+            return (struct text){rest.at + start, stop - start};
+        }
+        if (!text_find_like(rest, end, &skip))
+            return TEXT_NULL;
     }
     return TEXT_NULL;
 }

@@ -64,7 +64,8 @@ def test_built_in():
     for entry in listed:
         system, content, files = known[entry["id"]]
         if system == "urn:cmscope:sql":
-            lab.expect_equal(entry["sql"].strip(), (RULES / files[0]).read_text(encoding="utf-8").strip(), f"{entry['id']}: query")
+            wanted = (RULES / files[0]).read_text(encoding="utf-8").strip()
+            lab.expect_equal(entry["sql"].strip(), wanted, f"{entry['id']}: query")
         else:
             lab.expect_equal(entry["decided"], content.split(":")[0].strip(), f"{entry['id']}: decided")
     built_in, read = (lab.check(lab.SCCMWTF, options=options) for options in ((), ("--rules", RULES)))
@@ -76,7 +77,8 @@ def test_profiles():
     everything = set(checks())
     for profile in ElementTree.parse(BENCHMARK).getroot().iter(f"{XCCDF}Profile"):
         name = profile.get("id").removeprefix("xccdf_org.cmscope_profile_")
-        chosen = {s.get("idref").removeprefix("xccdf_org.cmscope_rule_"): s.get("selected") for s in profile.iter(f"{XCCDF}select")}
+        selects = profile.iter(f"{XCCDF}select")
+        chosen = {s.get("idref").removeprefix("xccdf_org.cmscope_rule_"): s.get("selected") for s in selects}
         lab.expect_equal(set(chosen), everything, f"{name}: rules")
         report = lab.check(lab.SCCMWTF, options=("--profile", name))
         judged = {v["id"] for v in report["verdicts"] if v["result"] in ("pass", "fail")}

@@ -100,7 +100,7 @@ def test_evidence_is_known():
 
 
 def test_evidence_is_complete():
-    """Each client and server that spoke clear HTTP with a management point is evidence of RSC-1, by a message if there was one."""
+    """Each client and management point that spoke clear HTTP is evidence of RSC-1, by one of their messages."""
     for capture in CAPTURES:
         pairs = {(t["peer"][0], t["local"][0]) for t in transactions(capture).values()}
         evidence = by_id(lab.check(capture))["RSC-1"]["evidence"]

@@ -56,7 +56,8 @@ def test_links():
     broken = []
     for path in documents:
         text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-        targets = re.findall(r"\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)", text) + re.findall(r"^\[[^\]]+\]:\s*(\S+)", text, re.MULTILINE)
+        targets = re.findall(r"\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)", text)
+        targets += re.findall(r"^\[[^\]]+\]:\s*(\S+)", text, re.MULTILINE)
         for target in targets:
             name, _, anchor = target.partition("#")
             if re.match(r"[a-z][a-z0-9+.-]*:", target):
@@ -75,5 +76,13 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_captures():
+    """tests/pcaps/README.md has one line for each capture in the folder, and each has its ground truth."""
+    text = (lab.PCAPS / "README.md").read_text(encoding="utf-8")
+    captures = sorted(path.stem for path in lab.PCAPS.glob("*.pcap"))
+    lab.expect_equal(sorted(re.findall(r"^\| `([^`]+)` \| ", text.split("## ")[0], re.MULTILINE)), captures, "lines")
+    lab.expect_equal(sorted(path.stem for path in lab.PCAPS.glob("*.json")), captures, "ground truths")
+
+
 if __name__ == "__main__":
-    lab.main(test_tables, test_man_page, test_man_page_renders, test_links)
+    lab.main(test_tables, test_man_page, test_man_page_renders, test_links, test_captures)

@@ -45,8 +45,8 @@ def test_order():
         for report in (whole, parts):
             report["capture"].pop("inputs")
         lab.expect_equal(parts, whole, "check")
-        messages = [lab.cmscope("messages", "-r", file, *more).output for file, more in ((lab.SCCMWTF, ()), (late, ("-r", early)))]
-        lab.expect_equal(messages[1], messages[0], "messages")
+        messages = lab.cmscope("messages", "-r", lab.SCCMWTF).output
+        lab.expect_equal(lab.cmscope("messages", "-r", late, "-r", early).output, messages, "messages")
 
 
 def test_two_captures():

@@ -31,8 +31,12 @@ def test_with_and_without():
     lab.expect_equal(known_tokens(), [True, True], "the ground truth")
     for path in (KEYS, KEYS / "client1.cert.pem"):
         lab.expect_equal(signatures("--keys", path), (["valid"], ["valid"]), f"--keys {path.name}")
-    source = lab.query(TOKENS, MEDIA, options=("--keys", KEYS))[0]["key_source"]
-    lab.expect_equal(source, "keys", "where the key is said to come from")
+
+
+def test_source_is_told():
+    """key_source says that the key which verified the token of the message came from --keys."""
+    lab.expect_equal(lab.query(TOKENS, MEDIA, options=("--keys", KEYS))[0]["key_source"], "keys", "key_source")
+    lab.expect_equal(lab.query(TOKENS, MEDIA)[0]["key_source"], None, "key_source where no key was found")
 
 
 def test_others_stay():
@@ -73,9 +77,10 @@ def test_nothing_there():
 
 def test_no_secrets_here():
     """tests/keys holds certificates only: no private key."""
+    lab.expect(any(KEYS.glob("*.pem")), "there are certificates")
     for path in KEYS.iterdir():
         lab.expect(b"PRIVATE KEY" not in path.read_bytes(), f"{path} holds a private key")
 
 
 if __name__ == "__main__":
-    lab.main(test_with_and_without, test_others_stay, test_der, test_nothing_there, test_no_secrets_here)
+    lab.main(test_with_and_without, test_source_is_told, test_others_stay, test_der, test_nothing_there, test_no_secrets_here)

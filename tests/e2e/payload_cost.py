@@ -9,7 +9,7 @@ CAPTURES = (lab.SCCMWTF, lab.PCAPS / "sdk-http-full.pcap", lab.PCAPS / "naa-unen
 
 def asked(sql, capture):
     """Payloads inflated for a question: it is asked together with the counter, which is told when reading has ended."""
-    return lab.value(f"SELECT value FROM coverage WHERE name = 'payloads_inflated' AND (SELECT count(*) FROM ({sql})) >= 0", capture)
+    return lab.value(f"{INFLATED} AND (SELECT count(*) FROM ({sql})) >= 0", capture)
 
 
 def judged(rule, capture):

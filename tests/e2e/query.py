@@ -272,7 +272,8 @@ def test_values():
     """Numbers, NULL, texts with quotes and line ends and blobs look the same to Python's csv and json as to SQLite."""
     sql = (
         "SELECT 1 AS i, -9223372036854775807 AS big, 0.1 AS r, 1e300 AS huge, NULL AS none, '' AS empty,"
-        " 'a,b' AS comma, 'say \"x\"' AS quote, 'two' || char(13, 10) || 'lines' AS ends, 'Grüße 你好 🙂' AS text, x'00FF' AS blob"
+        " 'a,b' AS comma, 'say \"x\"' AS quote, 'two' || char(13, 10) || 'lines' AS ends, 'Grüße 你好 🙂' AS text,"
+        " x'00FF' AS blob"
     )
     wanted = sqlite3.connect(":memory:").execute(sql).fetchone()
     found = list(lab.query(sql, lab.SCCMWTF)[0].values())

@@ -1,0 +1,140 @@
+/* tests/unit/test_records_order.c: one store out of several, in an order that does not depend on how many they were. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "records/order.h"
+
+static int64_t add_flow(struct store *store, int64_t packet, struct text src)
+{
+    struct sink sink = store_sink(store);
+    struct flow_row row = flow_row_null();
+    row.packet = packet;
+    row.src = src;
+    return sink_append(&sink, TABLE_flow, &row);
+}
+
+static int64_t add_http(struct store *store, int64_t packet, int64_t flow)
+{
+    struct sink sink = store_sink(store);
+    struct http_row row = http_row_null();
+    row.packet = packet;
+    row.flow = flow;
+    return sink_append(&sink, TABLE_http, &row);
+}
+
+static void rows_are_put_in_the_order_of_packets_and_references_follow(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    assert_non_null(store);
+    int64_t late = add_flow(store, 20, TEXT("late"));
+    int64_t early = add_flow(store, 10, TEXT("early"));
+    add_http(store, 30, late);
+    add_http(store, 12, early);
+    add_http(store, 12, late); /* the same packet: keeps its place behind the other */
+    struct store_order order;
+    assert_true(store_sort(store, &order));
+
+    const struct flow_row *flow = store_row(store, TABLE_flow, 1);
+    assert_true(text_is(flow->src, "early"));
+    const struct http_row *http = store_row(store, TABLE_http, 1);
+    assert_int_equal(http->packet, 12);
+    assert_int_equal(http->flow, 1);
+    http = store_row(store, TABLE_http, 2);
+    assert_int_equal(http->packet, 12);
+    assert_int_equal(http->flow, 2);
+    http = store_row(store, TABLE_http, 3);
+    assert_int_equal(http->packet, 30);
+    assert_int_equal(http->flow, 2);
+    assert_int_equal(store_order_id(&order, TABLE_flow, late), 2);
+    assert_int_equal(store_order_id(&order, TABLE_flow, INT_NULL), INT_NULL);
+    assert_int_equal(store_order_id(&order, TABLE_message, 7), 7);
+    store_order_free(&order);
+    store_free(store);
+}
+
+/* Many rows in a scrambled order, over several chunks: every row ends where its packet says, with its own flow. */
+static void a_large_permutation_is_exact(void **state)
+{
+    (void)state;
+    enum { COUNT = 5003 }; /* prime, so that steps of 1009 visit all */
+    struct store *store = store_new();
+    assert_non_null(store);
+    for (int64_t i = 0; i < COUNT; i++) {
+        int64_t packet = i * 1009 % COUNT + 1;
+        int64_t flow = add_flow(store, packet, packet % 2 == 0 ? TEXT("even") : TEXT("odd"));
+        add_http(store, COUNT - packet + 1, flow);
+    }
+    struct store_order order;
+    assert_true(store_sort(store, &order));
+    for (int64_t id = 1; id <= COUNT; id++) {
+        const struct flow_row *flow = store_row(store, TABLE_flow, id);
+        const struct http_row *http = store_row(store, TABLE_http, id);
+        assert_int_equal(flow->packet, id);
+        assert_true(text_is(flow->src, id % 2 == 0 ? "even" : "odd"));
+        assert_int_equal(http->packet, id);
+        assert_int_equal(http->flow, COUNT - id + 1);
+    }
+    store_order_free(&order);
+    store_free(store);
+}
+
+static void two_stores_become_one_with_texts_and_references(void **state)
+{
+    (void)state;
+    struct store *into = store_new(), *from = store_new();
+    assert_non_null(into);
+    assert_non_null(from);
+    add_http(into, 5, add_flow(into, 4, TEXT("first")));
+    add_http(from, 3, add_flow(from, 2, TEXT("second, a text that is too long to be interned with the short ones, so it is copied")));
+    int64_t bases[TABLE_COUNT];
+    store_absorb(into, from, bases);
+    assert_int_equal(bases[TABLE_flow], 1);
+    assert_int_equal(store_count(into, TABLE_http), 2);
+    assert_int_equal(store_count(from, TABLE_http), 0);
+    store_free(from); /* its texts live on */
+    const struct http_row *http = store_row(into, TABLE_http, 2);
+    assert_int_equal(http->flow, 2);
+    const struct flow_row *flow = store_row(into, TABLE_flow, 2);
+    assert_true(text_starts_like(flow->src, "second, a text"));
+    assert_int_equal(add_flow(into, 9, TEXT("first")), 3); /* it can still grow */
+    struct store_order order;
+    assert_true(store_sort(into, &order));
+    http = store_row(into, TABLE_http, 1);
+    assert_int_equal(http->packet, 3);
+    assert_int_equal(http->flow, 1);
+    store_order_free(&order);
+    store_free(into);
+}
+
+static void references_to_lost_rows_become_null(void **state)
+{
+    (void)state;
+    struct store *into = store_new(), *from = store_new();
+    assert_non_null(into);
+    assert_non_null(from);
+    add_http(from, 3, add_flow(from, 2, TEXT("lost")));
+    store_limit(into, 0);
+    int64_t bases[TABLE_COUNT];
+    store_absorb(into, from, bases);
+    assert_int_equal(store_count(into, TABLE_http), 0);
+    assert_true(store_lost(into) >= 2);
+    store_free(from);
+    store_free(into);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_put_in_the_order_of_packets_and_references_follow),
+        cmocka_unit_test(a_large_permutation_is_exact),
+        cmocka_unit_test(two_stores_become_one_with_texts_and_references),
+        cmocka_unit_test(references_to_lost_rows_become_null),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
