@@ -23,19 +23,21 @@ void body_registration_data(const struct speaker *speaker, struct cursor certifi
         put_hex(xml, certificate);
         put_format(xml, "</%s>", uses[i]);
     }
-    put_format(xml,
-               "</Certificates><DiscoveryProperties><Property Name=\"Netbios Name\" Value=\"%s\" />"
-               "<Property Name=\"FQ Name\" Value=\"%s.corp.contoso.test\" /><Property Name=\"Locale ID\" Value=\"1033\" />"
-               "<Property Name=\"InternetFlag\" Value=\"0\" /></DiscoveryProperties></Data>",
-               speaker->client->name, speaker->client->name);
+    put_format(
+        xml,
+        "</Certificates><DiscoveryProperties><Property Name=\"Netbios Name\" Value=\"%s\" />"
+        "<Property Name=\"FQ Name\" Value=\"%s.corp.contoso.test\" /><Property Name=\"Locale ID\" Value=\"1033\" />"
+        "<Property Name=\"InternetFlag\" Value=\"0\" /></DiscoveryProperties></Data>",
+        speaker->client->name, speaker->client->name);
 }
 
 void body_registration_reply(const struct speaker *speaker, struct buffer *xml)
 {
-    put_format(xml,
-               "<ClientRegistrationResponse ResponseType=\"Registration\" TimeStamp=\"2026-11-01T10:00:00Z\" Status=\"0\" "
-               "SMSID=\"%s\" ApprovalStatus=\"1\"/>",
-               speaker->client->id);
+    put_format(
+        xml,
+        "<ClientRegistrationResponse ResponseType=\"Registration\" TimeStamp=\"2026-11-01T10:00:00Z\" Status=\"0\" "
+        "SMSID=\"%s\" ApprovalStatus=\"1\"/>",
+        speaker->client->id);
 }
 
 /* ---- Policy (wire.md 6.3, 7.2) ---- */
@@ -68,16 +70,17 @@ static void put_assignment(const struct speaker *speaker, struct buffer *xml)
     guid_new(dice, assignment);
     guid_new(dice, policy);
     unsigned version = dice_between(dice, 1, 30);
-    put_format(xml,
-               "<PolicyAssignment PolicyAssignmentID=\"{%s}\"><Condition><Operator OperatorType=\"AND\"><Expression "
-               "ExpressionLanguage=\"WQL\" ExpressionType=\"until-true\">SELECT * FROM Win32_OperatingSystem WHERE "
-               "BuildNumber &gt;= %u</Expression></Operator></Condition><Policy PolicyID=\"{%s}\" PolicyVersion=\"%u.00\" "
-               "PolicyType=\"Machine\" PolicyCategory=\"%s\" PolicyFlags=\"16\" PolicyPriority=\"25\"><PolicyLocation "
-               "PolicyHash=\"SHA1:%016llX%016llX%08X\"><![CDATA[http://<mp>/SMS_MP/.sms_pol?{%s}.%u_00]]></PolicyLocation>"
-               "</Policy></PolicyAssignment>",
-               assignment, dice_between(dice, 17763, 26100), policy, version, PICK(dice, categories),
-               (unsigned long long)dice_next(dice), (unsigned long long)dice_next(dice), (uint32_t)dice_next(dice), policy,
-               version);
+    put_format(
+        xml,
+        "<PolicyAssignment PolicyAssignmentID=\"{%s}\"><Condition><Operator OperatorType=\"AND\"><Expression "
+        "ExpressionLanguage=\"WQL\" ExpressionType=\"until-true\">SELECT * FROM Win32_OperatingSystem WHERE "
+        "BuildNumber &gt;= %u</Expression></Operator></Condition><Policy PolicyID=\"{%s}\" PolicyVersion=\"%u.00\" "
+        "PolicyType=\"Machine\" PolicyCategory=\"%s\" PolicyFlags=\"16\" PolicyPriority=\"25\"><PolicyLocation "
+        "PolicyHash=\"SHA1:%016llX%016llX%08X\"><![CDATA[http://<mp>/SMS_MP/.sms_pol?{%s}.%u_00]]></PolicyLocation>"
+        "</Policy></PolicyAssignment>",
+        assignment, dice_between(dice, 17763, 26100), policy, version, PICK(dice, categories),
+        (unsigned long long)dice_next(dice), (unsigned long long)dice_next(dice), (uint32_t)dice_next(dice), policy,
+        version);
 }
 
 void body_policy_reply(const struct speaker *speaker, struct buffer *xml)
@@ -101,12 +104,13 @@ void body_policy(const struct speaker *speaker, struct buffer *xml)
                policy);
     for (unsigned i = 0; i < speaker->size; i++) {
         guid_new(speaker->dice, rule);
-        put_format(xml,
-                   "<PolicyRule PolicyRuleID=\"{%s}\">\r\n<PolicyAction PolicyActionType=\"WMI-XML\"><instance "
-                   "class=\"CCM_ClientAgentConfig\"><property name=\"SiteSettingsKey\" type=\"19\"><value>%u</value>"
-                   "</property><property name=\"EvaluationInterval\" type=\"19\"><value>%u</value></property></instance>"
-                   "</PolicyAction>\r\n</PolicyRule>\r\n",
-                   rule, dice_below(speaker->dice, 100), dice_below(speaker->dice, 1440));
+        put_format(
+            xml,
+            "<PolicyRule PolicyRuleID=\"{%s}\">\r\n<PolicyAction PolicyActionType=\"WMI-XML\"><instance "
+            "class=\"CCM_ClientAgentConfig\"><property name=\"SiteSettingsKey\" type=\"19\"><value>%u</value>"
+            "</property><property name=\"EvaluationInterval\" type=\"19\"><value>%u</value></property></instance>"
+            "</PolicyAction>\r\n</PolicyRule>\r\n",
+            rule, dice_below(speaker->dice, 100), dice_below(speaker->dice, 1440));
     }
     put_format(xml, "</Policy>\r\n");
 }
@@ -116,16 +120,17 @@ void body_policy(const struct speaker *speaker, struct buffer *xml)
 void body_location_request(const struct speaker *speaker, struct buffer *xml)
 {
     uint32_t net = dice_below(speaker->dice, 250);
-    put_format(xml,
-               "<ContentLocationRequest SchemaVersion=\"1.00\" BGRVersion=\"1\"><AssignedSite SiteCode=\"PRI\" />"
-               "<ClientLocationInfo LocationType=\"SMSPackage\" DistributeOnDemand=\"0\" UseProtected=\"0\" "
-               "AllowCaching=\"0\" BranchDPFlags=\"0\" AllowHTTP=\"1\" AllowSMB=\"0\" AllowMulticast=\"0\" "
-               "UseInternetDP=\"0\"><ADSite Name=\"Site-%u\" /><Forest Name=\"corp.contoso.test\" /><Domain "
-               "Name=\"corp.contoso.test\" /><IPAddresses><IPAddress SubnetAddress=\"10.1.%u.0\" Address=\"10.1.%u.%u\" />"
-               "</IPAddresses></ClientLocationInfo><Package DeploymentFlags=\"0\" ID=\"PRI%05X\" Version=\"%u\" />"
-               "</ContentLocationRequest>",
-               net % 20, net, net, dice_between(speaker->dice, 1, 254), dice_below(speaker->dice, 4096),
-               dice_between(speaker->dice, 1, 9));
+    put_format(
+        xml,
+        "<ContentLocationRequest SchemaVersion=\"1.00\" BGRVersion=\"1\"><AssignedSite SiteCode=\"PRI\" />"
+        "<ClientLocationInfo LocationType=\"SMSPackage\" DistributeOnDemand=\"0\" UseProtected=\"0\" "
+        "AllowCaching=\"0\" BranchDPFlags=\"0\" AllowHTTP=\"1\" AllowSMB=\"0\" AllowMulticast=\"0\" "
+        "UseInternetDP=\"0\"><ADSite Name=\"Site-%u\" /><Forest Name=\"corp.contoso.test\" /><Domain "
+        "Name=\"corp.contoso.test\" /><IPAddresses><IPAddress SubnetAddress=\"10.1.%u.0\" Address=\"10.1.%u.%u\" />"
+        "</IPAddresses></ClientLocationInfo><Package DeploymentFlags=\"0\" ID=\"PRI%05X\" Version=\"%u\" />"
+        "</ContentLocationRequest>",
+        net % 20, net, net, dice_between(speaker->dice, 1, 254), dice_below(speaker->dice, 4096),
+        dice_between(speaker->dice, 1, 9));
 }
 
 void body_location_reply(const struct speaker *speaker, struct buffer *xml)
@@ -151,20 +156,22 @@ void body_location_reply(const struct speaker *speaker, struct buffer *xml)
 
 static void put_report_head(const struct speaker *speaker, const char *content, const char *action, struct buffer *xml)
 {
-    put_format(xml,
-               "<Report><ReportHeader><Identification><Machine><ClientInstalled>1</ClientInstalled><ClientType>1</ClientType>"
-               "<ClientID>%s</ClientID><ClientVersion>5.00.9106.1000</ClientVersion><NetBIOSName>%s</NetBIOSName>"
-               "<CodePage>437</CodePage><SystemDefaultLCID>1033</SystemDefaultLCID><Priority /></Machine></Identification>"
-               "<ReportDetails><ReportContent>%s</ReportContent><ReportType>%s</ReportType><Date>202611011000%02u.099000+000"
-               "</Date><Version>1.0</Version><Format>1.1</Format></ReportDetails>",
-               speaker->client->id, speaker->client->name, content, speaker->size > 200 ? "Full" : "Delta",
-               dice_below(speaker->dice, 60));
+    put_format(
+        xml,
+        "<Report><ReportHeader><Identification><Machine><ClientInstalled>1</ClientInstalled><ClientType>1</ClientType>"
+        "<ClientID>%s</ClientID><ClientVersion>5.00.9106.1000</ClientVersion><NetBIOSName>%s</NetBIOSName>"
+        "<CodePage>437</CodePage><SystemDefaultLCID>1033</SystemDefaultLCID><Priority /></Machine></Identification>"
+        "<ReportDetails><ReportContent>%s</ReportContent><ReportType>%s</ReportType><Date>202611011000%02u.099000+000"
+        "</Date><Version>1.0</Version><Format>1.1</Format></ReportDetails>",
+        speaker->client->id, speaker->client->name, content, speaker->size > 200 ? "Full" : "Delta",
+        dice_below(speaker->dice, 60));
     if (action != NULL)
-        put_format(xml,
-                   "<InventoryAction ActionType=\"Predefined\"><InventoryActionID>{00000000-0000-0000-0000-0000000000%s}"
-                   "</InventoryActionID><Description>Inventory</Description><InventoryActionLastUpdateTime>"
-                   "20261025100000.092000+000</InventoryActionLastUpdateTime></InventoryAction>",
-                   action);
+        put_format(
+            xml,
+            "<InventoryAction ActionType=\"Predefined\"><InventoryActionID>{00000000-0000-0000-0000-0000000000%s}"
+            "</InventoryActionID><Description>Inventory</Description><InventoryActionLastUpdateTime>"
+            "20261025100000.092000+000</InventoryActionLastUpdateTime></InventoryAction>",
+            action);
     put_format(xml, "</ReportHeader><ReportBody>");
 }
 
@@ -176,14 +183,15 @@ void body_state(const struct speaker *speaker, struct buffer *xml)
     put_report_head(speaker, "State Message Data", NULL, xml);
     for (unsigned i = 0; i < speaker->size; i++) {
         guid_new(dice, topic);
-        put_format(xml,
-                   "<StateMessage MessageTime=\"2026110109%02u%02u.000000+000\" SerialNumber=\"%u\"><Topic ID=\"{%s}\" "
-                   "Type=\"%u\" IDType=\"3\" User=\"\" UserSID=\"\"/><State ID=\"%u\" Criticality=\"0\"/><StateDetails "
-                   "Type=\"0\"></StateDetails><UserParameters Flags=\"0\" Count=\"2\"><Param>%s</Param><Param>%u</Param>"
-                   "</UserParameters></StateMessage>",
-                   dice_below(dice, 60), dice_below(dice, 60), dice_below(dice, 100000), topic,
-                   topics[dice_below(dice, sizeof topics / sizeof topics[0])], dice_below(dice, 16),
-                   speaker->client->name, dice_below(dice, 1000000));
+        put_format(
+            xml,
+            "<StateMessage MessageTime=\"2026110109%02u%02u.000000+000\" SerialNumber=\"%u\"><Topic ID=\"{%s}\" "
+            "Type=\"%u\" IDType=\"3\" User=\"\" UserSID=\"\"/><State ID=\"%u\" Criticality=\"0\"/><StateDetails "
+            "Type=\"0\"></StateDetails><UserParameters Flags=\"0\" Count=\"2\"><Param>%s</Param><Param>%u</Param>"
+            "</UserParameters></StateMessage>",
+            dice_below(dice, 60), dice_below(dice, 60), dice_below(dice, 100000), topic,
+            topics[dice_below(dice, sizeof topics / sizeof topics[0])], dice_below(dice, 16), speaker->client->name,
+            dice_below(dice, 1000000));
     }
     put_format(xml, "</ReportBody></Report>");
 }
@@ -196,23 +204,29 @@ static void put_instances(const struct speaker *speaker, const char *const *clas
     for (unsigned i = 0; i < speaker->size; i++) {
         const char *class = classes[i % count];
         guid_new(dice, product);
-        put_format(xml,
-                   "<Instance ParentClass=\"%s\" Class=\"%s\" Namespace=\"\\\\%s\\root\\cimv2\" Content=\"Update\"><%s>"
-                   "<Name>%s application %u</Name><Version>%u.%u.%u.%u</Version><Vendor>%s</Vendor><InstallDate>2025%02u%02u"
-                   "</InstallDate><IdentifyingNumber>{%s}</IdentifyingNumber><Size>%u</Size></%s></Instance>",
-                   class, class, speaker->client->name, class, PICK(dice, vendors), dice_below(dice, 500),
-                   dice_below(dice, 20), dice_below(dice, 10), dice_below(dice, 9999), dice_below(dice, 99),
-                   PICK(dice, vendors), dice_between(dice, 1, 12), dice_between(dice, 1, 28), product, (uint32_t)dice_next(dice),
-                   class);
+        put_format(
+            xml,
+            "<Instance ParentClass=\"%s\" Class=\"%s\" Namespace=\"\\\\%s\\root\\cimv2\" Content=\"Update\"><%s>"
+            "<Name>%s application %u</Name><Version>%u.%u.%u.%u</Version><Vendor>%s</Vendor><InstallDate>2025%02u%02u"
+            "</InstallDate><IdentifyingNumber>{%s}</IdentifyingNumber><Size>%u</Size></%s></Instance>",
+            class, class, speaker->client->name, class, PICK(dice, vendors), dice_below(dice, 500),
+            dice_below(dice, 20), dice_below(dice, 10), dice_below(dice, 9999), dice_below(dice, 99),
+            PICK(dice, vendors), dice_between(dice, 1, 12), dice_between(dice, 1, 28), product,
+            (uint32_t)dice_next(dice), class);
     }
     put_format(xml, "</ReportBody></Report>");
 }
 
 void body_discovery(const struct speaker *speaker, struct buffer *xml)
 {
-    static const char *const classes[] = {"CCM_ComputerSystem", "CCM_Client", "SMS_Authority", "CCM_ADSiteInfo",
-                                          "CCM_ExtNetworkAdapterConfiguration", "Win32_ComputerSystemProduct",
-                                          "CCM_DiscoveryData", "CCM_NetworkAdapterConfiguration"};
+    static const char *const classes[] = {"CCM_ComputerSystem",
+                                          "CCM_Client",
+                                          "SMS_Authority",
+                                          "CCM_ADSiteInfo",
+                                          "CCM_ExtNetworkAdapterConfiguration",
+                                          "Win32_ComputerSystemProduct",
+                                          "CCM_DiscoveryData",
+                                          "CCM_NetworkAdapterConfiguration"};
     put_report_head(speaker, "Inventory Data", "03", xml);
     put_instances(speaker, classes, sizeof classes / sizeof classes[0], xml);
 }
@@ -220,7 +234,7 @@ void body_discovery(const struct speaker *speaker, struct buffer *xml)
 void body_hardware(const struct speaker *speaker, struct buffer *xml)
 {
     static const char *const classes[] = {"SMS_InstalledSoftware", "Win32_Service", "Win32_PnPSignedDriver",
-                                          "SMS_Processor", "Win32_Product", "SMS_LogicalDisk"};
+                                          "SMS_Processor",         "Win32_Product", "SMS_LogicalDisk"};
     put_report_head(speaker, "Inventory Data", "01", xml);
     put_instances(speaker, classes, sizeof classes / sizeof classes[0], xml);
 }

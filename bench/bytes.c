@@ -7,14 +7,9 @@
 
 #define FORMAT_MAX 4096 /* of one put_format: all of them are known */
 
-void die(const char *format, ...)
+void die(const char *what, const char *which)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("bench: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
+    fprintf(stderr, "bench: %s%s%s\n", what, which == NULL ? "" : ": ", which == NULL ? "" : which);
     exit(1);
 }
 
@@ -22,14 +17,14 @@ void *allocate(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
     if (memory == NULL)
-        die("out of memory");
+        die("out of memory", NULL);
     return memory;
 }
 
 void put(struct buffer *buffer, const void *bytes, size_t length)
 {
     if (!buffer_append(buffer, cursor_of(bytes, length)))
-        die("out of memory");
+        die("out of memory", NULL);
 }
 
 void put_format(struct buffer *buffer, const char *format, ...)
@@ -40,7 +35,7 @@ void put_format(struct buffer *buffer, const char *format, ...)
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     if (length < 0 || (size_t)length >= sizeof text)
-        die("a text is longer than expected: %.40s", format);
+        die("a text is longer than expected", format);
     put(buffer, text, (size_t)length);
 }
 

@@ -4,8 +4,8 @@
 
 #include "core/buffer.h"
 
-/* Says what is wrong on standard error and ends the program with 1. */
-_Noreturn void die(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Says on standard error what is wrong, and with which thing (NULL: none); ends the program with 1. */
+_Noreturn void die(const char *what, const char *which);
 
 /* Zeroed. */
 void *allocate(size_t count, size_t size);

@@ -32,8 +32,7 @@ static bool is_probably_prime(const BIGNUM *candidate, BN_CTX *context)
     BN_CTX_start(context);
     BIGNUM *power = BN_CTX_get(context), *exponent = BN_CTX_get(context), *base = BN_CTX_get(context);
     bool prime = base != NULL && BN_set_word(base, 2) && BN_copy(exponent, candidate) != NULL &&
-                 BN_sub_word(exponent, 1) && BN_mod_exp(power, base, exponent, candidate, context) &&
-                 BN_is_one(power);
+                 BN_sub_word(exponent, 1) && BN_mod_exp(power, base, exponent, candidate, context) && BN_is_one(power);
     BN_CTX_end(context);
     return prime;
 }
@@ -48,11 +47,11 @@ static BIGNUM *prime_new(struct dice *dice, BN_CTX *context)
     bytes[PRIME_BYTES - 1] |= 1;
     BIGNUM *candidate = BN_bin2bn(bytes, sizeof bytes, NULL);
     if (candidate == NULL)
-        die("out of memory");
+        die("out of memory", NULL);
     while (has_small_factor(candidate) || BN_mod_word(candidate, RSA_F4) == 1 ||
            !is_probably_prime(candidate, context)) {
         if (!BN_add_word(candidate, 2))
-            die("out of memory");
+            die("out of memory", NULL);
     }
     return candidate;
 }
@@ -60,14 +59,10 @@ static BIGNUM *prime_new(struct dice *dice, BN_CTX *context)
 enum number { N, E, D, P, Q, DP, DQ, QINV, NUMBERS };
 
 static const char *const NUMBER_NAMES[NUMBERS] = {
-    [N] = OSSL_PKEY_PARAM_RSA_N,
-    [E] = OSSL_PKEY_PARAM_RSA_E,
-    [D] = OSSL_PKEY_PARAM_RSA_D,
-    [P] = OSSL_PKEY_PARAM_RSA_FACTOR1,
-    [Q] = OSSL_PKEY_PARAM_RSA_FACTOR2,
-    [DP] = OSSL_PKEY_PARAM_RSA_EXPONENT1,
-    [DQ] = OSSL_PKEY_PARAM_RSA_EXPONENT2,
-    [QINV] = OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+    [N] = OSSL_PKEY_PARAM_RSA_N,          [E] = OSSL_PKEY_PARAM_RSA_E,
+    [D] = OSSL_PKEY_PARAM_RSA_D,          [P] = OSSL_PKEY_PARAM_RSA_FACTOR1,
+    [Q] = OSSL_PKEY_PARAM_RSA_FACTOR2,    [DP] = OSSL_PKEY_PARAM_RSA_EXPONENT1,
+    [DQ] = OSSL_PKEY_PARAM_RSA_EXPONENT2, [QINV] = OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
 };
 
 /* RFC 8017 section 3.2: the rest of the key from its primes. */
@@ -96,7 +91,7 @@ static EVP_PKEY *assemble(BIGNUM *const numbers[NUMBERS])
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
     if (parameters == NULL || context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
         EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, parameters) != 1)
-        die("OpenSSL takes no key");
+        die("OpenSSL takes no key", NULL);
     EVP_PKEY_CTX_free(context);
     OSSL_PARAM_free(parameters);
     OSSL_PARAM_BLD_free(builder);
@@ -110,7 +105,7 @@ EVP_PKEY *key_new(struct dice *dice)
     for (int i = 0; i < NUMBERS; i++)
         numbers[i] = i == P || i == Q ? prime_new(dice, context) : BN_new();
     if (!complete(numbers, context))
-        die("OpenSSL cannot compute a key");
+        die("OpenSSL cannot compute a key", NULL);
     EVP_PKEY *key = assemble(numbers);
     for (int i = 0; i < NUMBERS; i++)
         BN_free(numbers[i]);
@@ -125,7 +120,7 @@ void key_sign(EVP_PKEY *key, struct cursor bytes, uint8_t signature[KEY_BYTES])
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     if (context == NULL || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) != 1 ||
         EVP_DigestSign(context, straight, &length, bytes.at, bytes.left) != 1 || length != KEY_BYTES)
-        die("OpenSSL cannot sign");
+        die("OpenSSL cannot sign", NULL);
     EVP_MD_CTX_free(context);
     for (size_t i = 0; i < KEY_BYTES; i++)
         signature[i] = straight[KEY_BYTES - 1 - i];
@@ -137,7 +132,7 @@ void key_put_blob(EVP_PKEY *key, struct buffer *buffer)
     uint8_t modulus[KEY_BYTES];
     BIGNUM *n = NULL;
     if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) != 1 || BN_bn2lebinpad(n, modulus, KEY_BYTES) < 0)
-        die("OpenSSL does not tell a modulus");
+        die("OpenSSL does not tell a modulus", NULL);
     BN_free(n);
     put(buffer, head, sizeof head);
     put_le(buffer, (uint64_t)8 * KEY_BYTES, 4);
@@ -149,7 +144,7 @@ static void add_extension(X509 *certificate, int type, const char *value)
 {
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, type, value);
     if (extension == NULL || X509_add_ext(certificate, extension, -1) != 1)
-        die("OpenSSL cannot make an extension");
+        die("OpenSSL cannot make an extension", NULL);
     X509_EXTENSION_free(extension);
 }
 
@@ -161,15 +156,16 @@ void key_put_certificate(EVP_PKEY *key, uint64_t serial, struct buffer *buffer)
         ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial) != 1 ||
         ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate), NOT_BEFORE) != 1 ||
         ASN1_TIME_set_string_X509(X509_getm_notAfter(certificate), NOT_AFTER) != 1 ||
-        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"ConfigMgr Client", -1, -1, 0) != 1 ||
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"ConfigMgr Client", -1, -1, 0) !=
+            1 ||
         X509_set_issuer_name(certificate, name) != 1 || X509_set_pubkey(certificate, key) != 1)
-        die("OpenSSL cannot make a certificate");
+        die("OpenSSL cannot make a certificate", NULL);
     add_extension(certificate, NID_key_usage, "digitalSignature,dataEncipherment");
     add_extension(certificate, NID_ext_key_usage, "1.3.6.1.4.1.311.101.2,1.3.6.1.4.1.311.101");
     unsigned char *der = NULL;
     int length = X509_sign(certificate, key, EVP_sha256()) > 0 ? i2d_X509(certificate, &der) : 0;
     if (length <= 0)
-        die("OpenSSL cannot sign a certificate");
+        die("OpenSSL cannot sign a certificate", NULL);
     put(buffer, der, (size_t)length);
     OPENSSL_free(der);
     X509_free(certificate);
@@ -180,7 +176,7 @@ void key_put_public(EVP_PKEY *key, struct buffer *buffer)
     unsigned char *der = NULL;
     int length = i2d_PUBKEY(key, &der);
     if (length <= 0)
-        die("OpenSSL does not tell a public key");
+        die("OpenSSL does not tell a public key", NULL);
     put(buffer, der, (size_t)length);
     OPENSSL_free(der);
 }

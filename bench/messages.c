@@ -59,8 +59,9 @@ struct maker {
 void guid_new(struct dice *dice, char text[ID_CHARACTERS + 1])
 {
     uint64_t high = dice_next(dice), low = dice_next(dice);
-    snprintf(text, ID_CHARACTERS + 1, "%08X-%04X-4%03X-A%03X-%012llX", (uint32_t)(high >> 32), (unsigned)(high >> 16 & 0xffff),
-             (unsigned)(high & 0xfff), (unsigned)(low >> 48 & 0xfff), (unsigned long long)(low & 0xffffffffffff));
+    snprintf(text, ID_CHARACTERS + 1, "%08X-%04X-4%03X-A%03X-%012llX", (uint32_t)(high >> 32),
+             (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xfff), (unsigned)(low >> 48 & 0xfff),
+             (unsigned long long)(low & 0xffffffffffff));
 }
 
 /* ---- Payloads ---- */
@@ -111,26 +112,31 @@ static void put_place(struct script *script, struct buffer *header)
 
 static void put_authentication(const struct maker *maker, const struct script *script, struct buffer *header)
 {
-    put_format(header, "<Hook2 Name=\"clientauth\"><Property Name=\"AuthSenderMachine\">%s</Property><Property Name=\"PublicKey\">",
-               maker->client->name);
+    put_format(
+        header,
+        "<Hook2 Name=\"clientauth\"><Property Name=\"AuthSenderMachine\">%s</Property><Property Name=\"PublicKey\">",
+        maker->client->name);
     put(header, maker->public_key.bytes, maker->public_key.length);
     put_format(header, "</Property><Property Name=\"ClientIDSignature\">");
     put(header, maker->id_signature.bytes, maker->id_signature.length);
     put_format(header, "</Property><Property Name=\"PayloadSignature\">");
     put_hex(header, cursor_of(script->signatures[0].bytes, KEY_BYTES));
-    put_format(header, "</Property><Property Name=\"ClientCapabilities\">NonSSL</Property><Property Name=\"HashAlgorithm\">"
-                       "1.2.840.113549.1.1.11</Property></Hook2>");
+    put_format(header,
+               "</Property><Property Name=\"ClientCapabilities\">NonSSL</Property><Property Name=\"HashAlgorithm\">"
+               "1.2.840.113549.1.1.11</Property></Hook2>");
 }
 
 static void put_request_header(const struct maker *maker, const struct kind *kind, size_t length, struct script *script,
                                struct buffer *header)
 {
     const struct client *client = maker->client;
-    put_format(header, "<Msg ReplyCompression=\"zlib\" SchemaVersion=\"1.1\"><Body Type=\"ByteRange\" Length=\"%zu\" Offset=\"0\" />",
-               length);
+    put_format(
+        header,
+        "<Msg ReplyCompression=\"zlib\" SchemaVersion=\"1.1\"><Body Type=\"ByteRange\" Length=\"%zu\" Offset=\"0\" />",
+        length);
     if (kind->attachment != NULL)
-        put_format(header, "<Attachment Type=\"ByteRange\" Name=\"%s\" Length=\"%zu\" Offset=\"0\" />", kind->attachment,
-                   length - 2);
+        put_format(header, "<Attachment Type=\"ByteRange\" Name=\"%s\" Length=\"%zu\" Offset=\"0\" />",
+                   kind->attachment, length - 2);
     put_format(header, "<CorrelationID>{" NO_ID "}</CorrelationID><Hooks>");
     if (kind->is_signed)
         put_authentication(maker, script, header);
@@ -140,7 +146,8 @@ static void put_request_header(const struct maker *maker, const struct kind *kin
     if (kind->file_type != NULL)
         put_format(header, "<Property Name=\"FileType\" Value=\"%s\" />", kind->file_type);
     put_format(header,
-               "<Protocol>http</Protocol><ReplyMode>%s</ReplyMode><ReplyTo>direct:%s:SccmMessaging</ReplyTo><SentTime>" TIME_TEXT
+               "<Protocol>http</Protocol><ReplyMode>%s</ReplyMode><ReplyTo>direct:%s:SccmMessaging</"
+               "ReplyTo><SentTime>" TIME_TEXT
                "</SentTime><SourceID>%s</SourceID><SourceHost>%s</SourceHost><TargetAddress>mp:%s</TargetAddress>"
                "<TargetEndpoint>%s</TargetEndpoint><TargetHost>" MP_NAME "</TargetHost><Timeout>60000</Timeout></Msg>",
                kind->reply != NULL ? "Sync" : "Async", client->name, kind->is_signed ? client->id : "", client->name,
@@ -156,9 +163,12 @@ static void put_reply_header(const struct maker *maker, const struct kind *kind,
     put_format(header, "}</CorrelationID><ID>{");
     put_place(script, header);
     put_format(header,
-               "}</ID><SourceHost>MP01</SourceHost><TargetAddress>direct:%s:SccmMessaging</TargetAddress><ReplyTo>MP:%s</ReplyTo>"
-               "<TargetHost>%s</TargetHost><TargetEndpoint>SccmMessaging</TargetEndpoint><ReplyMode>Sync</ReplyMode><Protocol>http"
-               "</Protocol><SentTime>" TIME_TEXT "</SentTime><Body Type=\"ByteRange\" Offset=\"0\" Length=\"%zu\"/><Hooks><Hook3 "
+               "}</ID><SourceHost>MP01</SourceHost><TargetAddress>direct:%s:SccmMessaging</"
+               "TargetAddress><ReplyTo>MP:%s</ReplyTo>"
+               "<TargetHost>%s</TargetHost><TargetEndpoint>SccmMessaging</TargetEndpoint><ReplyMode>Sync</"
+               "ReplyMode><Protocol>http"
+               "</Protocol><SentTime>" TIME_TEXT
+               "</SentTime><Body Type=\"ByteRange\" Offset=\"0\" Length=\"%zu\"/><Hooks><Hook3 "
                "Name=\"zlib-compress\"/></Hooks><Payload Type=\"inline\"/><Priority>0</Priority></Msg>",
                name, kind->endpoint, name, length);
 }
@@ -205,7 +215,7 @@ static void script_finish(struct script *script, const char *head, const struct 
 }
 
 #define REQUEST_HEAD                                                                                                   \
-    "CCM_POST /ccm_system/request HTTP/1.1\r\nConnection: Keep-Alive\r\nContent-Type: multipart/mixed; "              \
+    "CCM_POST /ccm_system/request HTTP/1.1\r\nConnection: Keep-Alive\r\nContent-Type: multipart/mixed; "               \
     "boundary=\"" BOUNDARY "\"\r\nUser-Agent: SMS CCM 5.0\r\nHost: " MP_NAME "\r\n"
 #define REPLY_HEAD                                                                                                     \
     "HTTP/1.1 200 OK\r\nContent-Type: multipart/mixed; boundary=\"" BOUNDARY "\"\r\nServer: Microsoft-IIS/10.0\r\n"    \
@@ -236,7 +246,8 @@ static void make_request(struct maker *maker, const struct kind *kind, const str
     buffer_free(&body);
 }
 
-static void make_reply(struct maker *maker, const struct kind *kind, const struct speaker *speaker, struct script *script)
+static void make_reply(struct maker *maker, const struct kind *kind, const struct speaker *speaker,
+                       struct script *script)
 {
     struct buffer xml = buffer_unlimited(), header = buffer_unlimited(), body = buffer_unlimited();
     script_init(maker, script, FACT_REPLY | FACT_MESSAGE);
@@ -274,7 +285,8 @@ static void make_exchange(struct maker *maker, const struct kind *kind, struct e
 static void make_registration(struct maker *maker, struct exchange *exchange)
 {
     static const struct kind kind = {.endpoint = "MP_ClientRegistration", .reply = body_registration_reply};
-    struct buffer certificate = buffer_unlimited(), data = buffer_unlimited(), covered = buffer_unlimited(), xml = buffer_unlimited();
+    struct buffer certificate = buffer_unlimited(), data = buffer_unlimited(), covered = buffer_unlimited(),
+                  xml = buffer_unlimited();
     struct speaker speaker = {maker->client, maker->dice, 1};
     struct script *request = &exchange->request;
     script_init(maker, request, FACT_REQUEST | FACT_MESSAGE | FACT_REGISTRATION);
@@ -309,7 +321,8 @@ static void make_download(struct maker *maker, struct exchange *exchange)
     script_init(maker, request, FACT_REQUEST | FACT_TOKEN);
     script_sign(request, maker->client, buffer_cursor(&covered));
     put_format(&request->bytes,
-               "GET /SMS_MP/.sms_pol?{%s}.5_00 HTTP/1.1\r\nConnection: Keep-Alive\r\nAccept: */*\r\nUser-Agent: SMS CCM 5.0\r\n"
+               "GET /SMS_MP/.sms_pol?{%s}.5_00 HTTP/1.1\r\nConnection: Keep-Alive\r\nAccept: */*\r\nUser-Agent: SMS "
+               "CCM 5.0\r\n"
                "Host: " MP_NAME "\r\nClientToken: %s\r\nClientTokenSignature: ",
                policy, token);
     put_hex(&request->bytes, cursor_of(request->signatures[0].bytes, KEY_BYTES));
@@ -378,9 +391,10 @@ static void make_client(struct maker *maker, unsigned number)
 void messages_init(struct messages *messages, struct dice *dice, unsigned clients)
 {
     *messages = (struct messages){.clients = allocate(clients, sizeof(struct client)), .client_count = clients};
-    struct maker maker = {.messages = messages, .dice = dice, .compressor = libdeflate_alloc_compressor(COMPRESSION_LEVEL)};
+    struct maker maker = {
+        .messages = messages, .dice = dice, .compressor = libdeflate_alloc_compressor(COMPRESSION_LEVEL)};
     if (maker.compressor == NULL)
-        die("out of memory");
+        die("out of memory", NULL);
     for (unsigned i = 0; i < clients; i++) {
         maker.client = &messages->clients[i];
         make_client(&maker, i);

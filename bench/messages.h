@@ -8,19 +8,18 @@
 
 #include "bench/keys.h"
 
-#define ID_CHARACTERS 36             /* of a GUID without its braces */
-#define ID_BYTES (2 * ID_CHARACTERS) /* in UTF-16 */
-#define START_SECONDS 1793527200     /* 2026-11-01T10:00:00Z: when captures start, and SentTime of all messages */
-#define HTTP_PORT 80
+#define ID_CHARACTERS 36                     /* of a GUID without its braces */
+#define ID_BYTES ((size_t)2 * ID_CHARACTERS) /* in UTF-16 */
+#define START_SECONDS 1793527200 /* 2026-11-01T10:00:00Z: when captures start, and SentTime of all messages */
 
 /* What the ground truth counts of an HTTP message. */
 enum fact {
     FACT_REQUEST = 1,
     FACT_REPLY = 2,
-    FACT_MESSAGE = 4,      /* a ConfigMgr message */
-    FACT_SIGNED = 8,       /* its payload and its client id are signed */
-    FACT_REGISTRATION = 16 /* a registration, which signs itself */,
-    FACT_TOKEN = 32        /* a policy request, which signs its header ClientToken */
+    FACT_MESSAGE = 4,       /* a ConfigMgr message */
+    FACT_SIGNED = 8,        /* its payload and its client id are signed */
+    FACT_REGISTRATION = 16, /* a registration, which signs itself */
+    FACT_TOKEN = 32         /* a policy request, which signs its header ClientToken */
 };
 
 struct signature {

@@ -1,30 +1,41 @@
-/* capture/input.h: the bytes of a file or of standard input, unpacked when they are compressed. */
+/* capture/input.h: the bytes of a file or of standard input, in order, unpacked when they are compressed.
+ *
+ * A reader looks at the next bytes in a row and then consumes them. Nothing waits for more than was asked for: of a pipe
+ * that delivers slowly, what came is given. The offset is where an error message points to: it counts unpacked bytes.
+ */
 #ifndef CMSCOPE_CAPTURE_INPUT_H
 #define CMSCOPE_CAPTURE_INPUT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "core/cursor.h"
 
-#include "core/error.h"
+/* The most that can be seen in a row: what a hostile length can make us keep. libpcap's first limit for a block of
+ * pcapng, too. */
+#define INPUT_VIEW_MAX ((size_t)16 << 20)
 
 struct input;
 
-/* Opens `path` ("-" is standard input). The FILE reads the unpacked bytes; it belongs to the input, and is closed with
- * it or by a library that was given it (input_stream_given). */
+/* Opens `path` ("-" is standard input). */
 MUST_USE enum outcome input_open(const char *path, struct input **input, struct error *error);
-FILE *input_stream(struct input *input);
-/* Somebody else closes the stream from now on. */
-void input_stream_given(struct input *input);
 
-/* Unpacked bytes up to where the stream stands now, or all that came, where that is not known. */
+/* The next `length` bytes, not consumed; valid until the next call of input_view or input_skip. False when the input ends
+ * before (input_left and input_ended tell), or `length` is above INPUT_VIEW_MAX. */
+MUST_USE bool input_view(struct input *input, size_t length, struct cursor *bytes);
+/* Of the bytes that were seen. They stay valid. */
+void input_consume(struct input *input, size_t length);
+/* Consumes without looking. False when the input ends before; all is consumed then. */
+MUST_USE bool input_skip(struct input *input, uint64_t length);
+/* Swaps the two bytes at a place in the last view. */
+void input_swap16(struct input *input, const uint8_t *at);
+
+/* Of the next byte that is not consumed. */
 uint64_t input_offset(const struct input *input);
-/* Did reading stop because the file was at its end? */
-bool input_at_end(const struct input *input);
-/* What the system or the unpacking library complained about; empty when they did not. */
-const char *input_complaint(const struct input *input);
+/* Bytes that came and are not consumed; when input_view failed, these are the last. */
+size_t input_left(const struct input *input);
+/* How the input ended, as far as it is known: OUTCOME_OK: whole, or not yet; OUTCOME_MORE: compressed data is cut off;
+ * OUTCOME_MALFORMED: it is damaged; OUTCOME_SYSTEM: the system refused. error->text says why. */
+MUST_USE enum outcome input_ended(const struct input *input, struct error *error);
+bool input_is_packed(const struct input *input);
 
-/* After the stream, which uses it, was closed. */
 void input_close(struct input *input);
 
 #endif

@@ -19,9 +19,11 @@ static inline double moment_seconds(struct moment moment)
 
 struct packet {
     struct moment moment;
-    int link_type;         /* DLT_... value of libpcap */
-    uint32_t wire_length;  /* bytes on the wire; more than bytes.left when the capture cut it */
-    struct cursor bytes;   /* what was captured; valid until the next packet is read */
+    int link_type;        /* DLT_... value of libpcap */
+    uint32_t wire_length; /* bytes on the wire; more than bytes.left when the capture cut it */
+    struct cursor bytes;  /* what was captured; valid until the next packet is read */
+    struct cursor
+        comment; /* that the file holds for it, the first of several; UTF-8 as written, not checked; as `bytes` */
 };
 
 #endif

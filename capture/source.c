@@ -1,69 +1,108 @@
-/* capture/source.c: capture files through libpcap. See source.h. */
-#define _GNU_SOURCE /* strdup, and the types that libpcap uses */
+/* capture/source.c: see source.h.
+ *
+ *      input (bytes) --> pcap_file or pcapng (packets) --> filter --> source_next
+ */
+#define _GNU_SOURCE /* strdup */
 #include "capture/source.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <limits.h>
-#include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "capture/filter.h"
 #include "capture/input.h"
+#include "capture/link_type.h"
+#include "capture/pcap_file.h"
+#include "capture/pcapng.h"
 
-/* libpcap's own limit for all link types read here; a file may claim anything. */
+/* What a snapshot length beyond this, or without limit, is told as: tcpdump's largest. */
 #define MAX_SNAP_LENGTH 262144
-/* Files in one folder. A ring of a year in files of a minute has half a million. */
-#define MAX_FILES 1000000u
+/* Names of link types, joined. */
+#define MAX_LINK_NAMES 64
+/* What both formats need to be told apart. */
+#define MAGIC_LENGTH 4
 
 #define NOT_A_CAPTURE "%s is not a capture file: pcap or pcapng is wanted, plain or compressed (%s)"
 
 struct source {
     char *name;
     struct input *input;
-    pcap_t *pcap;
-    int link_type;
-    int64_t packets;
+    struct pcapng *pcapng; /* NULL: pcap_file is used */
+    struct pcap_file pcap_file;
+    struct filter *filter; /* NULL: all pass */
+    char link_names[MAX_LINK_NAMES];
+    size_t link_named; /* link types whose names are in link_names */
+    int64_t packets, filtered;
     struct moment first, last;
 };
 
-static const char *shown(const char *path)
+static const char *shown(const struct source *source)
 {
-    return strcmp(path, "-") == 0 ? "standard input" : path;
+    return strcmp(source->name, "-") == 0 ? "standard input" : source->name;
+}
+
+/* ---- link types ---- */
+
+static void add_link_name(struct source *source, const char *name)
+{
+    size_t used = strlen(source->link_names);
+    int length =
+        snprintf(source->link_names + used, sizeof source->link_names - used, "%s%s", used > 0 ? "," : "", name);
+    if (length < 0 || (size_t)length >= sizeof source->link_names - used)
+        snprintf(source->link_names + used, sizeof source->link_names - used, "%s", "");
+}
+
+/* A pcapng file may bring new ones at any time. */
+static void note_link_types(struct source *source)
+{
+    size_t count = source->pcapng == NULL ? 1 : pcapng_facts(source->pcapng)->link_type_count;
+    if (source->link_named == count)
+        return;
+    if (source->pcapng == NULL) {
+        add_link_name(source, link_type_name(source->pcap_file.link_type));
+        source->link_named = 1;
+        return;
+    }
+    const struct pcapng_facts *facts = pcapng_facts(source->pcapng);
+    while (source->link_named < count) {
+        size_t next = source->link_named++;
+        add_link_name(source, next < PCAPNG_LINK_TYPES ? link_type_name(facts->link_types[next]) : "...");
+    }
 }
 
 /* ---- opening ---- */
 
-static enum outcome set_filter(struct source *source, const char *filter, struct error *error)
+static enum outcome cannot_open(const struct source *source, const struct error *why, struct error *error)
 {
-    struct bpf_program program;
-    if (filter == NULL || filter[0] == '\0')
-        return OUTCOME_OK;
-    if (pcap_compile(source->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-        return error_set(error, OUTCOME_UNSUPPORTED, 0, "the capture filter \"%s\" is not valid for %s: %s", filter,
-                         shown(source->name), pcap_geterr(source->pcap));
-    int set = pcap_setfilter(source->pcap, &program);
-    pcap_freecode(&program);
-    if (set != 0)
-        return error_set(error, OUTCOME_SYSTEM, 0, "the capture filter \"%s\" cannot be used: %s", filter,
-                         pcap_geterr(source->pcap));
-    return OUTCOME_OK;
+    struct error ending = {0};
+    enum outcome ended = input_ended(source->input, &ending);
+    if (ended == OUTCOME_SYSTEM)
+        return error_set(error, OUTCOME_SYSTEM, 0, "cannot read %s: %s", shown(source), ending.text);
+    if (ended == OUTCOME_OK && input_offset(source->input) + input_left(source->input) == 0)
+        return error_set(error, OUTCOME_MALFORMED, 0, "%s is empty: not even the header of a capture file is there",
+                         shown(source));
+    return error_set(error, OUTCOME_MALFORMED, why->offset, NOT_A_CAPTURE, shown(source),
+                     ended == OUTCOME_OK ? why->text : ending.text);
 }
 
-static enum outcome cannot_open(const struct source *source, const char *reason, struct error *error)
+static enum outcome open_format(struct source *source, struct error *error)
 {
-    const char *complaint = input_complaint(source->input);
-    uint64_t offset = input_offset(source->input);
-    if (offset == 0 && input_at_end(source->input) && complaint[0] == '\0')
-        return error_set(error, OUTCOME_MALFORMED, 0, "%s is empty: not even the header of a capture file is there",
-                         shown(source->name));
-    return error_set(error, OUTCOME_MALFORMED, offset, NOT_A_CAPTURE, shown(source->name),
-                     complaint[0] != '\0' ? complaint : reason);
+    struct cursor magic;
+    struct error why = {0};
+    enum outcome outcome = OUTCOME_MALFORMED;
+    if (!input_view(source->input, MAGIC_LENGTH, &magic))
+        error_set(&why, OUTCOME_MALFORMED, 0, "the file is too short");
+    else if (pcapng_recognise(magic))
+        outcome = pcapng_open(source->input, &source->pcapng, &why);
+    else if (pcap_file_recognise(magic))
+        outcome = pcap_file_open(&source->pcap_file, source->input, &why);
+    else
+        error_set(&why, OUTCOME_MALFORMED, 0, "unknown file format");
+    return outcome == OUTCOME_OK ? OUTCOME_OK : cannot_open(source, &why, error);
 }
 
 static enum outcome open_parts(struct source *source, const char *path, const char *filter, struct error *error)
 {
-    char reason[PCAP_ERRBUF_SIZE] = "";
     struct stat status;
     source->name = strdup(path);
     if (source->name == NULL)
@@ -71,15 +110,15 @@ static enum outcome open_parts(struct source *source, const char *path, const ch
     if (strcmp(path, "-") != 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return error_set(error, OUTCOME_SYSTEM, 0, "%s is a folder, not a capture file", path);
     enum outcome outcome = input_open(path, &source->input, error);
-    if (outcome != OUTCOME_OK)
+    if (outcome == OUTCOME_OK)
+        outcome = open_format(source, error);
+    if (outcome == OUTCOME_OK)
+        note_link_types(source);
+    if (outcome != OUTCOME_OK || filter == NULL || filter[0] == '\0')
         return outcome;
-    FILE *stream = input_stream(source->input);
-    source->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, reason);
-    if (source->pcap == NULL)
-        return cannot_open(source, reason, error);
-    input_stream_given(source->input);
-    source->link_type = pcap_datalink(source->pcap);
-    return set_filter(source, filter, error);
+    bool several = source->pcapng != NULL; /* none yet: the filter must be valid for link type 0, or Ethernet */
+    int link_type = several ? pcapng_facts(source->pcapng)->link_types[0] : source->pcap_file.link_type;
+    return filter_new(filter, link_type, several, &source->filter, error);
 }
 
 enum outcome source_open(const char *path, const char *filter, struct source **source, struct error *error)
@@ -99,89 +138,89 @@ void source_close(struct source *source)
 {
     if (source == NULL)
         return;
-    if (source->pcap != NULL)
-        pcap_close(source->pcap);
+    filter_free(source->filter);
+    pcapng_close(source->pcapng);
     input_close(source->input);
     free(source->name);
     free(source);
 }
 
-struct source_facts source_facts(const struct source *source)
-{
-    const char *name = pcap_datalink_val_to_name(source->link_type);
-    int snap = pcap_snapshot(source->pcap);
-    return (struct source_facts){
-        .name = source->name,
-        .link_type = name == NULL ? "unknown" : name,
-        .snap_length = snap < 0 || snap > MAX_SNAP_LENGTH ? MAX_SNAP_LENGTH : snap,
-        .packets = source->packets,
-        .first = source->first,
-        .last = source->last,
-    };
-}
-
 /* ---- reading ---- */
 
-/* Nanoseconds; pcapng can write times that do not fit, which become the last that does. */
-static int64_t time_of(const struct timeval *time)
+static const char *unpacked(const struct source *source)
 {
-    const int64_t second = 1000000000;
-    if (time->tv_sec >= INT64_MAX / second)
-        return INT64_MAX;
-    if (time->tv_sec <= INT64_MIN / second)
-        return INT64_MIN;
-    int64_t fraction = time->tv_usec < 0 || time->tv_usec >= second ? 0 : (int64_t)time->tv_usec;
-    return (int64_t)time->tv_sec * second + fraction;
+    return input_is_packed(source->input) ? " of what it unpacks to" : "";
 }
 
-static enum outcome stopped(const struct source *source, struct error *error)
+static enum outcome cut_off(const struct source *source, uint64_t offset, const char *why, struct error *error)
 {
-    const char *name = shown(source->name);
-    const char *complaint = input_complaint(source->input);
-    uint64_t offset = input_offset(source->input);
-    const char *reason = complaint[0] != '\0' ? complaint : pcap_geterr(source->pcap);
-    /* libpcap gives one link type and one snapshot length for a file. */
-    if (strstr(reason, "of the first interface") != NULL)
-        return error_set(error, OUTCOME_UNSUPPORTED, offset,
-                         "%s holds several interfaces of different kinds: the %lld packets before the second kind are "
-                         "used; make one file of each with tshark -Y frame.interface_id==N -w, or editcap",
-                         name, (long long)source->packets);
-    if (input_at_end(source->input))
-        return error_set(error, OUTCOME_MORE, offset,
-                         "%s is cut off at byte %llu: the %lld packets before are used, the rest is missing (%s)", name,
-                         (unsigned long long)offset, (long long)source->packets, reason);
-    return error_set(error, OUTCOME_MALFORMED, offset,
-                     "%s is damaged near byte %llu: the %lld packets before are used; repair it with pcapfix, or "
-                     "convert it with editcap (%s)",
-                     name, (unsigned long long)offset, (long long)source->packets, reason);
+    return error_set(error, OUTCOME_MORE, offset,
+                     "%s is cut off at byte %llu%s: the %lld packets before are used, the rest is missing (%s)",
+                     shown(source), (unsigned long long)offset, unpacked(source),
+                     (long long)(source->packets + source->filtered), why);
 }
 
-static enum outcome ended(const struct source *source, struct error *error)
+static enum outcome damaged(const struct source *source, enum outcome outcome, const struct error *why,
+                            struct error *error)
 {
-    if (input_complaint(source->input)[0] != '\0')
-        return stopped(source, error);
+    return error_set(error, outcome, why->offset, "%s is damaged at byte %llu%s: the %lld packets before are used (%s)",
+                     shown(source), (unsigned long long)why->offset, unpacked(source),
+                     (long long)(source->packets + source->filtered), why->text);
+}
+
+/* The file is whole, and it was read to its end. Was all of it good? */
+static enum outcome ended_well(const struct source *source, struct error *error)
+{
+    const struct pcapng_facts *facts = source->pcapng == NULL ? NULL : pcapng_facts(source->pcapng);
+    if (facts != NULL && facts->damaged > 0)
+        return error_set(error, OUTCOME_MALFORMED, facts->damaged_offset,
+                         "%s holds %llu damaged packet blocks, which are left out; the first is at byte %llu%s",
+                         shown(source), (unsigned long long)facts->damaged, (unsigned long long)facts->damaged_offset,
+                         unpacked(source));
+    if (source->filter != NULL && filter_problem(source->filter, error))
+        return OUTCOME_UNSUPPORTED;
     return error_set(error, OUTCOME_MORE, 0, "%s", "");
+}
+
+static enum outcome ended(const struct source *source, enum outcome outcome, struct error *why, struct error *error)
+{
+    struct error ending = {0};
+    enum outcome packed = outcome == OUTCOME_MORE ? input_ended(source->input, &ending) : OUTCOME_OK;
+    uint64_t end = input_offset(source->input) + input_left(source->input);
+    ending.offset = end;
+    if (packed == OUTCOME_SYSTEM)
+        return error_set(error, OUTCOME_SYSTEM, end, "cannot read %s beyond byte %llu: %s", shown(source),
+                         (unsigned long long)end, ending.text);
+    if (packed == OUTCOME_MORE)
+        return cut_off(source, end, ending.text, error);
+    if (packed != OUTCOME_OK)
+        return damaged(source, packed, &ending, error);
+    if (outcome == OUTCOME_MORE && why->text[0] == '\0')
+        return ended_well(source, error);
+    if (outcome == OUTCOME_MORE)
+        return cut_off(source, why->offset, why->text, error);
+    return damaged(source, outcome, why, error);
 }
 
 enum outcome source_next(struct source *source, int64_t number, struct packet *packet, struct error *error)
 {
-    struct pcap_pkthdr *header;
-    const u_char *bytes;
-    int result = pcap_next_ex(source->pcap, &header, &bytes);
-    if (result == PCAP_ERROR_BREAK)
-        return ended(source, error);
-    if (result != 1)
-        return stopped(source, error);
-    struct moment moment = {.packet = number, .time_ns = time_of(&header->ts)};
-    *packet = (struct packet){
-        .moment = moment,
-        .link_type = source->link_type,
-        .wire_length = header->len < header->caplen ? header->caplen : header->len,
-        .bytes = cursor_of(bytes, header->caplen),
-    };
+    struct error why;
+    why.offset = 0;
+    why.text[0] = '\0';
+    for (;;) {
+        enum outcome outcome = source->pcapng != NULL ? pcapng_next(source->pcapng, packet, &why)
+                                                      : pcap_file_next(&source->pcap_file, packet, &why);
+        note_link_types(source);
+        if (outcome != OUTCOME_OK)
+            return ended(source, outcome, &why, error);
+        if (source->filter == NULL || filter_passes(source->filter, packet))
+            break;
+        source->filtered++;
+    }
+    packet->moment.packet = number + source->filtered;
     if (source->packets++ == 0)
-        source->first = moment;
-    source->last = moment;
+        source->first = packet->moment;
+    source->last = packet->moment;
     return OUTCOME_OK;
 }
 
@@ -199,104 +238,62 @@ enum outcome source_first_time(const char *path, int64_t *time_ns, struct error 
     return outcome;
 }
 
-/* ---- folders ---- */
+/* ---- facts ---- */
 
-struct names {
-    char **paths;
-    size_t count, room;
-};
-
-static MUST_USE bool names_add(struct names *names, char *path_owned)
+static int snap_length(uint32_t length)
 {
-    if (path_owned == NULL || names->count >= MAX_FILES)
-        return false;
-    if (names->count == names->room) {
-        size_t room = names->room == 0 ? 16 : names->room * 2;
-        char **paths = realloc(names->paths, room * sizeof *paths);
-        if (paths == NULL)
-            return false;
-        names->paths = paths;
-        names->room = room;
-    }
-    names->paths[names->count++] = path_owned;
-    return true;
+    return length == 0 || length > MAX_SNAP_LENGTH ? MAX_SNAP_LENGTH : (int)length;
 }
 
-static char *joined(const char *folder, const char *name)
+static void add_pcapng_facts(const struct pcapng *pcapng, struct source_facts *facts)
 {
-    size_t length = strlen(folder);
-    const char *between = length > 0 && folder[length - 1] == '/' ? "" : "/";
-    size_t size = length + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path != NULL)
-        snprintf(path, size, "%s%s%s", folder, between, name);
-    return path;
+    const struct pcapng_facts *more = pcapng_facts(pcapng);
+    facts->snap_length = snap_length(more->snap_length);
+    facts->sections = more->sections;
+    facts->interfaces = more->interfaces;
+    facts->comments = more->comments;
+    facts->timeless = more->timeless;
+    facts->damaged = more->damaged;
+    facts->dropped = more->dropped;
+    facts->comment = pcapng_extra(pcapng)->comment;
 }
 
-static int by_name(const void *a, const void *b)
+struct source_facts source_facts(const struct source *source)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    struct source_facts facts = {
+        .name = source->name,
+        .format = source->pcapng == NULL ? "pcap" : "pcapng",
+        .link_type = source->link_named == 0 ? "none" : source->link_names,
+        .snap_length = snap_length(source->pcap_file.snap_length),
+        .packets = source->packets,
+        .filtered = source->filtered,
+        .first = source->first,
+        .last = source->last,
+        .sections = 1,
+        .interfaces = 1,
+        .comment = TEXT_NULL,
+    };
+    if (source->pcapng != NULL)
+        add_pcapng_facts(source->pcapng, &facts);
+    return facts;
 }
 
-static enum outcome list_folder(DIR *folder, const char *path, struct names *names, struct error *error)
+struct text source_secrets(const struct source *source)
 {
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        struct stat status;
-        if (entry->d_name[0] == '.') /* folders themselves, and what editors and rotation hide */
-            continue;
-        char *file = joined(path, entry->d_name);
-        if (file != NULL && (stat(file, &status) != 0 || !S_ISREG(status.st_mode))) {
-            free(file);
-            continue;
-        }
-        if (!names_add(names, file)) {
-            free(file);
-            return error_set(error, OUTCOME_LIMIT, 0, "%s holds too many files to read as one capture", path);
-        }
-    }
-    if (names->count == 0)
-        return error_set(error, OUTCOME_SYSTEM, 0, "%s holds no files: name a folder with capture files", path);
-    qsort(names->paths, names->count, sizeof *names->paths, by_name);
-    return OUTCOME_OK;
+    if (source->pcapng == NULL)
+        return TEXT("");
+    return text_from(buffer_cursor(&pcapng_extra(source->pcapng)->secrets));
 }
 
-static enum outcome list_into(const char *path, struct names *names, struct error *error)
+size_t source_name_count(const struct source *source)
 {
-    struct stat status;
-    bool standard = strcmp(path, "-") == 0;
-    if (!standard && stat(path, &status) != 0)
-        return error_set(error, OUTCOME_SYSTEM, 0, "cannot read %s: %s", path, strerror(errno));
-    if (standard || !S_ISDIR(status.st_mode)) {
-        char *copy = strdup(path);
-        if (names_add(names, copy))
-            return OUTCOME_OK;
-        free(copy);
-        return error_set(error, OUTCOME_SYSTEM, 0, "out of memory to list %s", path);
-    }
-    DIR *folder = opendir(path);
-    if (folder == NULL)
-        return error_set(error, OUTCOME_SYSTEM, 0, "cannot read the folder %s: %s", path, strerror(errno));
-    enum outcome outcome = list_folder(folder, path, names, error);
-    closedir(folder);
-    return outcome;
+    return source->pcapng == NULL ? 0 : pcapng_extra(source->pcapng)->name_count;
 }
 
-enum outcome source_list(const char *path, char ***paths, size_t *count, struct error *error)
+struct source_name source_name(const struct source *source, size_t index)
 {
-    struct names names = {0};
-    enum outcome outcome = list_into(path, &names, error);
-    if (outcome != OUTCOME_OK) {
-        source_list_free(names.paths, names.count);
-        return outcome;
-    }
-    *paths = names.paths;
-    *count = names.count;
-    return OUTCOME_OK;
-}
-
-void source_list_free(char **paths, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(paths[i]);
-    free(paths);
+    if (index >= source_name_count(source))
+        return (struct source_name){.name = TEXT_NULL};
+    const struct pcapng_name *name = &pcapng_extra(source->pcapng)->names[index];
+    return (struct source_name){.address = name->address, .version = name->version, .name = name->name};
 }

@@ -1,4 +1,8 @@
-/* capture/source.h: where packets come from: capture files (pcap, pcapng, compressed ones, standard input). */
+/* capture/source.h: where packets come from: capture files (pcap, pcapng, compressed ones, standard input).
+ *
+ * Of standard input a packet is given as soon as it is there. (Compressed with something else than gzip: as soon as the
+ * block of the compression is there.)
+ */
 #ifndef CMSCOPE_CAPTURE_SOURCE_H
 #define CMSCOPE_CAPTURE_SOURCE_H
 
@@ -6,16 +10,35 @@
 
 #include "capture/packet.h"
 #include "core/error.h"
+#include "core/text.h"
 
 struct source;
 
-/* What is known of a source. Texts live as long as the source. */
+/* What is known of a source, so far as it was read. Texts live as long as the source. */
 struct source_facts {
     const char *name;      /* as given; "-" is standard input */
-    const char *link_type; /* libpcap's name, for example "EN10MB" */
-    int snap_length;
-    int64_t packets;             /* read so far */
-    struct moment first, last;   /* of the packets read so far; packet 0 when none was */
+    const char *format;    /* "pcap" or "pcapng" */
+    const char *link_type; /* libpcap's name, for example "EN10MB"; several are joined: "EN10MB,RAW"; when they are too
+                              many, it ends with ",..." */
+    int snap_length;       /* the longest of all interfaces */
+    int64_t packets;       /* given so far */
+    int64_t filtered;      /* left out by the filter so far */
+    struct moment first, last;     /* of the packets given so far; packet 0 when none was */
+    uint64_t sections, interfaces; /* 1 of a pcap file */
+    /* The rest is known of pcapng only. */
+    uint64_t comments; /* of packets */
+    uint64_t timeless; /* packets without a time (Simple Packet Block), which were given that of the packet before */
+    uint64_t damaged;  /* packets left out because their block contradicts itself or names no known interface */
+    uint64_t dropped;  /* packets that the capturing program says it missed */
+    struct text
+        comment; /* of the first section that has one; foreign UTF-8, up to 4 KiB; TEXT_NULL when there is none */
+};
+
+/* A name that a pcapng file gives to an address. */
+struct source_name {
+    const uint8_t *address; /* 16 bytes, network order; IPv4: the first 4 */
+    uint8_t version;        /* 4 or 6 */
+    struct text name;       /* foreign bytes */
 };
 
 /* Opens `path` ("-" is standard input). `filter` is a BPF expression or NULL. On OUTCOME_OK *source is owned by the
@@ -23,13 +46,20 @@ struct source_facts {
  * OUTCOME_UNSUPPORTED: the filter does not compile. */
 MUST_USE enum outcome source_open(const char *path, const char *filter, struct source **source, struct error *error);
 
-/* The next packet, whose moment.packet is set to `number`. OUTCOME_OK; OUTCOME_MORE: the end, all was whole (error->text
- * empty) or the file is cut off (error->text says so); OUTCOME_MALFORMED: it cannot be read further;
- * OUTCOME_UNSUPPORTED: pcapng whose interfaces differ in link type or snapshot length, from the second kind on. The
- * packets before are good in each case. */
+/* The next packet. Its moment.packet is `number` plus the packets of this source that the filter left out before, so
+ * that it is the number in the file when `number` counts from 1. OUTCOME_OK; OUTCOME_MORE: the end, all was whole
+ * (error->text empty) or the file is cut off (error->text says so). Any other: error->text says that it is damaged, or
+ * that something in it could not be used, and error->offset where. All packets given before are good. */
 MUST_USE enum outcome source_next(struct source *source, int64_t number, struct packet *packet, struct error *error);
 
 struct source_facts source_facts(const struct source *source);
+
+/* TLS key log lines (NSS format) that the file brought so far, for a TLS decoder; secret, so never to be shown. Valid
+ * until the next packet is read. Empty when there are none. */
+struct text source_secrets(const struct source *source);
+
+size_t source_name_count(const struct source *source);
+struct source_name source_name(const struct source *source, size_t index);
 
 void source_close(struct source *source);
 

@@ -247,6 +247,14 @@ static size_t utf16_ascii(struct cursor bytes, size_t at, bool big_endian, char 
 {
     size_t count = 0;
     const uint8_t *low = bytes.at + at + big_endian, *high = bytes.at + at + !big_endian;
+    for (; at + 2 * count + 8 <= bytes.left; count += 4) { /* four units at once */
+        uint8_t beyond = (uint8_t)(high[2 * count] | high[2 * count + 2] | high[2 * count + 4] | high[2 * count + 6]);
+        uint8_t top = (uint8_t)(low[2 * count] | low[2 * count + 2] | low[2 * count + 4] | low[2 * count + 6]);
+        if (beyond != 0 || top >= 0x80)
+            break;
+        for (size_t i = 0; out != NULL && i < 4; i++)
+            out[count + i] = (char)low[2 * (count + i)];
+    }
     while (at + 2 * count < bytes.left && high[2 * count] == 0 && low[2 * count] < 0x80) {
         if (out != NULL)
             out[count] = (char)low[2 * count];

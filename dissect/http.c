@@ -20,6 +20,8 @@
 #define DECODE_LAYERS 2                     /* Content-Encoding: gzip, gzip */
 /* libhtp remembers a slot for each exchange of a connection: begin anew now and then, when none is open. */
 #define EXCHANGES_OF_PARSER_MAX 4096
+/* Requests of a connection that wait for a reply; each takes some 4 KB. More come when the capture holds one side only. */
+#define EXCHANGES_OPEN_MAX 256
 
 struct http_flow {
     struct conversation *conversation;
@@ -28,9 +30,11 @@ struct http_flow {
     enum direction client;
     struct moment now; /* of the bytes being parsed */
     struct http_exchange *open;
+    size_t open_count;
     size_t exchanges;   /* since the parser is new */
     uint64_t body_left; /* of the request: bytes of its body, by Content-Length, that are still to come */
     unsigned blank;     /* bytes of CR LF CR LF that the request stream ended with so far */
+    bool lone;          /* a reply came to its end whose request was not seen */
 };
 
 /* ---- Recognition ---- */
@@ -121,7 +125,8 @@ static void write_row(struct http_exchange *exchange)
     row.uri = http_uri(exchange);
     row.service = text_of(exchange->service);
     row.tls = exchange->secure;
-    row.complete = exchange->done[0] && exchange->done[1] && !exchange->truncated[0] && !exchange->truncated[1];
+    row.complete = asked && answered && exchange->done[0] && exchange->done[1] && !exchange->truncated[0] &&
+                   !exchange->truncated[1];
     if (asked) {
         row.host = http_header(exchange, HTTP_REQUEST, "host");
         row.user_agent = http_header(exchange, HTTP_REQUEST, "user-agent");
@@ -255,6 +260,7 @@ static struct http_exchange *exchange_new(htp_tx_t *tx)
     if (flow->open != NULL)
         flow->open->previous = exchange;
     flow->open = exchange;
+    flow->open_count++;
     flow->exchanges++;
     htp_tx_set_user_data(tx, exchange);
     return exchange;
@@ -268,6 +274,7 @@ static void exchange_free(struct http_exchange *exchange)
         exchange->previous->next = exchange->next;
     else
         exchange->flow->open = exchange->next;
+    exchange->flow->open_count--;
     body_release(exchange, HTTP_REQUEST);
     body_release(exchange, HTTP_REPLY);
     EVP_MD_CTX_free(exchange->hash[HTTP_REQUEST]);
@@ -354,6 +361,7 @@ static int on_response_complete(htp_tx_t *tx)
     if (exchange == NULL)
         return HTP_OK;
     exchange->done[HTTP_REPLY] = true;
+    exchange->flow->lone = exchange->flow->lone || !exchange->started[HTTP_REQUEST];
     if (!exchange->done[HTTP_REQUEST]) /* answered before it was asked to the end: the request comes first */
         return HTP_OK;
     deliver(exchange, HTTP_REPLY);
@@ -418,6 +426,7 @@ static bool parser_open(struct http_flow *flow)
     flow->exchanges = 0;
     flow->body_left = 0;
     flow->blank = 0;
+    flow->lone = false;
     if (flow->parser == NULL)
         return false;
     htp_connp_set_user_data(flow->parser, flow);
@@ -456,6 +465,17 @@ static htp_time_t time_of(struct moment moment)
     return (htp_time_t){.tv_sec = moment.time_ns / 1000000000, .tv_usec = moment.time_ns % 1000000000 / 1000};
 }
 
+/* No exchange is in the middle of something, and going on with this parser would be wrong or cost too much: libhtp takes
+ * what is asked after a lone reply for the body of the request that it missed, and remembers every exchange. */
+static bool parser_is_spent(const struct http_flow *flow)
+{
+    if (flow->lone)
+        return flow->open == NULL || flow->open->done[HTTP_REPLY];
+    if (flow->open_count >= EXCHANGES_OPEN_MAX)
+        return flow->open->done[HTTP_REQUEST];
+    return flow->open == NULL && flow->exchanges > EXCHANGES_OF_PARSER_MAX;
+}
+
 /* Feeds bytes, or a gap (bytes NULL). */
 static void feed(struct http_flow *flow, enum direction direction, const void *bytes, size_t length, struct moment moment)
 {
@@ -466,7 +486,7 @@ static void feed(struct http_flow *flow, enum direction direction, const void *b
     if (state == HTP_STREAM_ERROR || state == HTP_STREAM_CLOSED || state == HTP_STREAM_STOP) {
         flow->dissect->counts.http_errors++;
         parser_close(flow);
-    } else if (flow->open == NULL && flow->exchanges > EXCHANGES_OF_PARSER_MAX) {
+    } else if (parser_is_spent(flow)) {
         parser_close(flow);
     }
 }
@@ -491,12 +511,18 @@ static size_t through_blank_line(struct http_flow *flow, struct cursor bytes)
     return bytes.left;
 }
 
+/* Whether there is a parser for `bytes`: the one at work, or a new one where a start line begins. */
+static bool parser_ready(struct http_flow *flow, struct cursor bytes, enum recognition side)
+{
+    return flow->parser != NULL || (http_recognise(bytes) == side && parser_open(flow));
+}
+
 /* libhtp takes a request with a method that it does not know (CCM_POST), when it comes right behind a body, for more of
  * that body. It does not when the body ends with the bytes that it is given: so requests are fed up to the end of their
  * headers, then up to the end of their body. */
 static void feed_request(struct http_flow *flow, struct cursor bytes, struct moment moment)
 {
-    while (bytes.left > 0 && flow->parser != NULL) {
+    while (bytes.left > 0 && parser_ready(flow, bytes, RECOGNISED_CLIENT)) {
         struct cursor piece;
         size_t length = flow->body_left == 0 ? through_blank_line(flow, bytes)
                         : flow->body_left < bytes.left ? (size_t)flow->body_left
@@ -511,16 +537,9 @@ static void feed_request(struct http_flow *flow, struct cursor bytes, struct mom
 static void http_data(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     struct http_flow *flow = state;
-    if (flow->parser == NULL) {
-        enum recognition result = http_recognise(bytes);
-        bool request = result == RECOGNISED_CLIENT && direction == flow->client;
-        bool reply = result == RECOGNISED_SERVER && direction != flow->client;
-        if ((!request && !reply) || !parser_open(flow))
-            return;
-    }
     if (direction == flow->client)
         feed_request(flow, bytes, moment);
-    else
+    else if (parser_ready(flow, bytes, RECOGNISED_SERVER))
         feed(flow, direction, bytes.at, bytes.left, moment);
 }
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #define BUCKETS 4096 /* of each of the three hash tables */
+#define BLOB_MAX (20 + CCM_KEY_BITS_MAX / 8) /* a longer one is read, but not remembered */
 
 struct key_node {
     struct ccm_key key;
@@ -43,6 +44,7 @@ struct ccm_keys {
     struct blob_node *blobs[BUCKETS];
     struct client_node *clients[BUCKETS];
     size_t count;        /* of keys */
+    size_t blob_count;   /* of blobs remembered: one key may come with many heads and tails */
     size_t client_count; /* of registrations remembered, at most CCM_KEYS_MAX too */
     const struct ccm_key **loaded;
     size_t loaded_count;
@@ -220,9 +222,11 @@ const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob)
         return NULL;
     const struct ccm_key *key = ccm_keys_add(keys, pkey);
     EVP_PKEY_free(pkey);
-    struct blob_node *node = key == NULL ? NULL : malloc(sizeof *node + blob.left);
+    bool keep = key != NULL && blob.left <= BLOB_MAX && keys->blob_count < CCM_KEYS_MAX;
+    struct blob_node *node = keep ? malloc(sizeof *node + blob.left) : NULL;
     if (node == NULL)
         return key;
+    keys->blob_count++;
     node->key = key;
     node->length = blob.left;
     memcpy(node->bytes, blob.at, blob.left);

@@ -17,6 +17,7 @@ struct builder {
     } text[XML_DEPTH_MAX + 1]; /* character data of the open element at each depth */
     size_t depth;
     size_t nodes;
+    size_t namespaces;
     enum outcome outcome;
     struct error *error;
 };
@@ -35,6 +36,15 @@ static bool builder_count(struct builder *builder)
     if (++builder->nodes <= XML_NODES_MAX)
         return true;
     builder_stop(builder, OUTCOME_LIMIT, "XML has too many elements");
+    return false;
+}
+
+static bool builder_namespaces(struct builder *builder, int count)
+{
+    builder->namespaces += count > 0 ? (size_t)count : 0;
+    if (builder->namespaces <= XML_NAMESPACES_MAX)
+        return true;
+    builder_stop(builder, OUTCOME_LIMIT, "XML has too many namespaces");
     return false;
 }
 
@@ -79,9 +89,9 @@ static void builder_link(struct builder *builder, struct xml_element *element)
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int namespace_count,
                      const xmlChar **namespaces, int attribute_count, int defaulted_count, const xmlChar **attributes)
 {
-    (void)prefix, (void)uri, (void)namespace_count, (void)namespaces, (void)defaulted_count;
+    (void)prefix, (void)uri, (void)namespaces, (void)defaulted_count;
     struct builder *builder = context;
-    if (!builder_count(builder))
+    if (!builder_count(builder) || !builder_namespaces(builder, namespace_count))
         return;
     if (builder->depth == XML_DEPTH_MAX) {
         builder_stop(builder, OUTCOME_LIMIT, "XML is nested too deep");
@@ -176,6 +186,66 @@ static const xmlSAXHandler HANDLER = {
     .serror = on_error,
 };
 
+/* Where `end` ends in `text`, from `at` on; the end of the text when it is not there. */
+static size_t behind(struct text text, size_t at, const char *end)
+{
+    struct cursor rest;
+    size_t found;
+    if (cursor_slice(text_cursor(text), at, text.length - at, &rest) &&
+        cursor_find(rest, cursor_of(end, strlen(end)), &found))
+        return at + found + strlen(end);
+    return text.length;
+}
+
+/* Where the tag that starts at `at` ends; *attributes gets how many it has at most. */
+static size_t behind_tag(struct text text, size_t at, size_t *attributes)
+{
+    char quote = '\0';
+    for (*attributes = 0; at < text.length; at++) {
+        char c = text.at[at];
+        if (quote != '\0')
+            quote = c == quote ? '\0' : quote;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else if (c == '>')
+            return at + 1;
+        else
+            *attributes += c == '=';
+    }
+    return at;
+}
+
+/* The bytes before what would cost libxml2 more than linear time; all when nothing does, else *reason gets what it is.
+ * It sees markup as libxml2 does up to the first error, where libxml2 stops. */
+static size_t bounded_length(struct text text, const char **reason)
+{
+    size_t at = 0, next, attributes;
+    for (; at < text.length; at = next) {
+        struct text rest = {text.at + at, text.length - at};
+        const char *tag = memchr(rest.at, '<', rest.length);
+        next = tag == NULL ? text.length : (size_t)(tag - text.at);
+        if (next > at)
+            continue;
+        bool markup = rest.length > 1 && (rest.at[1] == '!' || rest.at[1] == '?');
+        if (!markup) {
+            next = behind_tag(text, at, &attributes);
+            *reason = attributes > XML_ATTRIBUTES_MAX ? "an XML element has too many attributes" : NULL;
+            if (*reason != NULL)
+                return at;
+        } else if (text_starts_like(rest, "<!--")) {
+            next = behind(text, at + 4, "-->");
+        } else if (text_starts_like(rest, "<![CDATA[")) {
+            next = behind(text, at + 9, "]]>");
+        } else if (text_starts_like(rest, "<?")) {
+            next = behind(text, at + 2, "?>");
+        } else { /* a document type */
+            *reason = text.length > XML_DOCTYPE_MAX ? "XML with a document type declaration is too long" : NULL;
+            return *reason == NULL ? text.length : at;
+        }
+    }
+    return text.length;
+}
+
 /* libxml2 takes an int length, so longer texts are handed over in pieces of this size. */
 #define XML_PIECE ((size_t)1 << 20)
 
@@ -191,10 +261,14 @@ enum outcome xml_parse(struct text text, struct arena *arena, struct xml_documen
     if (builder->parser == NULL)
         return error_set(error, OUTCOME_LIMIT, 0, "no memory for an XML parser");
     xmlCtxtUseOptions(builder->parser, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC | XML_PARSE_HUGE);
+    const char *excess = NULL;
+    text.length = bounded_length(text, &excess);
     for (size_t at = 0; at < text.length && builder->outcome == OUTCOME_OK; at += XML_PIECE) {
         size_t length = text.length - at < XML_PIECE ? text.length - at : XML_PIECE;
         xmlParseChunk(builder->parser, text.at + at, (int)length, 0);
     }
+    if (builder->outcome == OUTCOME_OK && excess != NULL)
+        builder_stop(builder, OUTCOME_LIMIT, excess);
     if (builder->outcome == OUTCOME_OK)
         xmlParseChunk(builder->parser, NULL, 0, 1);
     if (builder->parser->myDoc != NULL)

@@ -13,6 +13,11 @@
 
 #define XML_DEPTH_MAX 64       /* real messages nest about ten deep */
 #define XML_NODES_MAX 200000   /* elements and attributes: a full software inventory has some 50,000 */
+/* libxml2 compares each attribute of an element with all the others, and each prefix with all declarations in scope; these
+ * bounds keep its work linear. Real elements have up to twenty attributes, real messages no document type. */
+#define XML_ATTRIBUTES_MAX 512            /* of one element */
+#define XML_NAMESPACES_MAX 256            /* declarations in one document */
+#define XML_DOCTYPE_MAX ((size_t)16384)   /* bytes of a document that has a document type declaration */
 
 struct xml_attribute {
     struct text name;

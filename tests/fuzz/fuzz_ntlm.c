@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     service_of(TEXT("GET"), text);
 
-    char header[sizeof SCHEME + 4 * (MESSAGE_MAX / 3 + 2)] = SCHEME;
+    char header[sizeof SCHEME + (size_t)4 * (MESSAGE_MAX / 3 + 2)] = SCHEME;
     int length = EVP_EncodeBlock((unsigned char *)header + sizeof SCHEME - 1, data, (int)size);
     user = ntlm_user((struct text){header, sizeof SCHEME - 1 + (size_t)length}, &arena);
     if (user.at == NULL && user.length > 0)

@@ -26,11 +26,12 @@ def vector(name):
 
 
 CLIENT = vector("VECTOR_CLIENT")
+CERTIFICATE = vector("VECTOR_CERTIFICATE")
 REGISTRATION = (
     '<ClientRegistrationRequest><Data HashAlgorithm="1.2.840.113549.1.1.11" SMSID="" RequestType="Registration" '
     'TimeStamp="2024-05-06T07:08:09Z"><AgentInformation AgentIdentity="CcmExec.exe" AgentVersion="5.00.9128.1000" '
     'AgentType="0"/><Certificates><Signing Encoding="HexBinary" KeyType="1">'
-    + vector("VECTOR_CERTIFICATE")
+    + CERTIFICATE
     + '</Signing></Certificates></Data><Signature><SignatureValue>'
     + vector("VECTOR_SHA256")
     + "</SignatureValue></Signature></ClientRegistrationRequest>"
@@ -70,7 +71,8 @@ def part(kind, body):
     return b"--" + BOUNDARY + b"\r\ncontent-type: " + kind + b"\r\n\r\n" + body + b"\r\n"
 
 
-def message(endpoint, body, *, signed=False, compress=True, payload=None, reply=False, extra="", hooks="", source=CLIENT):
+def message(endpoint, body, *, signed=False, compress=True, payload=None, reply=False, extra="", hooks="",
+            source=CLIENT):
     plain = wide(body) + b"\0\0"
     if payload is None:
         payload = zlib.compress(plain) if compress else plain
@@ -90,8 +92,8 @@ def message(endpoint, body, *, signed=False, compress=True, payload=None, reply=
     header = (
         f'<Msg ReplyCompression="zlib" SchemaVersion="1.1"><ID>{{1}}</ID><SourceID>{source}</SourceID>'
         f"<SourceHost>PC1</SourceHost><TargetEndpoint>{endpoint}</TargetEndpoint><ReplyTo>direct:PC1:x</ReplyTo>"
-        f'<ReplyMode>{mode}</ReplyMode><Protocol>http</Protocol><Body Type="ByteRange" Offset="0" Length="{len(plain)}"/>'
-        f'{extra}<Hooks>{hooks}</Hooks><Payload Type="inline"/></Msg>'
+        f'<ReplyMode>{mode}</ReplyMode><Protocol>http</Protocol>'
+        f'<Body Type="ByteRange" Offset="0" Length="{len(plain)}"/>{extra}<Hooks>{hooks}</Hooks><Payload Type="inline"/></Msg>'
     )
     return (
         part(b"text/plain; charset=UTF-16", b"\xff\xfe" + wide(header))
@@ -171,7 +173,8 @@ def events(*items):
 
 
 def chunked(body):
-    return b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 300]), body[i : i + 300]) for i in range(0, len(body), 300)) + b"0\r\n\r\n"
+    pieces = [body[i : i + 300] for i in range(0, len(body), 300)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 POLICY = http_post(message("MP_PolicyManager", REQUEST, signed=True))
@@ -185,7 +188,9 @@ ASSIGNED = message("x", ASSIGNMENTS, reply=True)
 DIALOGUES = {
     "policy": events((OUT, POLICY), (IN, http_ok(ASSIGNED)), (END_OUT, 0), (END_IN, 0)),
     "pipelined": events((OUT, POLICY + POLICY), (IN, http_ok(ASSIGNED) + http_ok(NO_REPLY))),
-    "gap-in-body": events((OUT, POLICY[:700]), (GAP_OUT, len(POLICY) - 800), (OUT, POLICY[-100:]), (IN, http_ok(NO_REPLY))),
+    "gap-in-body": events(
+        (OUT, POLICY[:700]), (GAP_OUT, len(POLICY) - 800), (OUT, POLICY[-100:]), (IN, http_ok(NO_REPLY))
+    ),
     "gap-in-headers": events((OUT, POLICY[:30]), (GAP_OUT, 20), (OUT, POLICY[50:]), (OUT, GET), (IN, http_ok(b""))),
     "gap-in-reply": events((OUT, GET), (IN, http_ok(b"x" * 100)[:90]), (GAP_IN, 50), (IN, http_ok(b""))),
     "chunked": events(
@@ -193,7 +198,9 @@ DIALOGUES = {
         (IN, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(wide("\ufeff<Policy secret=\"1\"/>"))),
     ),
     "continue": events(
-        (OUT, http_post(NO_REPLY, extra=b"Expect: 100-continue\r\n")), (IN, b"HTTP/1.1 100 Continue\r\n\r\n"), (IN, http_ok(NO_REPLY))
+        (OUT, http_post(NO_REPLY, extra=b"Expect: 100-continue\r\n")),
+        (IN, b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (IN, http_ok(NO_REPLY)),
     ),
     "gzip": events(
         (OUT, POLICY),
@@ -210,7 +217,7 @@ DIALOGUES = {
     ),
     "certificates": events(
         (OUT, AUT),
-        (IN, http_ok(b"<MPCertificate><Certificate>" + vector("VECTOR_CERTIFICATE").encode() + b"</Certificate></MPCertificate>", b"text/xml")),
+        (IN, http_ok(f"<MPCertificate><Certificate>{CERTIFICATE}</Certificate></MPCertificate>".encode(), b"text/xml")),
     ),
     "reply-only": events((IN, http_ok(ASSIGNED)), (IN, http_ok(NO_REPLY))),
     "bytes": events((BYTES, GET), (IN, http_ok(b"<a/>"))),
@@ -236,17 +243,17 @@ def ethernet(packet, kind=0x0800):
     return b"\0" * 12 + struct.pack(">H", kind) + packet
 
 
-TWENTY = b"0123456789abcdefghij"
+SEGMENT = tcp(0x18, 1, 1, b"0123456789abcdefghij")
 CAPTURES = {
     "connection": packets(0, *[(0, ethernet(ipv4(6, p))) for p in (
         tcp(2, 99, 0), tcp(0x18, 100, 1, b"GET / HTTP/1.1\r\n"), tcp(0x18, 120, 1, b"late"),
         tcp(0x18, 116, 1, b"gap!"), tcp(0x11, 124, 1), tcp(4, 125, 1))]),
     "hole": packets(0, *[(0, ethernet(ipv4(6, p))) for p in (tcp(2, 99, 0), tcp(0x18, 200, 1, b"x"), tcp(1, 300, 0))]),
-    "fragments": packets(1, (0, ipv4(6, tcp(0x18, 1, 1, TWENTY)[:24], 7, 0, True)), (0, ipv4(6, tcp(0x18, 1, 1, TWENTY)[24:], 7, 24))),
+    "fragments": packets(1, (0, ipv4(6, SEGMENT[:24], 7, 0, True)), (0, ipv4(6, SEGMENT[24:], 7, 24))),
     "cut": packets(0, (100, ethernet(ipv4(6, tcp(0x18, 1, 1, b"abc"))))),
     "vlan": packets(0, (0, ethernet(struct.pack(">HH", 5, 0x0800) + ipv4(6, tcp(0x18, 1, 1, b"abc")), 0x8100))),
-    "ipv6": packets(8, (0, struct.pack(">IHBB", 0x60000000, 24 + 8, 0, 64) + b"\x20" * 32 + bytes([6, 0, 1, 4, 0, 0, 0, 0])
-                        + tcp(0x18, 1, 1, b"abcd"))),
+    "ipv6": packets(8, (0, struct.pack(">IHBB", 0x60000000, 32, 0, 64) + b"\x20" * 32
+                        + bytes([6, 0, 1, 4, 0, 0, 0, 0]) + tcp(0x18, 1, 1, b"abcd"))),
     "cooked": packets(3, (0, b"\0" * 14 + b"\x08\0" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
     "loopback": packets(2, (0, b"\x02\0\0\0" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
     "ppp": packets(6, (0, b"\xff\x03\0\x21" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),

@@ -1,5 +1,8 @@
 /* tests/unit/test_capture_source.c: capture files: plain, compressed, cut off, damaged, filtered, in folders. */
 #define _GNU_SOURCE /* mkdtemp, dup */
+#include <archive.h>
+#include <archive_entry.h>
+#include <pcap/dlt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,10 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <cmocka.h>
-#include <pcap/dlt.h>
 
 #include "capture/source.h"
 #include "core/buffer.h"
@@ -191,6 +191,7 @@ struct reading {
     struct error error;
     int64_t packets;
     struct source_facts facts;
+    char link_type[64];
 };
 
 static struct reading read_all(const char *path, const char *filter)
@@ -205,15 +206,16 @@ static struct reading read_all(const char *path, const char *filter)
     }
     while ((reading.ended = source_next(source, reading.packets + 1, &packet, &reading.error)) == OUTCOME_OK) {
         reading.packets++;
-        assert_int_equal(packet.moment.packet, reading.packets);
         assert_int_equal(packet.bytes.left, 60);
         assert_int_equal(packet.wire_length, 1000);
         int number = packet.bytes.at[58] << 8 | packet.bytes.at[59];
+        assert_int_equal(packet.moment.packet, number + 1); /* that in the file, whatever the filter left out */
         assert_int_equal(packet.moment.time_ns, INT64_C(1700000000123456000) + number * INT64_C(1000000000));
     }
     reading.facts = source_facts(source);
     assert_string_equal(reading.facts.name, path);
-    reading.facts.name = NULL;
+    snprintf(reading.link_type, sizeof reading.link_type, "%s", reading.facts.link_type);
+    reading.facts.name = reading.facts.link_type = NULL; /* they go with the source */
     source_close(source);
     return reading;
 }
@@ -239,7 +241,8 @@ static void pcap_and_pcapng_are_read_to_the_nanosecond(void **state)
     struct buffer pcap = pcap_of(10), pcapng = pcapng_of(10);
     struct reading reading = read_bytes(*state, buffer_cursor(&pcap), NULL);
     assert_read(reading, 10);
-    assert_string_equal(reading.facts.link_type, "EN10MB");
+    assert_string_equal(reading.link_type, "EN10MB");
+    assert_string_equal(reading.facts.format, "pcap");
     assert_int_equal(reading.facts.snap_length, 65535);
     assert_int_equal(reading.facts.first.packet, 1);
     assert_int_equal(reading.facts.last.packet, 10);
@@ -320,8 +323,10 @@ static void a_capture_without_packets_is_read(void **state)
 static void a_filter_leaves_packets_out(void **state)
 {
     struct buffer pcap = pcap_of(10);
-    assert_read(read_bytes(*state, buffer_cursor(&pcap), "arp"), 5);
-    struct reading reading = read_bytes(*state, buffer_cursor(&pcap), "port or something");
+    struct reading reading = read_bytes(*state, buffer_cursor(&pcap), "arp");
+    assert_read(reading, 5);
+    assert_int_equal(reading.facts.filtered, 5);
+    reading = read_bytes(*state, buffer_cursor(&pcap), "port or something");
     assert_int_equal(reading.opened, OUTCOME_UNSUPPORTED);
     assert_non_null(strstr(reading.error.text, "port or something"));
     buffer_free(&pcap);
@@ -330,7 +335,7 @@ static void a_filter_leaves_packets_out(void **state)
 /* Cut anywhere, all whole packets are used, and the cut is told with its place. */
 static void a_capture_that_is_cut_off_is_used_as_far_as_it_goes(void **state)
 {
-    struct buffer pcap = pcap_of(3), pcapng = pcapng_of(3);
+    struct buffer pcap = pcap_of(3);
     for (size_t length = 25; length < pcap.length; length++) {
         struct reading reading = read_bytes(*state, cursor_of(pcap.bytes, length), NULL);
         bool whole = (length - 24) % 76 == 0;
@@ -341,12 +346,7 @@ static void a_capture_that_is_cut_off_is_used_as_far_as_it_goes(void **state)
         assert_true(whole || reading.error.offset == length);
         assert_true(whole || strstr(reading.error.text, "cut off") != NULL);
     }
-    struct reading reading = read_bytes(*state, cursor_of(pcapng.bytes, pcapng.length - 5), NULL);
-    assert_int_equal(reading.packets, 2);
-    assert_int_equal(reading.ended, OUTCOME_MORE);
-    assert_non_null(strstr(reading.error.text, "cut off"));
     buffer_free(&pcap);
-    buffer_free(&pcapng);
 }
 
 static void a_compressed_capture_that_is_cut_off_is_told(void **state)
@@ -370,20 +370,8 @@ static void a_damaged_capture_is_used_up_to_the_damage(void **state)
     assert_int_equal(reading.packets, 2);
     assert_int_equal(reading.ended, OUTCOME_MALFORMED);
     assert_non_null(strstr(reading.error.text, "damaged"));
-    assert_true(reading.error.offset > 24 + 2 * 76);
+    assert_int_equal(reading.error.offset, 24 + 2 * 76);
     buffer_free(&pcap);
-}
-
-static void interfaces_of_different_kinds_are_told_with_a_remedy(void **state)
-{
-    struct buffer pcapng = pcapng_of(3);
-    put_interface(&pcapng, 113, 65535, 9); /* Linux cooked: libpcap reads one kind in a file */
-    put_enhanced_packet(&pcapng, 1, 0, 3);
-    struct reading reading = read_bytes(*state, buffer_cursor(&pcapng), NULL);
-    assert_int_equal(reading.packets, 3);
-    assert_int_equal(reading.ended, OUTCOME_UNSUPPORTED);
-    assert_non_null(strstr(reading.error.text, "editcap"));
-    buffer_free(&pcapng);
 }
 
 static void an_absurd_snapshot_length_is_harmless(void **state)
@@ -401,8 +389,12 @@ static void what_is_no_capture_is_refused_with_its_name_and_a_remedy(void **stat
     static const struct {
         const char *bytes;
         size_t length;
-    } others[] = {{"", 0}, {"hello, world, this is a text\n", 29}, {"\x1f\x8b", 2}, {"\xd4\xc3\xb2\xa1", 4},
-                  {"\x28\xb5\x2f\xfd garbage garbage", 20}, {"\x0a\x0d\x0d\x0a\xff\xff\xff\xff\x4d\x3c\x2b\x1a", 12}};
+    } others[] = {{"", 0},
+                  {"hello, world, this is a text\n", 29},
+                  {"\x1f\x8b", 2},
+                  {"\xd4\xc3\xb2\xa1", 4},
+                  {"\x28\xb5\x2f\xfd garbage garbage", 20},
+                  {"\x0a\x0d\x0d\x0a\xff\xff\xff\xff\x4d\x3c\x2b\x1a", 12}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct reading reading = read_bytes(*state, cursor_of(others[i].bytes, others[i].length), NULL);
         assert_int_equal(reading.opened, OUTCOME_MALFORMED);
@@ -475,7 +467,6 @@ int main(void)
         test(a_capture_that_is_cut_off_is_used_as_far_as_it_goes),
         test(a_compressed_capture_that_is_cut_off_is_told),
         test(a_damaged_capture_is_used_up_to_the_damage),
-        test(interfaces_of_different_kinds_are_told_with_a_remedy),
         test(an_absurd_snapshot_length_is_harmless),
         test(what_is_no_capture_is_refused_with_its_name_and_a_remedy),
         test(the_first_time_orders_files),

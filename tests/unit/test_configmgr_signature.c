@@ -119,7 +119,7 @@ static void a_signature_in_network_order_or_lower_case_is_valid_too(void **state
     struct fixture *fixture = *state;
     char hex[SAMPLE_HEX_MAX];
     for (size_t i = 0; i < 256; i += 2) /* byte by byte from the end */
-        memcpy(hex + i, VECTOR_SHA256 + 254 - i, 2);
+        memcpy(hex + i, &VECTOR_SHA256[254 - i], 2);
     hex[256] = '\0';
     const struct ccm_signature *result = verify_id(fixture, hex);
     assert_int_equal(result->state, CCM_SIGNATURE_VALID);
@@ -213,7 +213,7 @@ static void a_modulus_sent_the_wrong_way_round_does_not_make_a_key_that_verifies
     struct fixture *fixture = *state; /* wire.md 5.4: MSF does so */
     char blob[] = VECTOR_PUBLIC_KEY;
     for (size_t i = 0; i < 256; i += 2)
-        memcpy(blob + 40 + i, VECTOR_PUBLIC_KEY + 40 + 254 - i, 2);
+        memcpy(blob + 40 + i, &VECTOR_PUBLIC_KEY[40 + 254 - i], 2);
     enum ccm_signature_state found = verify(fixture, blob, NULL, VECTOR_SHA256, buffer_cursor(&fixture->id))->state;
     assert_int_equal(found, CCM_SIGNATURE_INVALID);
 }

@@ -206,13 +206,51 @@ static void nesting_and_number_of_nodes_are_limited(void **state)
     sample_print(&text, "</r>");
     sample_append(&text, cursor_of("", 1));
     parse(state, (const char *)text.bytes, OUTCOME_LIMIT);
+    buffer_free(&text);
+}
+
+/* libxml2 compares each attribute with all others: a megabyte of them in one element took it 4 s. */
+static void many_attributes_or_namespaces_burn_no_time(void **state)
+{
+    static const char *const before[] = {
+        "", "<!-- '<x ' -->", "<!--> \" -->", "<?x '?>", "<b><![CDATA[<a ']]></b>", "<b c='>' d=\"'\"/>", "it's",
+    };
+    struct buffer text;
+    buffer_init(&text, 1 << 24);
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) { /* nothing hides the element */
+        buffer_reset(&text, 1 << 24);
+        sample_print(&text, "<r><b>kept</b>%s<a", before[i]);
+        for (int j = 0; j < 50000; j++)
+            sample_print(&text, " a%d='>'", j);
+        sample_append(&text, cursor_of("/></r>", 7));
+        struct xml_document document = parse(state, (const char *)text.bytes, OUTCOME_LIMIT);
+        assert_true(text_is(xml_text(xml_child(document.root, "b")), "kept"));
+        arena_reset(*state);
+    }
     buffer_reset(&text, 0);
     sample_print(&text, "<r");
-    for (int i = 0; i < XML_NODES_MAX; i++)
-        sample_print(&text, " a%d=''", i);
-    sample_print(&text, "/>");
-    sample_append(&text, cursor_of("", 1));
+    for (int j = 0; j < XML_ATTRIBUTES_MAX; j++)
+        sample_print(&text, " a%d='='", j);
+    sample_append(&text, cursor_of("/>", 3));
+    assert_true(text_is(xml_attribute(parse(state, (const char *)text.bytes, OUTCOME_OK).root, "a511"), "="));
+    buffer_reset(&text, 0);
+    sample_print(&text, "<r>");
+    for (int j = 0; j <= XML_NAMESPACES_MAX; j++)
+        sample_print(&text, "<a xmlns:p%d='urn:x'/>", j);
+    sample_append(&text, cursor_of("</r>", 5));
     parse(state, (const char *)text.bytes, OUTCOME_LIMIT);
+    buffer_free(&text);
+}
+
+static void a_long_document_type_burns_no_time(void **state)
+{
+    struct buffer text;
+    buffer_init(&text, 1 << 24);
+    sample_print(&text, "<!-- x --><!DOCTYPE a [<!ATTLIST a");
+    for (int i = 0; i < 100000; i++)
+        sample_print(&text, " a%d CDATA ''", i);
+    sample_append(&text, cursor_of(">]><a/>", 8));
+    assert_null(parse(state, (const char *)text.bytes, OUTCOME_LIMIT).root);
     buffer_free(&text);
 }
 
@@ -267,6 +305,8 @@ int main(void)
         cmocka_unit_test(a_file_is_never_read_through_an_entity),
         cmocka_unit_test(a_billion_laughs_take_no_memory),
         cmocka_unit_test(nesting_and_number_of_nodes_are_limited),
+        cmocka_unit_test(many_attributes_or_namespaces_burn_no_time),
+        cmocka_unit_test(a_long_document_type_burns_no_time),
         cmocka_unit_test(text_longer_than_one_piece_is_joined),
         cmocka_unit_test(a_full_arena_is_a_limit),
     };

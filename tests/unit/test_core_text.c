@@ -305,11 +305,12 @@ static void what_is_not_utf8_is_replaced_byte_for_byte(void **state)
         {"\xF0\x9F\x98", 3},
     };
     for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++) {
-        char around[16], expected[64] = "<";
+        char around[16], expected[64];
+        size_t length = (size_t)snprintf(expected, sizeof expected, "<");
         snprintf(around, sizeof around, "<%s>", invalid[i].bytes);
-        for (int j = 0; j < invalid[i].replaced; j++)
-            strcat(expected, "\xEF\xBF\xBD");
-        strcat(expected, ">");
+        for (int j = 0; j <= invalid[i].replaced; j++)
+            length += (size_t)snprintf(expected + length, sizeof expected - length, "%s",
+                                       j < invalid[i].replaced ? "\xEF\xBF\xBD" : ">");
         assert_text(text_clean(*state, cursor_of(around, strlen(around))), expected, strlen(expected));
         assert_text(text_utf8(*state, text_of(around)), expected, strlen(expected));
         struct cursor utf16;

@@ -1,0 +1,196 @@
+"""bench/document.py: the figures that bench/run measured, as docs/performance.md."""
+
+KIND_MEANING = {
+    "mp": "ConfigMgr messages with real signatures, one to three exchanges on a connection",
+    "bulk": "large downloads over HTTP in ranges (BITS), files over SMB2",
+    "mix": "many connections at a time: messages, TLS, SMB2, DNS; 2 % of the segments reordered, 1 % sent twice, 0.1 % missing",
+}
+
+# Ratios of processor time to pcap_dispatch: target and, where there is one, stretch.
+ENVELOPE_TARGETS = {"bulk": (2, 1.3), "mix": (6, 4), "mp": (8, 5)}
+FLOOR_TARGET = 1.3       # everything on mp, to the sum of its libraries
+WORKERS_TARGET = 1.7     # two workers, to one
+STATE_TARGET = 1.5       # KB a flow
+STARTUP_TARGET = 50      # ms
+GROWTH_TARGET = 1.1      # memory after 10 GB to memory after 100 MB: flat but for noise
+BUSY = 1.2               # a run of one worker takes that much longer than its processor time: the cores were not free
+
+HOW = """\
+# Performance
+
+Written by `bench/run`; not edited by hand. Run it again with
+
+    bench/run [--size MB] [--rounds N] [--growth [MB]] [--startup] [--captures FOLDER]
+
+It generates three captures from a seed, with correct checksums and known content:
+
+{kinds}
+
+Before anything is measured, cmscope must find exactly the packets, connections, requests, messages and valid signatures
+that the generator put there. Then the programs run in turns over the captures in the page cache, and the table tells medians
+of processor time (user and system), time on the clock, and peak memory of the process (libraries and records included).
+
+* *reading* is `pcap_dispatch` with an empty callback: what libpcap alone needs.
+* *envelope* is `cmscope query "SELECT count(*) FROM message"`: all flows, HTTP and message headers; no payload.
+* *everything* is `cmscope check`: payloads inflated and parsed, signatures verified, all rules judged.
+* The *floor* is what the libraries need for the same payloads and signatures, each by itself (`bench/limits.c`): libdeflate
+  inflates, libxml2 parses (SAX2, nothing kept), OpenSSL verifies.
+"""
+
+
+def write(results):
+    parts = [introduction(results), targets(results), captures(results), floor(results), others(results), growth(results),
+             startup(results)]
+    return "\n".join(part for part in parts if part)
+
+
+def table(head, rows):
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def number(value):
+    """Three digits, and separators between thousands."""
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def introduction(results):
+    machine = results["machine"]
+    kinds = "\n".join(f"* **{kind}**: {meaning}" for kind, meaning in KIND_MEANING.items())
+    return HOW.format(kinds=kinds) + (
+        f"\nMeasured with captures of {results['size']:,.0f} MB, {results['rounds']} rounds, on {machine['cores']} cores "
+        f"({machine['model']}, {machine['memory']:.0f} GB). The machine was shared with other work: its load was "
+        f"{machine['load']:.1f} at the\nstart. Ratios of processor time hold nevertheless; times on the clock, and with them the gain "
+        f"of a second worker, need\na quiet machine.\n\nVersions: {', '.join(machine['versions'])}.\n")
+
+
+# ---- Targets -------------------------------------------------------------------------------------------------------------
+
+
+def ratio(results, kind, name, to="reading", what="processor"):
+    runs = results["kinds"][kind]["runs"]
+    return runs[name][what] / runs[to][what] if name in runs and to in runs else None
+
+
+def floor_seconds(results):
+    return sum(part["seconds"] for part in results["kinds"]["mp"]["floor"].values())
+
+
+def state_kilobytes(results):
+    """Memory that mix takes above a small capture, for each connection that was open at one time."""
+    if "startup" not in results:
+        return None
+    mix = results["kinds"]["mix"]
+    above = mix["runs"]["envelope 1"]["memory"] - results["startup"]["envelope"]["memory"]
+    return above * 1000 / mix["truth"]["concurrent"]
+
+
+def growth_ratio(results, kind):
+    memory = {row["megabytes"]: row["runs"]["envelope"]["memory"] for row in results.get("growth", []) if row["kind"] == kind}
+    return memory[10000] / memory[100] if {100, 10000} <= memory.keys() else None
+
+
+def targets(results):
+    rows = []
+    for kind, (most, stretch) in ENVELOPE_TARGETS.items():
+        rows.append(judge(f"{kind}, envelope: processor time to reading", ratio(results, kind, "envelope 1"), most, stretch))
+    rows.append(judge("mix, envelope: KB of memory a concurrent connection", state_kilobytes(results), STATE_TARGET))
+    runs = results["kinds"]["mp"]["runs"]
+    rows.append(judge("mp, everything: processor time to the floor", runs["everything 1"]["processor"] / floor_seconds(results),
+                      FLOOR_TARGET))
+    for name in ("envelope", "everything"):
+        gain = ratio(results, "mp", f"{name} 1", f"{name} 2", "clock")
+        rows.append(judge(f"mp, {name}: gain of a second worker, on the clock", gain, WORKERS_TARGET, least=True,
+                          undecided=is_busy(runs[f"{name} 1"])))
+    for kind in KIND_MEANING:
+        rows.append(judge(f"{kind}, envelope: memory after 10 GB to that after 100 MB", growth_ratio(results, kind), GROWTH_TARGET))
+    start = results.get("startup")
+    for name in ("envelope", "everything"):
+        rows.append(judge(f"start-up, {name}: ms on the clock, the shortest", start[name]["least_clock"] * 1000 if start else None,
+                          STARTUP_TARGET))
+    return "## Targets\n\n" + table(["", "target", "measured", "verdict"], rows)
+
+
+def is_busy(run):
+    return run["clock"] > BUSY * run["processor"]
+
+
+def judge(what, value, target, stretch=None, least=False, undecided=False):
+    aim = f"{'at least' if least else 'at most'} {number(target)}"
+    if stretch is not None:
+        aim += f" (stretch {number(stretch)})"
+    if value is None:
+        return [what, aim, "", "not measured"]
+    met = value >= target if least else value <= target
+    if not met and undecided:
+        return [what, aim, number(value), "not decided: the cores were not free"]
+    beyond = stretch is not None and value <= stretch
+    return [what, aim, number(value), "met, with the stretch" if beyond else "met" if met else "**missed**"]
+
+
+# ---- Figures -------------------------------------------------------------------------------------------------------------
+
+
+def captures(results):
+    rows = []
+    for kind, measured in results["kinds"].items():
+        for name, run in measured["runs"].items():
+            words = name.split()
+            label = words[0] if len(words) == 1 else f"{words[0]}, {words[1]} worker{'s' if words[1] != '1' else ''}"
+            speed = measured["truth"]["bytes"] / 1e6 / run["processor"]
+            rows.append([f"{kind}: {label}", f"{run['processor']:.2f}", number(ratio(results, kind, name)), f"{speed:,.0f}",
+                         f"{run['clock']:.2f}", f"{run['memory']:,.0f}"])
+    facts = ("packets", "tcp_flows", "concurrent", "http_requests", "messages", "valid_signatures", "lost")
+    content = [[kind, *(f"{measured['truth'][fact]:,}" for fact in facts), f"{measured['inflated']:,} of {measured['truth']['payloads']:,}"]
+               for kind, measured in results["kinds"].items()]
+    head = ["", "packets", "connections", "at a time", "requests", "messages", "signed", "lost segments", "inflated by check"]
+    return ("## Captures\n\n" + table(head, content) + "\n"
+            + table(["", "processor s", "to reading", "MB a processor s", "clock s", "peak MB"], rows))
+
+
+def floor(results):
+    names = {"inflate": "libdeflate: inflate", "parse": "libxml2: SAX2", "verify": "OpenSSL: RSA-2048, SHA-256"}
+    rows = [[names[name], f"{part['seconds']:.2f}", f"{part['count']:,}", f"{part['bytes'] / 1e6 / part['seconds']:,.0f}",
+             f"{part['count'] / part['seconds']:,.0f}"] for name, part in results["kinds"]["mp"]["floor"].items()]
+    rows.append(["sum", f"{floor_seconds(results):.2f}", "", "", ""])
+    return "## Floor of everything on mp\n\n" + table(["", "processor s", "times", "MB/s (inflated, or signed)", "a second"], rows)
+
+
+def others(results):
+    if not any(results["others"].values()):
+        return ""
+    rows = []
+    for kind, measured in results["others"].items():
+        reading = results["kinds"][kind]["runs"]["reading"]["processor"]
+        for name, run in measured.items():
+            if run is None:
+                rows.append([f"{kind}: {name}", "stopped", "", "", ""])
+            else:
+                rows.append([f"{kind}: {name}", f"{run['processor']:.2f}", number(run["processor"] / reading), f"{run['clock']:.2f}",
+                             f"{run['memory']:,.0f}"])
+    return ("## Other programs\n\nOne run each on the same captures. None of them reads messages; what they do is closest to the "
+            "envelope.\n\n" + table(["", "processor s", "to reading", "clock s", "peak MB"], rows))
+
+
+def growth(results):
+    rows = []
+    for row in sorted(results.get("growth", []), key=lambda row: list(KIND_MEANING).index(row["kind"])):
+        cells = [f"{row['kind']}, {row['megabytes']:,} MB"]
+        for name in ("envelope", "everything"):
+            run = row["runs"][name]
+            cells += [f"{run['processor'] * 1e6 / row['truth']['packets']:.2f}", f"{run['memory']:,.0f}"]
+        rows.append(cells + [f"{row['truth']['tcp_flows']:,}"])
+    if not rows:
+        return ""
+    return ("## Growth\n\nProcessor time a packet, and peak memory, of captures that grow.\n\n"
+            + table(["", "envelope: µs a packet", "peak MB", "everything: µs a packet", "peak MB", "connections"], rows))
+
+
+def startup(results):
+    if "startup" not in results:
+        return ""
+    rows = [[name, *(f"{run[what] * 1000:.1f}" for what in ("least_clock", "clock", "processor")), f"{run['memory']:.1f}"]
+            for name, run in results["startup"].items()]
+    return "## Start-up\n\nA capture of 100 KB.\n\n" + table(["", "shortest clock ms", "median clock ms", "processor ms", "peak MB"], rows)
