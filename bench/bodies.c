@@ -3,12 +3,25 @@
 
 #include "bench/bytes.h"
 
-static const char *pick(struct dice *dice, const char *const *words, size_t count)
+#define ROLLS_MAX 12
+#define COUNT(array) ((uint32_t)(sizeof(array) / sizeof(array)[0]))
+
+/* Random numbers for one text. They are rolled before it is written, because C does not say in which order arguments are
+ * evaluated, and the same seed gives the same text. */
+struct rolls {
+    uint32_t at[ROLLS_MAX];
+};
+
+/* Numbers from 0 to below each of the limits, which end with a 0. */
+static struct rolls roll(struct dice *dice, const uint32_t limits[ROLLS_MAX])
 {
-    return words[dice_below(dice, (uint32_t)count)];
+    struct rolls rolls = {{0}};
+    for (size_t i = 0; i < ROLLS_MAX && limits[i] != 0; i++)
+        rolls.at[i] = dice_below(dice, limits[i]);
+    return rolls;
 }
 
-#define PICK(dice, words) pick(dice, words, sizeof(words) / sizeof(words)[0])
+#define ROLL(dice, ...) roll(dice, (const uint32_t[ROLLS_MAX]){__VA_ARGS__})
 
 /* ---- Registration (wire.md 6.2) ---- */
 
@@ -18,7 +31,7 @@ void body_registration_data(const struct speaker *speaker, struct cursor certifi
     put_format(xml, "<Data HashAlgorithm=\"1.2.840.113549.1.1.11\" SMSID=\"\" RequestType=\"Registration\" "
                     "TimeStamp=\"2026-11-01T10:00:00Z\"><AgentInformation AgentIdentity=\"CcmExec.exe\" "
                     "AgentVersion=\"5.00.9106.1000\" AgentType=\"0\" /><Certificates>");
-    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
+    for (size_t i = 0; i < COUNT(uses); i++) {
         put_format(xml, "<%s Encoding=\"HexBinary\" KeyType=\"1\">", uses[i]);
         put_hex(xml, certificate);
         put_format(xml, "</%s>", uses[i]);
@@ -52,13 +65,13 @@ static void put_identification(const struct speaker *speaker, struct buffer *xml
 
 void body_policy_request(const struct speaker *speaker, struct buffer *xml)
 {
+    struct rolls cookie = ROLL(speaker->dice, 24, 60, 60, 1000);
     put_format(xml, "<RequestAssignments SchemaVersion=\"1.00\" ACK=\"false\" RequestType=\"OnUpdate\">");
     put_identification(speaker, xml);
     put_format(xml,
                "<User /></Identification><PolicySource>SMS:PRI</PolicySource><Resource ResourceType=\"Machine\" />"
                "<ServerCookie>2026-10-31 %02u:%02u:%02u.%03u</ServerCookie></RequestAssignments>",
-               dice_below(speaker->dice, 24), dice_below(speaker->dice, 60), dice_below(speaker->dice, 60),
-               dice_below(speaker->dice, 1000));
+               cookie.at[0], cookie.at[1], cookie.at[2], cookie.at[3]);
 }
 
 static void put_assignment(const struct speaker *speaker, struct buffer *xml)
@@ -69,18 +82,18 @@ static void put_assignment(const struct speaker *speaker, struct buffer *xml)
     struct dice *dice = speaker->dice;
     guid_new(dice, assignment);
     guid_new(dice, policy);
-    unsigned version = dice_between(dice, 1, 30);
+    struct rolls hash = ROLL(dice, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+    struct rolls facts = ROLL(dice, 30, 8000, COUNT(categories));
     put_format(
         xml,
         "<PolicyAssignment PolicyAssignmentID=\"{%s}\"><Condition><Operator OperatorType=\"AND\"><Expression "
         "ExpressionLanguage=\"WQL\" ExpressionType=\"until-true\">SELECT * FROM Win32_OperatingSystem WHERE "
         "BuildNumber &gt;= %u</Expression></Operator></Condition><Policy PolicyID=\"{%s}\" PolicyVersion=\"%u.00\" "
         "PolicyType=\"Machine\" PolicyCategory=\"%s\" PolicyFlags=\"16\" PolicyPriority=\"25\"><PolicyLocation "
-        "PolicyHash=\"SHA1:%016llX%016llX%08X\"><![CDATA[http://<mp>/SMS_MP/.sms_pol?{%s}.%u_00]]></PolicyLocation>"
+        "PolicyHash=\"SHA1:%08X%08X%08X%08X%08X\"><![CDATA[http://<mp>/SMS_MP/.sms_pol?{%s}.%u_00]]></PolicyLocation>"
         "</Policy></PolicyAssignment>",
-        assignment, dice_between(dice, 17763, 26100), policy, version, PICK(dice, categories),
-        (unsigned long long)dice_next(dice), (unsigned long long)dice_next(dice), (uint32_t)dice_next(dice), policy,
-        version);
+        assignment, 17763 + facts.at[1], policy, 1 + facts.at[0], categories[facts.at[2]], hash.at[0], hash.at[1],
+        hash.at[2], hash.at[3], hash.at[4], policy, 1 + facts.at[0]);
 }
 
 void body_policy_reply(const struct speaker *speaker, struct buffer *xml)
@@ -103,6 +116,7 @@ void body_policy(const struct speaker *speaker, struct buffer *xml)
                "SchemaVersion=\"1.0\">\r\n",
                policy);
     for (unsigned i = 0; i < speaker->size; i++) {
+        struct rolls values = ROLL(speaker->dice, 100, 1440);
         guid_new(speaker->dice, rule);
         put_format(
             xml,
@@ -110,7 +124,7 @@ void body_policy(const struct speaker *speaker, struct buffer *xml)
             "class=\"CCM_ClientAgentConfig\"><property name=\"SiteSettingsKey\" type=\"19\"><value>%u</value>"
             "</property><property name=\"EvaluationInterval\" type=\"19\"><value>%u</value></property></instance>"
             "</PolicyAction>\r\n</PolicyRule>\r\n",
-            rule, dice_below(speaker->dice, 100), dice_below(speaker->dice, 1440));
+            rule, values.at[0], values.at[1]);
     }
     put_format(xml, "</Policy>\r\n");
 }
@@ -119,7 +133,8 @@ void body_policy(const struct speaker *speaker, struct buffer *xml)
 
 void body_location_request(const struct speaker *speaker, struct buffer *xml)
 {
-    uint32_t net = dice_below(speaker->dice, 250);
+    struct rolls facts = ROLL(speaker->dice, 250, 254, 4096, 9);
+    uint32_t net = facts.at[0];
     put_format(
         xml,
         "<ContentLocationRequest SchemaVersion=\"1.00\" BGRVersion=\"1\"><AssignedSite SiteCode=\"PRI\" />"
@@ -129,8 +144,7 @@ void body_location_request(const struct speaker *speaker, struct buffer *xml)
         "Name=\"corp.contoso.test\" /><IPAddresses><IPAddress SubnetAddress=\"10.1.%u.0\" Address=\"10.1.%u.%u\" />"
         "</IPAddresses></ClientLocationInfo><Package DeploymentFlags=\"0\" ID=\"PRI%05X\" Version=\"%u\" />"
         "</ContentLocationRequest>",
-        net % 20, net, net, dice_between(speaker->dice, 1, 254), dice_below(speaker->dice, 4096),
-        dice_between(speaker->dice, 1, 9));
+        net % 20, net, net, 1 + facts.at[1], facts.at[2], 1 + facts.at[3]);
 }
 
 void body_location_reply(const struct speaker *speaker, struct buffer *xml)
@@ -182,6 +196,7 @@ void body_state(const struct speaker *speaker, struct buffer *xml)
     struct dice *dice = speaker->dice;
     put_report_head(speaker, "State Message Data", NULL, xml);
     for (unsigned i = 0; i < speaker->size; i++) {
+        struct rolls facts = ROLL(dice, 60, 60, 100000, COUNT(topics), 16, 1000000);
         guid_new(dice, topic);
         put_format(
             xml,
@@ -189,9 +204,8 @@ void body_state(const struct speaker *speaker, struct buffer *xml)
             "Type=\"%u\" IDType=\"3\" User=\"\" UserSID=\"\"/><State ID=\"%u\" Criticality=\"0\"/><StateDetails "
             "Type=\"0\"></StateDetails><UserParameters Flags=\"0\" Count=\"2\"><Param>%s</Param><Param>%u</Param>"
             "</UserParameters></StateMessage>",
-            dice_below(dice, 60), dice_below(dice, 60), dice_below(dice, 100000), topic,
-            topics[dice_below(dice, sizeof topics / sizeof topics[0])], dice_below(dice, 16), speaker->client->name,
-            dice_below(dice, 1000000));
+            facts.at[0], facts.at[1], facts.at[2], topic, topics[facts.at[3]], facts.at[4], speaker->client->name,
+            facts.at[5]);
     }
     put_format(xml, "</ReportBody></Report>");
 }
@@ -203,16 +217,16 @@ static void put_instances(const struct speaker *speaker, const char *const *clas
     struct dice *dice = speaker->dice;
     for (unsigned i = 0; i < speaker->size; i++) {
         const char *class = classes[i % count];
+        struct rolls facts = ROLL(dice, COUNT(vendors), 500, 20, 10, 9999, 99, 12, 28, UINT32_MAX);
+        const char *vendor = vendors[facts.at[0]];
         guid_new(dice, product);
         put_format(
             xml,
             "<Instance ParentClass=\"%s\" Class=\"%s\" Namespace=\"\\\\%s\\root\\cimv2\" Content=\"Update\"><%s>"
             "<Name>%s application %u</Name><Version>%u.%u.%u.%u</Version><Vendor>%s</Vendor><InstallDate>2025%02u%02u"
             "</InstallDate><IdentifyingNumber>{%s}</IdentifyingNumber><Size>%u</Size></%s></Instance>",
-            class, class, speaker->client->name, class, PICK(dice, vendors), dice_below(dice, 500),
-            dice_below(dice, 20), dice_below(dice, 10), dice_below(dice, 9999), dice_below(dice, 99),
-            PICK(dice, vendors), dice_between(dice, 1, 12), dice_between(dice, 1, 28), product,
-            (uint32_t)dice_next(dice), class);
+            class, class, speaker->client->name, class, vendor, facts.at[1], facts.at[2], facts.at[3], facts.at[4],
+            facts.at[5], vendor, 1 + facts.at[6], 1 + facts.at[7], product, facts.at[8], class);
     }
     put_format(xml, "</ReportBody></Report>");
 }
@@ -228,7 +242,7 @@ void body_discovery(const struct speaker *speaker, struct buffer *xml)
                                           "CCM_DiscoveryData",
                                           "CCM_NetworkAdapterConfiguration"};
     put_report_head(speaker, "Inventory Data", "03", xml);
-    put_instances(speaker, classes, sizeof classes / sizeof classes[0], xml);
+    put_instances(speaker, classes, COUNT(classes), xml);
 }
 
 void body_hardware(const struct speaker *speaker, struct buffer *xml)
@@ -236,5 +250,5 @@ void body_hardware(const struct speaker *speaker, struct buffer *xml)
     static const char *const classes[] = {"SMS_InstalledSoftware", "Win32_Service", "Win32_PnPSignedDriver",
                                           "SMS_Processor",         "Win32_Product", "SMS_LogicalDisk"};
     put_report_head(speaker, "Inventory Data", "01", xml);
-    put_instances(speaker, classes, sizeof classes / sizeof classes[0], xml);
+    put_instances(speaker, classes, COUNT(classes), xml);
 }

@@ -7,6 +7,18 @@
 
 #define FORMAT_MAX 4096 /* of one put_format: all of them are known */
 
+void put_format(struct buffer *buffer, const char *format, ...)
+{
+    char text[FORMAT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof text)
+        die("a text is longer than expected", format);
+    put(buffer, text, (size_t)length);
+}
+
 void die(const char *what, const char *which)
 {
     fprintf(stderr, "bench: %s%s%s\n", what, which == NULL ? "" : ": ", which == NULL ? "" : which);
@@ -25,18 +37,6 @@ void put(struct buffer *buffer, const void *bytes, size_t length)
 {
     if (!buffer_append(buffer, cursor_of(bytes, length)))
         die("out of memory", NULL);
-}
-
-void put_format(struct buffer *buffer, const char *format, ...)
-{
-    char text[FORMAT_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    if (length < 0 || (size_t)length >= sizeof text)
-        die("a text is longer than expected", format);
-    put(buffer, text, (size_t)length);
 }
 
 void put_utf16(struct buffer *buffer, struct cursor ascii)

@@ -234,8 +234,8 @@ void traffic_mix(struct traffic *traffic, struct conversation *conversation)
         add_tls(traffic, conversation);
     } else if (kind < 92) {
         set_other_ends(traffic, &conversation->ends, SMB_PORT);
-        smb_fill(conversation, traffic->dice, kind % 2 == 0, dice_between(traffic->dice, 1, 3),
-                 some_noise(traffic, SMB_BLOCK_SMALL));
+        struct cursor noise = some_noise(traffic, SMB_BLOCK_SMALL);
+        smb_fill(conversation, traffic->dice, kind % 2 == 0, dice_between(traffic->dice, 1, 3), noise);
     } else {
         add_question(traffic, conversation);
     }

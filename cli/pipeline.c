@@ -133,7 +133,8 @@ static void write_input(struct pipeline *pipeline, const struct item *item, cons
     struct input_row row = input_row_null();
     row.file = text_of(item->path);
     row.packets = 0;
-    pipeline->empty += facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0';
+    pipeline->empty += facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0' &&
+                       pipeline->options->filter == NULL;
     if (facts != NULL) {
         row.packets = facts->packets;
         row.link_type = text_of(facts->link_type);

@@ -4,10 +4,13 @@
  * headers nothing of that exchange is judged, and the stream is taken up again at the next chunk that begins with a
  * start line.
  */
+#define _DEFAULT_SOURCE
 #include "dissect/http.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dissect/mp.h"
 #include "dissect/ntlm.h"
@@ -34,6 +37,7 @@ struct http_flow {
     size_t exchanges;   /* since the parser is new */
     uint64_t body_left; /* of the request: bytes of its body, by Content-Length, that are still to come */
     unsigned blank;     /* bytes of CR LF CR LF that the request stream ended with so far */
+    bool lost;          /* the parser failed: nothing more of this chunk is taken for a start line */
     bool lone;          /* a reply came to its end whose request was not seen */
 };
 
@@ -42,6 +46,19 @@ struct http_flow {
 static bool is_method_character(uint8_t c)
 {
     return (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+}
+
+/* Whether a request target begins here (RFC 9112 section 3.2): a path, "*", an absolute URI; after CONNECT a host. */
+static enum recognition target_recognise(struct text method, struct text target)
+{
+    static const char scheme[] = "http";
+    if (target.at[0] == '/' || target.at[0] == '*')
+        return RECOGNISED_CLIENT;
+    if (text_is(method, "CONNECT"))
+        return target.at[0] == '[' || isalnum((unsigned char)target.at[0]) ? RECOGNISED_CLIENT : RECOGNISED_NOT;
+    if (target.length < sizeof scheme)
+        return strncasecmp(target.at, scheme, target.length) == 0 ? RECOGNISED_MAYBE : RECOGNISED_NOT;
+    return text_starts_like(target, "http:") || text_starts_like(target, "https") ? RECOGNISED_CLIENT : RECOGNISED_NOT;
 }
 
 static enum recognition http_recognise(struct cursor first)
@@ -57,8 +74,10 @@ static enum recognition http_recognise(struct cursor first)
         return RECOGNISED_NOT;
     if (i == first.left || i + 1 == first.left)
         return i == first.left || (i >= 3 && first.at[i] == ' ') ? RECOGNISED_MAYBE : RECOGNISED_NOT;
-    bool target = first.at[i + 1] == '/' || first.at[i + 1] == '*' || (first.at[i + 1] >= 'a' && first.at[i + 1] <= 'z');
-    return i >= 3 && first.at[i] == ' ' && target ? RECOGNISED_CLIENT : RECOGNISED_NOT;
+    if (i < 3 || first.at[i] != ' ')
+        return RECOGNISED_NOT;
+    struct text whole = text_from(first);
+    return target_recognise((struct text){whole.at, i}, (struct text){whole.at + i + 1, whole.length - i - 1});
 }
 
 /* ---- Facts of an exchange ---- */
@@ -146,7 +165,8 @@ static void write_row(struct http_exchange *exchange)
         row.server_header = http_header(exchange, HTTP_REPLY, "server");
         row.response_type = http_header(exchange, HTTP_REPLY, "content-type");
         row.content_encoding = http_header(exchange, HTTP_REPLY, "content-encoding");
-        row.response_bytes = tx->response_entity_len;
+        /* The decoded length is known only when somebody reads the body: so with a content coding, that as sent. */
+        row.response_bytes = row.content_encoding.at == NULL ? tx->response_entity_len : tx->response_message_len;
         row.response_sha256 = body_digest(exchange, HTTP_REPLY, arena);
     }
     if (exchange->row == INT_NULL) {
@@ -355,12 +375,20 @@ static int on_request_complete(htp_tx_t *tx)
     return HTP_OK;
 }
 
+/* libhtp also calls a reply complete that the end of the connection cut short. */
+static bool is_cut_short(const htp_tx_t *tx)
+{
+    return tx->response_transfer_coding == HTP_CODING_IDENTITY && tx->response_status_number != 304 &&
+           tx->response_content_length > 0 && tx->response_message_len < tx->response_content_length;
+}
+
 static int on_response_complete(htp_tx_t *tx)
 {
     struct http_exchange *exchange = exchange_of(tx);
     if (exchange == NULL)
         return HTP_OK;
     exchange->done[HTTP_REPLY] = true;
+    exchange->truncated[HTTP_REPLY] = exchange->truncated[HTTP_REPLY] || is_cut_short(tx);
     exchange->flow->lone = exchange->flow->lone || !exchange->started[HTTP_REQUEST];
     if (!exchange->done[HTTP_REQUEST]) /* answered before it was asked to the end: the request comes first */
         return HTP_OK;
@@ -485,6 +513,7 @@ static void feed(struct http_flow *flow, enum direction direction, const void *b
                                           : htp_connp_res_data(flow->parser, &time, bytes, length);
     if (state == HTP_STREAM_ERROR || state == HTP_STREAM_CLOSED || state == HTP_STREAM_STOP) {
         flow->dissect->counts.http_errors++;
+        flow->lost = true;
         parser_close(flow);
     } else if (parser_is_spent(flow)) {
         parser_close(flow);
@@ -514,7 +543,7 @@ static size_t through_blank_line(struct http_flow *flow, struct cursor bytes)
 /* Whether there is a parser for `bytes`: the one at work, or a new one where a start line begins. */
 static bool parser_ready(struct http_flow *flow, struct cursor bytes, enum recognition side)
 {
-    return flow->parser != NULL || (http_recognise(bytes) == side && parser_open(flow));
+    return flow->parser != NULL || (!flow->lost && http_recognise(bytes) == side && parser_open(flow));
 }
 
 /* libhtp takes a request with a method that it does not know (CCM_POST), when it comes right behind a body, for more of
@@ -537,6 +566,7 @@ static void feed_request(struct http_flow *flow, struct cursor bytes, struct mom
 static void http_data(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     struct http_flow *flow = state;
+    flow->lost = false;
     if (direction == flow->client)
         feed_request(flow, bytes, moment);
     else if (parser_ready(flow, bytes, RECOGNISED_SERVER))

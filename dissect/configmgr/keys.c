@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "dissect/configmgr/keys.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <openssl/core_names.h>
@@ -246,7 +245,8 @@ static bool smsid_normal(struct text smsid, char out[SMSID_MAX], size_t *length)
             continue;
         if (*length == SMSID_MAX)
             return false;
-        out[(*length)++] = (char)toupper((unsigned char)smsid.at[i]);
+        char c = smsid.at[i];
+        out[(*length)++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
     }
     return *length > 0;
 }

@@ -93,7 +93,8 @@ def message(endpoint, body, *, signed=False, compress=True, payload=None, reply=
         f'<Msg ReplyCompression="zlib" SchemaVersion="1.1"><ID>{{1}}</ID><SourceID>{source}</SourceID>'
         f"<SourceHost>PC1</SourceHost><TargetEndpoint>{endpoint}</TargetEndpoint><ReplyTo>direct:PC1:x</ReplyTo>"
         f'<ReplyMode>{mode}</ReplyMode><Protocol>http</Protocol>'
-        f'<Body Type="ByteRange" Offset="0" Length="{len(plain)}"/>{extra}<Hooks>{hooks}</Hooks><Payload Type="inline"/></Msg>'
+        f'<Body Type="ByteRange" Offset="0" Length="{len(plain)}"/>{extra}<Hooks>{hooks}</Hooks>'
+        '<Payload Type="inline"/></Msg>'
     )
     return (
         part(b"text/plain; charset=UTF-16", b"\xff\xfe" + wide(header))

@@ -1,7 +1,7 @@
-/* tests/unit/dialogue_fixture.h: conversations given to the dissectors as the tracker would give them, without a capture.
+/* tests/unit/dialogue_fixture.h: conversations given to the dissectors as by the tracker, without a capture.
  *
- * One dialogue is one worker: a store, a dissect, and one flow at a time. Each call is one packet, a millisecond after the
- * one before. Everything here ends the program when memory runs out.
+ * One dialogue is one worker: a store, a dissect, and one flow at a time. Each call is one packet, a millisecond after
+ * the one before. Everything here ends the program when memory runs out.
  */
 #ifndef CMSCOPE_TESTS_DIALOGUE_FIXTURE_H
 #define CMSCOPE_TESTS_DIALOGUE_FIXTURE_H

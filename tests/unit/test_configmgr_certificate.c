@@ -46,7 +46,7 @@ static const struct certificate_row *read_text(struct fixture *fixture, struct t
     return &fixture->row;
 }
 
-/* Values by: openssl x509 -inform DER -noout -subject -issuer -serial -dates -fingerprint -nameopt RFC2253; sha256sum. */
+/* Values by openssl x509 -noout -subject -issuer -serial -dates -fingerprint -nameopt RFC2253, and by sha256sum. */
 static void a_self_signed_client_certificate_is_read_as_openssl_does(void **state)
 {
     struct fixture *fixture = *state;

@@ -1,4 +1,4 @@
-/* tests/unit/test_configmgr_check.c: each check of schema.md 8 fires on a message that breaks it, not on one that keeps it. */
+/* tests/unit/test_configmgr_check.c: each check of schema.md 8 fires on a message that breaks it, and on no other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* tests/unit/test_configmgr_message.c: whole messages are decoded to what was put into them, as far as it is asked for. */
+/* tests/unit/test_configmgr_message.c: messages are decoded to what was put into them, as far as it is asked for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

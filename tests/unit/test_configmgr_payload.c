@@ -188,16 +188,14 @@ static void output_of_any_size_up_to_the_limit_is_whole(void **state)
     assert_int_equal(CCM_INFLATE_MAX, (size_t)64 << 20);
 }
 
-/* A stream of zeros, 1 MiB in about 1 KiB, by fixed Huffman codes (RFC 1951 section 3.2.6): a literal 0 is 00110000, length
+/* A stream of zeros, by fixed Huffman codes (RFC 1951 section 3.2.6): a literal 0 is 00110000, length
  * 258 is code 285 = 11000101 and distance 1 is 00000. Codes are packed from their most significant bit. */
 static void zlib_bomb(struct buffer *out, size_t repeats)
 {
     uint8_t *bits = calloc(1, (repeats * 13 + 64) / 8 + 1);
     assert_non_null(bits);
     size_t at = 0;
-    const char *const head = "1"
-                             "10"
-                             "00110000"; /* last block; fixed codes, BTYPE 01 from its lowest bit; one zero */
+    const char *const head = "11000110000"; /* 1: last block; 10: fixed codes, BTYPE from its lowest bit; one zero */
     for (const char *bit = head; *bit != '\0'; bit++, at++)
         bits[at / 8] |= (uint8_t)((*bit - '0') << at % 8);
     for (size_t i = 0; i < repeats; i++) {

@@ -1,4 +1,4 @@
-/* tests/unit/test_configmgr_xml.c: XML becomes a tree, hostile XML becomes an error, and nothing is expanded or fetched. */
+/* tests/unit/test_configmgr_xml.c: XML becomes a tree, hostile XML an error, and nothing is expanded or fetched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

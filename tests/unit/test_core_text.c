@@ -1,5 +1,5 @@
-/* tests/unit/test_core_text.c: text of any encoding becomes valid UTF-8, numbers and hex are read whole or not at all, and
- * nothing that is printed can steer a terminal. */
+/* tests/unit/test_core_text.c: text of any encoding becomes valid UTF-8, numbers and hex are read whole or not at
+ * all, and nothing that is printed can steer a terminal. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* tests/unit/test_dissect_recognise.c: a stream is known by its first bytes; service, account and TLS are told right. */
+/* tests/unit/test_dissect_recognise.c: a stream is known by its first bytes, a service by its path, an account by NTLM.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,8 +68,8 @@ static void paths_of_the_roles_name_their_service(void **state)
 
 /* ---- NTLM (MS-NLMP 2.2.1.3) ---- */
 
-/* Made by hand with python3 struct.pack: "NTLMSSP\0", 3, LmResponse 24 x 00, NtResponse 24 x 11, domain EXAMPLE, user pc1$,
- * workstation PC1, no key, flags with NTLMSSP_NEGOTIATE_UNICODE, version; then base64. */
+/* Made by hand with python3 struct.pack: "NTLMSSP\0", 3, LmResponse 24 x 00, NtResponse 24 x 11, domain EXAMPLE,
+ * user pc1$, workstation PC1, no key, flags with NTLMSSP_NEGOTIATE_UNICODE, version; then base64. */
 #define AUTHENTICATE                                                                                                   \
     "TlRMTVNTUAADAAAAGAAYAGQAAAAYABgAfAAAAA4ADgBIAAAACAAIAFYAAAAGAAYAXgAAAAAAAACUAAAAFYKI4gYBsR0AAAAPRQBYAEEATQBQAEwA" \
     "RQBwAGMAMQAkAFAAQwAxAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABEREREREREREREREREREREREREREREREQ=="
