@@ -145,7 +145,8 @@ def captures(results):
     facts = ("packets", "tcp_flows", "concurrent", "http_requests", "messages", "valid_signatures", "lost")
     content = [[kind, *(f"{measured['truth'][fact]:,}" for fact in facts), f"{measured['inflated']:,} of {measured['truth']['payloads']:,}"]
                for kind, measured in results["kinds"].items()]
-    head = ["", "packets", "connections", "at a time", "requests", "messages", "signed", "lost segments", "inflated by check"]
+    head = ["", "packets", "connections", "at a time", "requests", "messages", "signed", "lost segments",
+            "inflated by check, of the payloads sent whole"]
     return ("## Captures\n\n" + table(head, content) + "\n"
             + table(["", "processor s", "to reading", "MB a processor s", "clock s", "peak MB"], rows))
 

@@ -32,6 +32,8 @@ struct pipeline {
     struct pipeline_result *result;
     bool progress;
     double progress_at;
+    int64_t filtered;     /* packets that the filter left out */
+    uint64_t dropped, damaged, timeless; /* what source_facts tells of all inputs */
     uint64_t empty;       /* captures without a packet */
     uint64_t passed_over; /* files in folders that are no captures */
     bool told;        /* a file that is cut off or damaged was told on standard error */
@@ -169,7 +171,8 @@ static void read_item(struct pipeline *pipeline, struct item *item)
         write_input(pipeline, item, NULL);
         return;
     }
-    while ((outcome = source_next(source, pipeline->packets + 1, &packet, &item->problem)) == OUTCOME_OK) {
+    int64_t filtered = pipeline->filtered; /* in the files before: packets count whether they pass the filter or not */
+    while ((outcome = source_next(source, pipeline->packets + filtered + 1, &packet, &item->problem)) == OUTCOME_OK) {
         take_packet(pipeline, &packet);
         show_progress(pipeline, item->path);
     }
@@ -181,6 +184,10 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     }
     struct source_facts facts = source_facts(source);
     pipeline->result->unreadable = pipeline->result->unreadable || (outcome == OUTCOME_MALFORMED && facts.packets == 0);
+    pipeline->filtered += facts.filtered;
+    pipeline->dropped += facts.dropped;
+    pipeline->damaged += facts.damaged;
+    pipeline->timeless += facts.timeless;
     write_input(pipeline, item, &facts);
     source_close(source);
 }
@@ -221,6 +228,10 @@ static void write_packet_coverage(struct pipeline *pipeline)
     };
     struct decoder_counts counts = decoder_counts(pipeline->decoder);
     write_counter(pipeline, "packets", (uint64_t)pipeline->packets, false, "packets read");
+    write_counter(pipeline, "filtered", (uint64_t)pipeline->filtered, false, "packets that the capture filter left out");
+    write_counter(pipeline, "dropped", pipeline->dropped, true, "packets that the capturing program says it missed");
+    write_counter(pipeline, "damaged", pipeline->damaged, true, "packets left out because their block contradicts itself");
+    write_counter(pipeline, "timeless", pipeline->timeless, false, "packets without a time of their own");
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
         write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,
                       results[i].meaning);
