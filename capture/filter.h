@@ -6,8 +6,8 @@
 
 struct filter;
 
-/* OUTCOME_UNSUPPORTED: the expression is valid neither for `link_type` nor, when `several`, for Ethernet. With `several`,
- * other link types may come, so an expression that only some of them can have is good. */
+/* OUTCOME_UNSUPPORTED: the expression is valid neither for `link_type` nor, when `several`, for Ethernet. With
+ * `several`, other link types may come, so an expression that only some of them can have is good. */
 MUST_USE enum outcome filter_new(const char *expression, int link_type, bool several, struct filter **filter,
                                  struct error *error);
 bool filter_passes(struct filter *filter, const struct packet *packet);

@@ -1,7 +1,8 @@
 /* capture/input.h: the bytes of a file or of standard input, in order, unpacked when they are compressed.
  *
- * A reader looks at the next bytes in a row and then consumes them. Nothing waits for more than was asked for: of a pipe
- * that delivers slowly, what came is given. The offset is where an error message points to: it counts unpacked bytes.
+ * A reader looks at the next bytes in a row and then consumes them. Nothing waits for more than was asked for: of a
+ * pipe that delivers slowly, what came is given. The offset is where an error message points to: it counts unpacked
+ * bytes.
  */
 #ifndef CMSCOPE_CAPTURE_INPUT_H
 #define CMSCOPE_CAPTURE_INPUT_H
@@ -17,8 +18,8 @@ struct input;
 /* Opens `path` ("-" is standard input). */
 MUST_USE enum outcome input_open(const char *path, struct input **input, struct error *error);
 
-/* The next `length` bytes, not consumed; valid until the next call of input_view or input_skip. False when the input ends
- * before (input_left and input_ended tell), or `length` is above INPUT_VIEW_MAX. */
+/* The next `length` bytes, not consumed; valid until the next call of input_view or input_skip. False when the input
+ * ends before (input_left and input_ended tell), or `length` is above INPUT_VIEW_MAX. */
 MUST_USE bool input_view(struct input *input, size_t length, struct cursor *bytes);
 /* Of the bytes that were seen. They stay valid. */
 void input_consume(struct input *input, size_t length);

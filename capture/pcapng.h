@@ -5,9 +5,9 @@
  * A section header starts a section and tells its byte order. Interfaces are numbered in it from 0; each has its link
  * type, its snapshot length and its unit of time. Packets name their interface. Blocks that are not known are skipped.
  *
- * A file is followed as long as the lengths of its blocks are right. A packet block whose own contents are wrong, or that
- * names an interface which is not there, is counted and left out. libpcap is not used for it, because it refuses files
- * whose interfaces differ in link type or snapshot length.
+ * A file is followed as long as the lengths of its blocks are right. A packet block whose own contents are wrong, or
+ * that names an interface which is not there, is counted and left out. libpcap is not used for it, because it
+ * refuses files whose interfaces differ in link type or snapshot length.
  */
 #ifndef CMSCOPE_CAPTURE_PCAPNG_H
 #define CMSCOPE_CAPTURE_PCAPNG_H

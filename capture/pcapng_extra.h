@@ -1,4 +1,5 @@
-/* capture/pcapng_extra.h: what a pcapng file holds besides packets: names, secrets, comments; and how options are read. */
+/* capture/pcapng_extra.h: what a pcapng file holds besides packets: names, secrets, comments; and how options are
+ * read. */
 #ifndef CMSCOPE_CAPTURE_PCAPNG_EXTRA_H
 #define CMSCOPE_CAPTURE_PCAPNG_EXTRA_H
 

@@ -1,8 +1,8 @@
 /* capture/unpack.h: compressed captures become bytes again: gzip, zstd, xz, lz4, bzip2.
  *
  * gzip is inflated here: all that can be unpacked of a file is given, as soon as it is there. The others go through
- * libarchive, which unpacks 64 to 128 KiB at a time (lz4: one of its blocks) and gives nothing of the last such part when
- * the file is cut off in it.
+ * libarchive, which unpacks 64 to 128 KiB at a time (lz4: one of its blocks) and gives nothing of the last such part
+ * when the file is cut off in it.
  */
 #ifndef CMSCOPE_CAPTURE_UNPACK_H
 #define CMSCOPE_CAPTURE_UNPACK_H

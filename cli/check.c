@@ -80,7 +80,8 @@ static int write_reports(const struct options *options, enum check_format format
     return options->html == NULL ? EXIT_DONE : write_html(options->html, report);
 }
 
-static int status_of(const struct options *options, const struct verdicts *verdicts, const struct pipeline_result *result)
+static int status_of(const struct options *options, const struct verdicts *verdicts,
+                     const struct pipeline_result *result)
 {
     if (result->unreadable)
         return EXIT_INPUT;
@@ -96,7 +97,8 @@ static int check(const struct options *options, enum check_format format, const 
                  struct database *database, struct store *store, struct arena *arena)
 {
     struct error error = {0};
-    struct evaluation evaluation = {options->profile, options->only_count == 0 ? NULL : options->only, options->only_count};
+    struct evaluation evaluation = {options->profile, options->only_count == 0 ? NULL : options->only,
+                                    options->only_count};
     unsigned needs = NEED_NOTHING;
     struct pipeline_result result;
     struct verdicts verdicts;

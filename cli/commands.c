@@ -35,7 +35,8 @@ static bool row_format(const struct options *options, const char *plain, enum ro
 typedef enum outcome answer(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error);
 
 /* Prepares `sql`, reads the captures for what it needs, and answers it. */
-static int ask(const struct options *options, const char *sql, unsigned more_needs, enum row_format format, answer *give)
+static int ask(const struct options *options, const char *sql, unsigned more_needs, enum row_format format,
+               answer *give)
 {
     struct error error = {0};
     struct database *database = NULL;
@@ -92,10 +93,11 @@ int run_flows(const struct options *options)
     enum row_format format;
     if (!row_format(options, "table", &format))
         return EXIT_USAGE;
-    const char *sql = format == ROW_FORMAT_TABLE
-                          ? "SELECT id, packet, strftime('%Y-%m-%d %H:%M:%f', time, 'unixepoch') AS time, src, sport, dst, "
-                            "dport, state, app, packets_out, packets_in, bytes_out, bytes_in, gaps FROM flow ORDER BY id"
-                          : "SELECT * FROM flow ORDER BY id";
+    const char *sql =
+        format == ROW_FORMAT_TABLE
+            ? "SELECT id, packet, strftime('%Y-%m-%d %H:%M:%f', time, 'unixepoch') AS time, src, sport, dst, "
+              "dport, state, app, packets_out, packets_in, bytes_out, bytes_in, gaps FROM flow ORDER BY id"
+            : "SELECT * FROM flow ORDER BY id";
     return ask(options, sql, NEED_NOTHING, format, give_rows);
 }
 
@@ -129,13 +131,14 @@ static void print_column(sqlite3_stmt *statement, int column, size_t width)
         putchar(' ');
 }
 
-static enum outcome give_lines(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error)
+static enum outcome give_lines(struct store *store, sqlite3_stmt *statement, enum row_format format,
+                               struct error *error)
 {
     if (format != ROW_FORMAT_TABLE)
         return give_rows(store, statement, format, error);
-    static const size_t widths[] = {[LINE_PACKET] = 6, [LINE_TIME] = 12, [LINE_FROM] = 15,     [LINE_TO] = 15,
-                                    [LINE_WHAT] = 22,  [LINE_ROOT] = 27, [LINE_WHO] = 41, [LINE_SIGNATURE] = 22,
-                                    [LINE_NOTE] = 0};
+    static const size_t widths[] = {
+        [LINE_PACKET] = 6, [LINE_TIME] = 12, [LINE_FROM] = 15,      [LINE_TO] = 15, [LINE_WHAT] = 22,
+        [LINE_ROOT] = 27,  [LINE_WHO] = 41,  [LINE_SIGNATURE] = 22, [LINE_NOTE] = 0};
     int state;
     while ((state = sqlite3_step(statement)) == SQLITE_ROW) {
         for (int i = LINE_PACKET; i <= LINE_NOTE; i++) {
@@ -143,8 +146,9 @@ static enum outcome give_lines(struct store *store, sqlite3_stmt *statement, enu
             fputs(i == LINE_FROM ? " -> " : i == LINE_NOTE ? "\n" : "  ", stdout);
         }
     }
-    return state == SQLITE_DONE ? OUTCOME_OK
-                                : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
+    return state == SQLITE_DONE
+               ? OUTCOME_OK
+               : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
 }
 
 /* All rows of `table` whose column `message` is `id`: they belong to the message. Rows stand in the order in which
@@ -158,7 +162,8 @@ static enum outcome give_lines(struct store *store, sqlite3_stmt *statement, enu
         }                                                                                                              \
     }
 
-static enum outcome give_trees(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error)
+static enum outcome give_trees(struct store *store, sqlite3_stmt *statement, enum row_format format,
+                               struct error *error)
 {
     int state;
     (void)format;
@@ -173,8 +178,9 @@ static enum outcome give_trees(struct store *store, sqlite3_stmt *statement, enu
         PRINT_RELATED(store, finding, id)
         putchar('\n');
     }
-    return state == SQLITE_DONE ? OUTCOME_OK
-                                : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
+    return state == SQLITE_DONE
+               ? OUTCOME_OK
+               : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
 }
 
 int run_messages(const struct options *options)
@@ -185,8 +191,8 @@ int run_messages(const struct options *options)
     if (format != ROW_FORMAT_TABLE)
         return ask(options, "SELECT * FROM message ORDER BY packet, id", NEED_NOTHING, format, give_rows);
     if (options->verbose)
-        return ask(options, "SELECT id FROM message ORDER BY packet, id", NEED_EVERYTHING & ~(unsigned)NEED_BODY, format,
-                   give_trees);
+        return ask(options, "SELECT id FROM message ORDER BY packet, id", NEED_EVERYTHING & ~(unsigned)NEED_BODY,
+                   format, give_trees);
     return ask(options, MESSAGE_LINES, NEED_NOTHING, format, give_lines);
 }
 
@@ -220,10 +226,10 @@ static void print_rule(const struct rule *rule)
 
 static json_t *rule_json(const struct rule *rule)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s*, s:s}", "id", rule->id, "section", rule->section, "title",
-                     rule->title, "severity", severity_name(rule->severity), "observable", rule->observable, "decided",
-                     rule->sql != NULL ? "sql" : verdict_name(rule->fixed), "reason", rule->fixed_reason, "sql", rule->sql,
-                     "description", rule->description);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s*, s:s}", "id", rule->id, "section", rule->section,
+                     "title", rule->title, "severity", severity_name(rule->severity), "observable", rule->observable,
+                     "decided", rule->sql != NULL ? "sql" : verdict_name(rule->fixed), "reason", rule->fixed_reason,
+                     "sql", rule->sql, "description", rule->description);
 }
 
 static int list_rules(const struct benchmark *benchmark, bool json)

@@ -10,23 +10,30 @@
 
 const struct command COMMANDS[] = {
     {"check", run_check, "rfktPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
-     "Reads captures and tells for each practice of the ConfigMgr security checklist whether the traffic follows it: pass, "
-     "fail, notobserved (the deciding traffic was not in the capture, or could not be read), notobservable (no capture can "
+     "Reads captures and tells for each practice of the ConfigMgr security checklist whether the traffic follows it: "
+     "pass, "
+     "fail, notobserved (the deciding traffic was not in the capture, or could not be read), notobservable (no capture "
+     "can "
      "decide) or informational. Each fail names the packets that prove it. Formats: text (default), json, html.",
      "cmscope check -r tests/pcaps/sccmwtf-http.pcap"},
     {"messages", run_messages, "rfktTbdVh", "", 0, 0, "every ConfigMgr message, one line each",
-     "Lists the messages between clients and management points: requests and replies, each transmission a line. With -V the "
+     "Lists the messages between clients and management points: requests and replies, each transmission a line. With "
+     "-V the "
      "whole decoded content of each. Formats: text (default), json, csv.",
      "cmscope messages -r tests/pcaps/sccmwtf-http.pcap"},
     {"flows", run_flows, "rftTdh", "", 0, 0, "every TCP connection, one line each",
-     "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), json, csv.",
+     "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), "
+     "json, csv.",
      "cmscope flows -r tests/pcaps/sccmwtf-http.pcap"},
     {"query", run_query, "rfktTbdh", "SQL", 1, 1, "any question over the records, in SQL",
-     "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: table "
+     "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: "
+     "table "
      "(default), json (an array of objects), csv.",
-     "cmscope query -r tests/pcaps/sccmwtf-http.pcap 'SELECT endpoint, signature, count(*) FROM message GROUP BY 1, 2'"},
+     "cmscope query -r tests/pcaps/sccmwtf-http.pcap 'SELECT endpoint, signature, count(*) FROM message GROUP BY 1, "
+     "2'"},
     {"rules", run_rules, "uTh", "[RULE]", 0, 1, "what is checked",
-     "Lists the practices of the checklist; with the id of one, all about it and the query that decides it. Formats: text "
+     "Lists the practices of the checklist; with the id of one, all about it and the query that decides it. Formats: "
+     "text "
      "(default), json.",
      "cmscope rules RSC-1"},
     {"schema", run_schema, "Th", "[TABLE]", 0, 1, "the tables and columns that can be asked",

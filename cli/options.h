@@ -1,5 +1,5 @@
-/* cli/options.h: the command line: one table of commands and one of options, from which parsing, --help and the man page
- * all come. */
+/* cli/options.h: the command line: one table of commands and one of options, from which parsing, --help and the man
+ * page all come. */
 #ifndef CMSCOPE_CLI_OPTIONS_H
 #define CMSCOPE_CLI_OPTIONS_H
 
@@ -11,7 +11,7 @@
 
 /* Exit status of every command (design: Commands). */
 enum exit_status {
-    EXIT_DONE = 0,       /* nothing failed */
+    EXIT_DONE = 0, /* nothing failed */
     EXIT_RULE_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_INPUT = 3,      /* an input could not be read */
@@ -24,19 +24,19 @@ enum exit_status {
 struct options {
     const char *reads[OPTION_VALUES_MAX]; /* -r */
     size_t read_count;
-    const char *filter;                   /* -f */
-    const char *keys;                     /* --keys */
-    const char *profile;                  /* --profile */
-    const char *rule_folder;              /* --rules */
-    const char *only[OPTION_VALUES_MAX];  /* --rule */
+    const char *filter;                  /* -f */
+    const char *keys;                    /* --keys */
+    const char *profile;                 /* --profile */
+    const char *rule_folder;             /* --rules */
+    const char *only[OPTION_VALUES_MAX]; /* --rule */
     size_t only_count;
-    const char *format;                   /* -T */
-    const char *html;                     /* --html */
-    const char *database;                 /* --db */
-    enum severity fail_on;                /* --fail-on */
-    size_t threads;                       /* --threads; 0: not given */
+    const char *format;    /* -T */
+    const char *html;      /* --html */
+    const char *database;  /* --db */
+    enum severity fail_on; /* --fail-on */
+    size_t threads;        /* --threads; 0: not given */
     bool bodies, verbose, quiet, no_colour, help, man;
-    const char *arguments[8];             /* what is left: SQL, a rule id, a table, a command */
+    const char *arguments[8]; /* what is left: SQL, a rule id, a table, a command */
     size_t argument_count;
 };
 
@@ -46,9 +46,9 @@ struct command {
     const char *options;   /* letters of OPTIONS that it takes */
     const char *arguments; /* how its arguments are shown; "" for none */
     size_t argument_min, argument_max;
-    const char *summary;   /* one line */
-    const char *text;      /* a paragraph for --help and the man page */
-    const char *example;   /* one that works in the source folder */
+    const char *summary; /* one line */
+    const char *text;    /* a paragraph for --help and the man page */
+    const char *example; /* one that works in the source folder */
 };
 
 extern const struct command COMMANDS[];

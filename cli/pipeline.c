@@ -32,12 +32,12 @@ struct pipeline {
     struct pipeline_result *result;
     bool progress;
     double progress_at;
-    int64_t filtered;     /* packets that the filter left out */
+    int64_t filtered;                    /* packets that the filter left out */
     uint64_t dropped, damaged, timeless; /* what source_facts tells of all inputs */
-    uint64_t empty;       /* captures without a packet */
-    uint64_t passed_over; /* files in folders that are no captures */
-    bool told;        /* a file that is cut off or damaged was told on standard error */
-    char missed[160]; /* the first counter that says that something was missed */
+    uint64_t empty;                      /* captures without a packet */
+    uint64_t passed_over;                /* files in folders that are no captures */
+    bool told;                           /* a file that is cut off or damaged was told on standard error */
+    char missed[160];                    /* the first counter that says that something was missed */
 };
 
 static bool add_item(struct pipeline *pipeline, const char *path)
@@ -135,8 +135,8 @@ static void write_input(struct pipeline *pipeline, const struct item *item, cons
     struct input_row row = input_row_null();
     row.file = text_of(item->path);
     row.packets = 0;
-    pipeline->empty += facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0' &&
-                       pipeline->options->filter == NULL;
+    pipeline->empty +=
+        facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0' && pipeline->options->filter == NULL;
     if (facts != NULL) {
         row.packets = facts->packets;
         row.link_type = text_of(facts->link_type);
@@ -194,7 +194,8 @@ static void read_item(struct pipeline *pipeline, struct item *item)
 
 /* ---- Coverage: what was looked at, and what was not ---- */
 
-static void write_counter(struct pipeline *pipeline, const char *name, uint64_t value, bool incomplete, const char *meaning)
+static void write_counter(struct pipeline *pipeline, const char *name, uint64_t value, bool incomplete,
+                          const char *meaning)
 {
     struct coverage_row row = coverage_row_null();
     row.name = text_of(name);
@@ -228,9 +229,11 @@ static void write_packet_coverage(struct pipeline *pipeline)
     };
     struct decoder_counts counts = decoder_counts(pipeline->decoder);
     write_counter(pipeline, "packets", (uint64_t)pipeline->packets, false, "packets read");
-    write_counter(pipeline, "filtered", (uint64_t)pipeline->filtered, false, "packets that the capture filter left out");
+    write_counter(pipeline, "filtered", (uint64_t)pipeline->filtered, false,
+                  "packets that the capture filter left out");
     write_counter(pipeline, "dropped", pipeline->dropped, true, "packets that the capturing program says it missed");
-    write_counter(pipeline, "damaged", pipeline->damaged, true, "packets left out because their block contradicts itself");
+    write_counter(pipeline, "damaged", pipeline->damaged, true,
+                  "packets left out because their block contradicts itself");
     write_counter(pipeline, "timeless", pipeline->timeless, false, "packets without a time of their own");
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
         write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,
@@ -259,13 +262,18 @@ static void write_content_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "tls_flows", counts.tls_flows, false, "TLS connections, whose content is hidden");
     write_counter(pipeline, "unrecognised_flows", counts.unrecognised, false,
                   "connections with data of which no protocol was recognised");
-    write_counter(pipeline, "http_errors", counts.http_errors, true, "HTTP streams that could not be followed at some point");
-    write_counter(pipeline, "http_truncated", counts.http_truncated, true, "HTTP bodies of interest with missing bytes");
-    write_counter(pipeline, "bodies_dropped", counts.bodies_dropped, true, "HTTP bodies of interest that were too big to keep");
+    write_counter(pipeline, "http_errors", counts.http_errors, true,
+                  "HTTP streams that could not be followed at some point");
+    write_counter(pipeline, "http_truncated", counts.http_truncated, true,
+                  "HTTP bodies of interest with missing bytes");
+    write_counter(pipeline, "bodies_dropped", counts.bodies_dropped, true,
+                  "HTTP bodies of interest that were too big to keep");
     write_counter(pipeline, "messages", counts.messages, false, "ConfigMgr messages");
     write_counter(pipeline, "messages_malformed", counts.malformed, false, "messages not decoded to their end");
-    write_counter(pipeline, "payloads_inflated", counts.inflated, false, "payloads that were inflated because a rule asked");
-    write_counter(pipeline, "payloads_encrypted", counts.encrypted, false, "payloads in an envelope that was not opened");
+    write_counter(pipeline, "payloads_inflated", counts.inflated, false,
+                  "payloads that were inflated because a rule asked");
+    write_counter(pipeline, "payloads_encrypted", counts.encrypted, false,
+                  "payloads in an envelope that was not opened");
     write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
     write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
 }

@@ -14,8 +14,8 @@ struct pipeline_result {
 };
 
 /* Reads all of options->reads into `store`, decoding what `needs` (a set of enum need) asks for, and fills the tables
- * input and coverage. Problems with single inputs are told on standard error and kept in the records. False when nothing
- * could be started (keys unreadable, no memory): *error says why. */
+ * input and coverage. Problems with single inputs are told on standard error and kept in the records. False when
+ * nothing could be started (keys unreadable, no memory): *error says why. */
 MUST_USE bool pipeline_run(const struct options *options, unsigned needs, struct store *store,
                            struct pipeline_result *result, struct error *error);
 

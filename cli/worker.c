@@ -157,8 +157,8 @@ static bool start_thread(struct worker *worker)
     return worker->running;
 }
 
-enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store, struct workers **workers,
-                           struct error *error)
+enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store,
+                           struct workers **workers, struct error *error)
 {
     struct workers *made = calloc(1, sizeof *made + count * sizeof made->items[0]);
     *workers = made;

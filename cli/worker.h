@@ -4,9 +4,9 @@
  *                                            \----> batch of worker 1 -> tracker -> dissect -> store
  *                                                                                       then: one store, by packet
  *
- * Workers share nothing while they work; segments reach them in batches through a bounded queue, so that no lock is taken
- * for a packet. With one worker there is no thread and no copy: the reader does the work itself. When all is read their
- * records become one store, whose order does not depend on their number.
+ * Workers share nothing while they work; segments reach them in batches through a bounded queue, so that no lock is
+ * taken for a packet. With one worker there is no thread and no copy: the reader does the work itself. When all is
+ * read their records become one store, whose order does not depend on their number.
  */
 #ifndef CMSCOPE_CLI_WORKER_H
 #define CMSCOPE_CLI_WORKER_H

@@ -14,13 +14,13 @@
 
 /* What reading a table or column makes the engine decode. A set of flags. */
 enum need {
-    NEED_NOTHING = 0,           /* comes with the envelope, which is always decoded */
-    NEED_PAYLOAD = 1 << 0,      /* payloads are inflated and their XML root is read */
-    NEED_BODY = 1 << 1,         /* body texts are kept */
-    NEED_SIGNATURE = 1 << 2,    /* signatures are verified */
-    NEED_REGISTRATION = 1 << 3, /* registration bodies are read: their payloads are inflated */
-    NEED_POLICY = 1 << 4,       /* policy assignments and policy bodies are read: those payloads are inflated */
-    NEED_FINDING = 1 << 5,      /* messages are checked against the schema: implies all but NEED_BODY */
+    NEED_NOTHING = 0,               /* comes with the envelope, which is always decoded */
+    NEED_PAYLOAD = 1 << 0,          /* payloads are inflated and their XML root is read */
+    NEED_BODY = 1 << 1,             /* body texts are kept */
+    NEED_SIGNATURE = 1 << 2,        /* signatures are verified */
+    NEED_REGISTRATION = 1 << 3,     /* registration bodies are read: their payloads are inflated */
+    NEED_POLICY = 1 << 4,           /* policy assignments and policy bodies are read: those payloads are inflated */
+    NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all but NEED_BODY */
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
     NEED_HASH = 1 << 6              /* HTTP bodies are decoded and hashed, all of them */
 };
@@ -74,11 +74,12 @@ enum table {
 #define TABLE_BEGIN(table, need, meaning)                                                                              \
     static inline struct table##_row table##_row_null(void)                                                            \
     {                                                                                                                  \
-        return (struct table##_row){
+        struct table##_row row = {
 #define COLUMN(table, name, type, need, unit, meaning) .name = ROW_NULL_##type,
 #define TABLE_END(table)                                                                                               \
     }                                                                                                                  \
     ;                                                                                                                  \
+    return row;                                                                                                        \
     }
 #include "records/tables.def"
 #undef TABLE_BEGIN

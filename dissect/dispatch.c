@@ -8,8 +8,8 @@
 /* The one table of protocols. The first that recognises a stream gets it. */
 static const struct dissector *const DISSECTORS[] = {&http_dissector, &tls_dissector};
 
-/* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment; but not
- * for ever. */
+/* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;
+ * but not for ever. */
 #define RECOGNITION_ATTEMPTS_MAX 64
 
 /* First bytes that arrived in pieces too short to tell what they are. */
@@ -187,7 +187,8 @@ static void prefix_flush(struct conversation *conversation, enum direction direc
     size_t length = prefix->length[direction];
     prefix->length[direction] = 0;
     if (conversation->dissector != NULL)
-        conversation->dissector->data(conversation->state, direction, cursor_of(prefix->bytes[direction], length), moment);
+        conversation->dissector->data(conversation->state, direction, cursor_of(prefix->bytes[direction], length),
+                                      moment);
 }
 
 static void recognition_failed(struct conversation *conversation, enum direction direction)
@@ -221,7 +222,8 @@ static void try_recognise(struct conversation *conversation, enum direction dire
     dissector->data(conversation->state, direction, bytes, moment);
 }
 
-static void on_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes, struct moment moment)
+static void on_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
+                    struct moment moment)
 {
     (void)context;
     struct conversation *conversation = flow->user;

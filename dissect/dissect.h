@@ -1,7 +1,7 @@
 /* dissect/dissect.h: what the program asks of this room: from streams to rows.
  *
- * One `struct dissect` for each worker: it shares nothing. Rows that can only be settled when the whole capture is known
- * (keys learned later, repeated transmissions) are settled by dissect_finish.
+ * One `struct dissect` for each worker: it shares nothing. Rows that can only be settled when the whole capture is
+ * known (keys learned later, repeated transmissions) are settled by dissect_finish.
  */
 #ifndef CMSCOPE_DISSECT_DISSECT_H
 #define CMSCOPE_DISSECT_DISSECT_H
@@ -13,16 +13,16 @@
 struct dissect;
 
 struct dissect_counts {
-    uint64_t tls_flows;         /* sessions whose content is hidden */
-    uint64_t unrecognised;      /* flows with data of which no protocol was recognised */
-    uint64_t http_errors;       /* HTTP streams that could not be followed at some point */
-    uint64_t http_truncated;    /* HTTP bodies of interest with missing bytes */
-    uint64_t bodies_dropped;    /* HTTP bodies of interest not kept: too big, or too many at one time */
-    uint64_t messages;          /* ConfigMgr messages */
-    uint64_t malformed;         /* of those: not decoded to their end */
-    uint64_t inflated;          /* payloads that were inflated */
-    uint64_t encrypted;         /* payloads in an envelope that was not opened */
-    uint64_t unsettled;         /* signatures not looked at again because too many waited */
+    uint64_t tls_flows;      /* sessions whose content is hidden */
+    uint64_t unrecognised;   /* flows with data of which no protocol was recognised */
+    uint64_t http_errors;    /* HTTP streams that could not be followed at some point */
+    uint64_t http_truncated; /* HTTP bodies of interest with missing bytes */
+    uint64_t bodies_dropped; /* HTTP bodies of interest not kept: too big, or too many at one time */
+    uint64_t messages;       /* ConfigMgr messages */
+    uint64_t malformed;      /* of those: not decoded to their end */
+    uint64_t inflated;       /* payloads that were inflated */
+    uint64_t encrypted;      /* payloads in an envelope that was not opened */
+    uint64_t unsettled;      /* signatures not looked at again because too many waited */
 };
 
 /* `needs` is a set of enum need; `sink` is copied and must outlive the object. NULL when out of memory. */
@@ -35,8 +35,8 @@ struct ccm_keys *dissect_keys(struct dissect *dissect);
 /* To be given to tracker_new. */
 struct flow_events dissect_events(struct dissect *dissect);
 
-/* Moves what `from` (another worker's) learned and left waiting into `into`. The rows of `from` were moved before: bases[t]
- * is what was added to the ids of table t. */
+/* Moves what `from` (another worker's) learned and left waiting into `into`. The rows of `from` were moved before:
+ * bases[t] is what was added to the ids of table t. */
 void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t bases[TABLE_COUNT]);
 
 /* Tells that rows were renumbered: `new_id` gives the new id of a row by its old one. */

@@ -43,8 +43,8 @@ struct conversation {
     int64_t row; /* id of its row of `flow` */
     const struct dissector *dissector;
     void *state;
-    struct prefix *prefix;        /* bytes that wait for recognition, or NULL */
-    unsigned attempts;            /* chunks that were not recognised */
+    struct prefix *prefix; /* bytes that wait for recognition, or NULL */
+    unsigned attempts;     /* chunks that were not recognised */
     char address[2][ADDRESS_TEXT_MAX];
 };
 

@@ -1,8 +1,8 @@
 /* dissect/http.c: HTTP/1 through libhtp, which is made for passive inspection (RFC 9112).
  *
- * Bodies are handed on only when mp.c wants them; all others pass through. After a gap or an error inside a start line or
- * headers nothing of that exchange is judged, and the stream is taken up again at the next chunk that begins with a
- * start line.
+ * Bodies are handed on only when mp.c wants them; all others pass through. After a gap or an error inside a start
+ * line or headers nothing of that exchange is judged, and the stream is taken up again at the next chunk that begins
+ * with a start line.
  */
 #define _DEFAULT_SOURCE
 #include "dissect/http.h"
@@ -18,12 +18,13 @@
 
 #define HEADER_LINE_MAX ((size_t)64 * 1024) /* a hook token or signature fits many times */
 #define METHOD_MAX 24
-#define HTTP_BODY_KEEP ((size_t)64 * 1024)  /* buffer kept for the next body of the same exchange */
-#define BOMB_LIMIT ((size_t)64 << 20)       /* content decoding of one body ends here */
-#define DECODE_LAYERS 2                     /* Content-Encoding: gzip, gzip */
+#define HTTP_BODY_KEEP ((size_t)64 * 1024) /* buffer kept for the next body of the same exchange */
+#define BOMB_LIMIT ((size_t)64 << 20)      /* content decoding of one body ends here */
+#define DECODE_LAYERS 2                    /* Content-Encoding: gzip, gzip */
 /* libhtp remembers a slot for each exchange of a connection: begin anew now and then, when none is open. */
 #define EXCHANGES_OF_PARSER_MAX 4096
-/* Requests of a connection that wait for a reply; each takes some 4 KB. More come when the capture holds one side only. */
+/* Requests of a connection that wait for a reply; each takes some 4 KB. More come when the capture holds one side
+ * only. */
 #define EXCHANGES_OPEN_MAX 256
 
 struct http_flow {
@@ -225,8 +226,8 @@ static void body_append(struct http_exchange *exchange, enum http_side side, con
     if (!exchange->wanted[side] || exchange->truncated[side])
         return;
     size_t before = body->length;
-    bool whole = dissect->bodies_total + data->len <= BODIES_TOTAL_MAX &&
-                 buffer_append(body, cursor_of(data->data, data->len));
+    bool whole =
+        dissect->bodies_total + data->len <= BODIES_TOTAL_MAX && buffer_append(body, cursor_of(data->data, data->len));
     dissect->bodies_total += body->length - before;
     if (!whole) {
         exchange->truncated[side] = true;
@@ -493,8 +494,8 @@ static htp_time_t time_of(struct moment moment)
     return (htp_time_t){.tv_sec = moment.time_ns / 1000000000, .tv_usec = moment.time_ns % 1000000000 / 1000};
 }
 
-/* No exchange is in the middle of something, and going on with this parser would be wrong or cost too much: libhtp takes
- * what is asked after a lone reply for the body of the request that it missed, and remembers every exchange. */
+/* No exchange is in the middle of something, and going on with this parser would be wrong or cost too much: libhtp
+ * takes what is asked after a lone reply for the body of the request that it missed, and remembers every exchange. */
 static bool parser_is_spent(const struct http_flow *flow)
 {
     if (flow->lone)
@@ -505,7 +506,8 @@ static bool parser_is_spent(const struct http_flow *flow)
 }
 
 /* Feeds bytes, or a gap (bytes NULL). */
-static void feed(struct http_flow *flow, enum direction direction, const void *bytes, size_t length, struct moment moment)
+static void feed(struct http_flow *flow, enum direction direction, const void *bytes, size_t length,
+                 struct moment moment)
 {
     htp_time_t time = time_of(moment);
     flow->now = moment;
@@ -553,7 +555,7 @@ static void feed_request(struct http_flow *flow, struct cursor bytes, struct mom
 {
     while (bytes.left > 0 && parser_ready(flow, bytes, RECOGNISED_CLIENT)) {
         struct cursor piece;
-        size_t length = flow->body_left == 0 ? through_blank_line(flow, bytes)
+        size_t length = flow->body_left == 0           ? through_blank_line(flow, bytes)
                         : flow->body_left < bytes.left ? (size_t)flow->body_left
                                                        : bytes.left;
         flow->body_left -= flow->body_left == 0 ? 0 : length;

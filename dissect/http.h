@@ -14,12 +14,12 @@ struct http_flow;
 
 /* What mp.c remembers between request and reply. */
 struct mp_state {
-    bool is_message;            /* the request is a ConfigMgr message */
-    int64_t request_message;    /* row of the request */
-    int64_t registration;       /* row, when the request registers a client */
-    const struct ccm_key *key;  /* that it registers, when its signature proves possession */
-    char endpoint[64];          /* TargetEndpoint of the request; empty when unknown */
-    char client_id[64];         /* SourceID of the request; empty when unknown */
+    bool is_message;           /* the request is a ConfigMgr message */
+    int64_t request_message;   /* row of the request */
+    int64_t registration;      /* row, when the request registers a client */
+    const struct ccm_key *key; /* that it registers, when its signature proves possession */
+    char endpoint[64];         /* TargetEndpoint of the request; empty when unknown */
+    char client_id[64];        /* SourceID of the request; empty when unknown */
 };
 
 struct http_exchange {
@@ -28,7 +28,7 @@ struct http_exchange {
     struct dissect *dissect;
     struct conversation *conversation;
     htp_tx_t *tx;
-    int64_t row; /* of `http` */
+    int64_t row;                 /* of `http` */
     const char *client, *server; /* addresses */
     uint16_t port;
     bool secure;

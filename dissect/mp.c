@@ -45,7 +45,8 @@ static struct text join_hooks(struct ccm_message *message, struct arena *arena)
     struct text list = TEXT("");
     for (size_t i = 0; i < message->header.hook_count; i++) {
         struct text name = message->header.hooks[i].name;
-        list = text_format(arena, "%.*s%s%.*s", (int)list.length, list.at, i == 0 ? "" : ",", (int)name.length, name.at);
+        list =
+            text_format(arena, "%.*s%s%.*s", (int)list.length, list.at, i == 0 ? "" : ",", (int)name.length, name.at);
         if (list.at == NULL)
             return TEXT_NULL;
     }
@@ -81,7 +82,8 @@ static void fill_header(const struct ccm_message *message, struct message_row *r
         row->header_bytes = (int64_t)message->header_part.left;
         row->attachments = (int64_t)header->attachment_count;
     }
-    if (header->has_body && header->body.numeric && header->body.offset <= INT64_MAX && header->body.length <= INT64_MAX) {
+    if (header->has_body && header->body.numeric && header->body.offset <= INT64_MAX &&
+        header->body.length <= INT64_MAX) {
         row->body_offset = (int64_t)header->body.offset;
         row->body_length = (int64_t)header->body.length;
     }
@@ -221,7 +223,8 @@ static int64_t number_of(struct text text)
     return text_to_i64(text, &number) ? number : INT_NULL;
 }
 
-static struct registration_row registration_base(const struct http_exchange *exchange, enum http_side side, int64_t message)
+static struct registration_row registration_base(const struct http_exchange *exchange, enum http_side side,
+                                                 int64_t message)
 {
     struct registration_row row = registration_row_null();
     row.packet = exchange->moment[side].packet;
@@ -330,7 +333,8 @@ static void write_assignments(struct http_exchange *exchange, const struct ccm_m
     struct text client = xml_text(xml_path(root, "Identification/Machine/ClientID"));
     for (const struct xml_element *assignment = xml_child(root, "PolicyAssignment"); assignment != NULL;
          assignment = xml_next(assignment)) {
-        for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL; policy = xml_next(policy)) {
+        for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL;
+             policy = xml_next(policy)) {
             struct policy_row row = policy_base(exchange, false);
             row.message = message_id;
             row.client_id = client.at != NULL && client.length > 0 ? client : text_of(exchange->mp.client_id);
@@ -421,7 +425,8 @@ static void write_download(struct http_exchange *exchange)
 static void remember_token(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
-    static const char *const names[][2] = {{"clienttoken", "clienttokensignature"}, {"ccmclientid", "ccmclientidsignature"}};
+    static const char *const names[][2] = {{"clienttoken", "clienttokensignature"},
+                                           {"ccmclientid", "ccmclientidsignature"}};
     if (!(dissect->needs & (NEED_SIGNATURE | NEED_FINDING)))
         return;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -430,8 +435,8 @@ static void remember_token(struct http_exchange *exchange)
         if (token.at == NULL)
             continue;
         arena_reset(&dissect->decoder.arena);
-        settle_signature(dissect, SETTLE_HTTP_TOKEN, exchange->row, ccm_token_client(&dissect->decoder, token), signature,
-                         text_cursor(token));
+        settle_signature(dissect, SETTLE_HTTP_TOKEN, exchange->row, ccm_token_client(&dissect->decoder, token),
+                         signature, text_cursor(token));
         return;
     }
 }
@@ -443,8 +448,8 @@ static void write_mp_certificates(struct http_exchange *exchange)
     static const struct {
         const char *element, *seen_as;
     } elements[] = {
-        {"Certificate", "mpcert"},    {"Certificate1", "mpcert"},  {"Certificate2", "mpcert"},
-        {"MPCERTIFICATE", "mpcert"},  {"X509Certificate", "sitesign"},
+        {"Certificate", "mpcert"},   {"Certificate1", "mpcert"},      {"Certificate2", "mpcert"},
+        {"MPCERTIFICATE", "mpcert"}, {"X509Certificate", "sitesign"},
     };
     struct ccm_decoder *decoder = &exchange->dissect->decoder;
     arena_reset(&decoder->arena);

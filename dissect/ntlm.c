@@ -1,7 +1,8 @@
 /* dissect/ntlm.c: see ntlm.h.
  *
  * AUTHENTICATE_MESSAGE (MS-NLMP 2.2.1.3), all little endian:
- *   "NTLMSSP\0", u32 3, LmResponse, NtResponse, DomainName, UserName, Workstation, SessionKey (each u16 length, u16 room,
+ *   "NTLMSSP\0", u32 3, LmResponse, NtResponse, DomainName, UserName, Workstation, SessionKey (each u16 length, u16
+ * room,
  *   u32 offset), u32 flags ...
  */
 #include "dissect/ntlm.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 
 #define AUTHORIZATION_MAX ((size_t)32 * 1024) /* a Kerberos ticket in Negotiate has some kilobytes */
-#define NTLM_UNICODE 0x00000001u             /* NTLMSSP_NEGOTIATE_UNICODE */
+#define NTLM_UNICODE 0x00000001u              /* NTLMSSP_NEGOTIATE_UNICODE */
 
 static bool base64_decode(struct text text, struct arena *arena, struct cursor *bytes)
 {
@@ -78,8 +79,7 @@ struct text ntlm_user(struct text authorization, struct arena *arena)
         if (i == 2)
             return basic_user(bytes, arena);
         /* Inside SPNEGO the message stands in a wrapper: find it by its signature. */
-        if (!cursor_find(bytes, cursor_of("NTLMSSP", 8), &at) ||
-            !cursor_slice(bytes, at, bytes.left - at, &message))
+        if (!cursor_find(bytes, cursor_of("NTLMSSP", 8), &at) || !cursor_slice(bytes, at, bytes.left - at, &message))
             return TEXT_NULL;
         return authenticate_user(message, arena);
     }

@@ -8,17 +8,17 @@ static const struct {
     const char *prefix;
     const char *service;
 } PATHS[] = {
-    {"/ccm_system", "mp"},                        /* also _windowsauth, _altauth, _tokenauth */
-    {"/ccm_incoming", "mp-upload"},               /* BITS uploads */
-    {"/sms_mp/.sms_pol", "mp-policy"},            /* policy bodies */
-    {"/sms_mp/.sms_dcm", "mp-policy"},            /* configuration items */
-    {"/sms_mp/.sms_aut", "mp-auth"},              /* lists, certificates, keys */
+    {"/ccm_system", "mp"},             /* also _windowsauth, _altauth, _tokenauth */
+    {"/ccm_incoming", "mp-upload"},    /* BITS uploads */
+    {"/sms_mp/.sms_pol", "mp-policy"}, /* policy bodies */
+    {"/sms_mp/.sms_dcm", "mp-policy"}, /* configuration items */
+    {"/sms_mp/.sms_aut", "mp-auth"},   /* lists, certificates, keys */
     {"/sms_mp_windowsauth/.sms_pol", "mp-policy"},
     {"/sms_mp_altauth/.sms_pol", "mp-policy"},
     {"/sms_mp_tokenauth/.sms_pol", "mp-policy"},
     {"/sms_mp", "mp-auth"},
     {"/ccm_sts", "mp-token"},
-    {"/ccm_client", "mp-client"},                 /* ccmsetup */
+    {"/ccm_client", "mp-client"}, /* ccmsetup */
     {"/bgb/handler.ashx", "mp-notification"},
     {"/cmuserservice", "mp-user"},
     {"/ccm_proxy_", "cmg"},

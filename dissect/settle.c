@@ -178,7 +178,8 @@ static void settle_message(struct dissect *dissect, const struct waiting *waitin
     sink_amend(&dissect->sink, TABLE_message, waiting->row, &row);
 }
 
-static void settle_registration(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
+static void settle_registration(struct dissect *dissect, const struct waiting *waiting,
+                                const struct ccm_signature *result)
 {
     const struct registration_row *kept = row_of(dissect, TABLE_registration, waiting->row);
     if (kept == NULL)
@@ -266,7 +267,8 @@ static void settle_key(struct dissect *dissect, int64_t id)
         row.key_registered = row.key_registered || text_is(row.key_fingerprint, registered[i]->fingerprint);
     sink_amend(&dissect->sink, TABLE_message, id, &row);
     if (row.key_registered == 0 && text_is(row.signature, "valid"))
-        add_finding(dissect, id, "C45", "advisory", "the message is signed by another key than the one registered for its client");
+        add_finding(dissect, id, "C45", "advisory",
+                    "the message is signed by another key than the one registered for its client");
 }
 
 /* ---- Repeated transmissions ---- */
@@ -369,8 +371,8 @@ static bool is_pending(const struct step *steps, size_t count, struct text smsid
 
 static void settle_order(struct dissect *dissect)
 {
-    static const char *const endpoints[] = {"MP_PolicyManager", "MP_DdrEndpoint", "MP_HinvEndpoint",
-                                            "MP_SinvEndpoint",  "MP_SinvCollFileEndpoint"};
+    static const char *const endpoints[] = {"MP_PolicyManager", "MP_DdrEndpoint", "MP_HinvEndpoint", "MP_SinvEndpoint",
+                                            "MP_SinvCollFileEndpoint"};
     int64_t registrations = dissect->sink.count(dissect->sink.context, TABLE_registration);
     int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
     if (registrations == 0 || !(dissect->needs & NEED_FINDING))

@@ -1,6 +1,7 @@
 /* dissect/tls.c: TLS is recognised, so that hidden traffic is counted as hidden; its handshake is not read yet.
  *
- *   record: u8 type (20 change cipher spec, 21 alert, 22 handshake, 23 application data), u16 version (0x0300 SSL 3.0 ...
+ *   record: u8 type (20 change cipher spec, 21 alert, 22 handshake, 23 application data), u16 version (0x0300 SSL
+ * 3.0 ...
  *   0x0304), u16 length                                                                         (RFC 8446 section 5.1)
  */
 #include "dissect/dissector.h"

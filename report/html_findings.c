@@ -24,7 +24,8 @@ void html_findings(FILE *out, const struct report *report)
 {
     if (report->findings == NULL)
         return;
-    fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Messages against the message schema</h2>\n", out);
+    fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Messages against the message schema</h2>\n",
+          out);
     for (size_t i = 0; i < report->findings->count; i++)
         print_kind(out, report, &report->findings->kinds[i]);
     if (report->findings->count == 0)

@@ -14,7 +14,7 @@ struct report {
     const struct benchmark *benchmark;
     const struct verdicts *verdicts;
     const struct findings *findings; /* NULL when messages were not checked against the schema */
-    const char *profile; /* name, or NULL */
+    const char *profile;             /* name, or NULL */
     struct store *store;
     bool colour;  /* text: ANSI colours */
     bool verbose; /* text: also rationale, fix, remarks, all evidence and the full reason of undecided rules */

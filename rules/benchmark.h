@@ -18,7 +18,14 @@ enum severity { SEVERITY_INFO, SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH };
 const char *severity_name(enum severity severity);
 MUST_USE bool severity_parse(const char *name, enum severity *severity);
 
-enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_NOTOBSERVED, VERDICT_NOTOBSERVABLE, VERDICT_INFORMATIONAL, VERDICT_COUNT };
+enum verdict {
+    VERDICT_PASS,
+    VERDICT_FAIL,
+    VERDICT_NOTOBSERVED,
+    VERDICT_NOTOBSERVABLE,
+    VERDICT_INFORMATIONAL,
+    VERDICT_COUNT
+};
 
 const char *verdict_name(enum verdict verdict); /* as in the reports: pass, fail, notobserved ... */
 
@@ -28,8 +35,8 @@ struct reference {
 };
 
 struct rule {
-    const char *id;         /* as in the checklist rows: RSC-1 ... MNT-12m */
-    const char *section;    /* title of its group */
+    const char *id;      /* as in the checklist rows: RSC-1 ... MNT-12m */
+    const char *section; /* title of its group */
     const char *title;
     const char *description;
     const char *rationale;

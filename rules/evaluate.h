@@ -10,9 +10,9 @@
  *   subject   who: "10.0.0.5 -> 10.0.0.11", a host, a certificate
  *   why       one sentence without a full stop
  *
- * and may use the parameter :profile. The verdict is the first of these that holds: any fail with proof or strong: fail;
- * any pass with proof or strong: pass; any informational: informational; else notobserved. So a fail that is only a
- * hint never fails a rule; it is kept as a remark. A query with no rows is notobserved.
+ * and may use the parameter :profile. The verdict is the first of these that holds: any fail with proof or strong:
+ * fail; any pass with proof or strong: pass; any informational: informational; else notobserved. So a fail that is
+ * only a hint never fails a rule; it is kept as a remark. A query with no rows is notobserved.
  */
 #ifndef CMSCOPE_RULES_EVALUATE_H
 #define CMSCOPE_RULES_EVALUATE_H
@@ -31,9 +31,9 @@ const char *grade_name(enum grade grade);
 struct evidence {
     enum verdict result; /* of this observation */
     enum grade grade;
-    struct text table;   /* TEXT_NULL when about the whole capture */
-    int64_t row;         /* INT_NULL likewise */
-    int64_t packet;      /* INT_NULL likewise */
+    struct text table; /* TEXT_NULL when about the whole capture */
+    int64_t row;       /* INT_NULL likewise */
+    int64_t packet;    /* INT_NULL likewise */
     double time;
     struct text subject;
     struct text why;
@@ -45,12 +45,12 @@ struct evidence {
 struct rule_verdict {
     const struct rule *rule;
     enum verdict verdict;
-    enum grade grade;           /* the best among the evidence of the verdict */
-    struct text detail;         /* one or two sentences for people */
-    struct evidence *evidence;  /* those that bear the verdict, by packet */
+    enum grade grade;          /* the best among the evidence of the verdict */
+    struct text detail;        /* one or two sentences for people */
+    struct evidence *evidence; /* those that bear the verdict, by packet */
     size_t evidence_count;
-    uint64_t evidence_total;    /* including those above EVIDENCE_MAX */
-    struct evidence *remarks;   /* hints of a fail that did not decide */
+    uint64_t evidence_total;  /* including those above EVIDENCE_MAX */
+    struct evidence *remarks; /* hints of a fail that did not decide */
     size_t remark_count;
 };
 
@@ -61,8 +61,8 @@ struct verdicts {
 };
 
 struct evaluation {
-    const char *profile;      /* NULL: modern, with no rule left out */
-    const char *const *ids;   /* only these rules; NULL: all of the profile */
+    const char *profile;    /* NULL: modern, with no rule left out */
+    const char *const *ids; /* only these rules; NULL: all of the profile */
     size_t id_count;
 };
 

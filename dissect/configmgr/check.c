@@ -26,8 +26,8 @@ static void found(struct check *check, const char *code, const char *level, cons
 /* The same with one value quoted. */
 static void found_value(struct check *check, const char *code, const char *level, const char *text, struct text value)
 {
-    struct text quoted = text_format(&check->decoder->arena, "%s: %.*s", text, (int)(value.length < 120 ? value.length : 120),
-                                     value.at == NULL ? "" : value.at);
+    struct text quoted = text_format(&check->decoder->arena, "%s: %.*s", text,
+                                     (int)(value.length < 120 ? value.length : 120), value.at == NULL ? "" : value.at);
     ccm_message_find(check->message, code, level, quoted);
 }
 
@@ -105,8 +105,8 @@ static void check_root(struct check *check)
     if (message->endpoint == NULL || message->root.at == NULL || message->root.length == 0)
         return;
     if (!ccm_endpoint_accepts(message->endpoint, message->source.reply, message->root))
-        found_value(check, "C21", message->endpoint->documented ? RULE : ADVISORY,
-                    "the body does not fit the endpoint", message->root);
+        found_value(check, "C21", message->endpoint->documented ? RULE : ADVISORY, "the body does not fit the endpoint",
+                    message->root);
 }
 
 static void check_reply_mode(struct check *check)
@@ -216,10 +216,11 @@ static void check_report(struct check *check)
 static void check_schema_version(struct check *check)
 {
     static const char *const versions[] = {"1.0", "1.00", NULL};
-    static const char *const roots[] = {"ContentLocationRequest", "LocalMPLocationRequest", "WSUSLocationRequest",
-                                        "RequestAssignments",     "ReplyAssignments",       "Status",
-                                        "ContentLocationReply",   "LocalMPLocationReply",   "WSUSLocationReply",
-                                        NULL};
+    static const char *const roots[] = {"ContentLocationRequest", "LocalMPLocationRequest",
+                                        "WSUSLocationRequest",    "RequestAssignments",
+                                        "ReplyAssignments",       "Status",
+                                        "ContentLocationReply",   "LocalMPLocationReply",
+                                        "WSUSLocationReply",      NULL};
     struct text version = xml_attribute(check->root, "SchemaVersion");
     if (check->root == NULL || !one_of(check->root->name, roots) || one_of(version, versions))
         return;
@@ -252,7 +253,8 @@ static void check_metering(struct check *check)
     for (; count > 0 && data != NULL; data = xml_next(data)) {
         uint64_t status;
         if (text_to_u64(xml_attribute(data, "Status"), &status) && (status & ~(uint64_t)15) != 0)
-            found_value(check, "C31", RULE, "Status of a metering record has unknown bits", xml_attribute(data, "Status"));
+            found_value(check, "C31", RULE, "Status of a metering record has unknown bits",
+                        xml_attribute(data, "Status"));
     }
 }
 
@@ -325,7 +327,8 @@ static void check_certificate_kind(struct check *check)
     if (check->message->registration_signing.at == NULL)
         return;
     struct certificate_row row = certificate_row_null();
-    ccm_certificate_read(check->message->registration_signing, check->decoder->keys, &check->decoder->arena, &row, NULL);
+    ccm_certificate_read(check->message->registration_signing, check->decoder->keys, &check->decoder->arena, &row,
+                         NULL);
     if (row.problem.at != NULL)
         found(check, "C45", ADVISORY, "the signing certificate of a registration cannot be read");
     else if (check->message->source.secure && row.self_signed == 1)
@@ -355,7 +358,8 @@ static void check_assignments(struct check *check)
         found(check, "C50", RULE, "policy assignments are not signed in native mode");
     for (const struct xml_element *assignment = xml_child(root, "PolicyAssignment"); assignment != NULL;
          assignment = xml_next(assignment)) {
-        for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL; policy = xml_next(policy)) {
+        for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL;
+             policy = xml_next(policy)) {
             if (xml_attribute(policy, "PolicyID").length == 0)
                 found(check, "C51", RULE, "a policy has no PolicyID");
             if (xml_attribute(policy, "PolicyCategory").at == NULL)
@@ -367,10 +371,25 @@ static void check_assignments(struct check *check)
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     static void (*const checks[])(struct check *) = {
-        check_signed,      check_confidential, check_hash,       check_endpoint,         check_root,
-        check_reply_mode,  check_attachments,  check_file_type,  check_collected,        check_report,
-        check_schema_version, check_state,     check_metering,   check_ranges,           check_registration,
-        check_signatures,  check_certificate_kind, check_reply_signed, check_assignments,
+        check_signed,
+        check_confidential,
+        check_hash,
+        check_endpoint,
+        check_root,
+        check_reply_mode,
+        check_attachments,
+        check_file_type,
+        check_collected,
+        check_report,
+        check_schema_version,
+        check_state,
+        check_metering,
+        check_ranges,
+        check_registration,
+        check_signatures,
+        check_certificate_kind,
+        check_reply_signed,
+        check_assignments,
     };
     struct check check = {.decoder = decoder, .message = message, .root = message->document.root};
     if (message->no_reply)

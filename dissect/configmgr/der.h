@@ -1,17 +1,11 @@
-/* dissect/configmgr/der.h: reading ASN.1 in DER, as far as the outside of an envelope needs it (X.690 section 8.1). What is
- * inside certificates is OpenSSL's work. */
+/* dissect/configmgr/der.h: reading ASN.1 in DER, as far as the outside of an envelope needs it (X.690 section 8.1).
+ * What is inside certificates is OpenSSL's work. */
 #ifndef CMSCOPE_DISSECT_CONFIGMGR_DER_H
 #define CMSCOPE_DISSECT_CONFIGMGR_DER_H
 
 #include "core/cursor.h"
 
-enum der_tag {
-    DER_INTEGER = 0x02,
-    DER_OID = 0x06,
-    DER_SEQUENCE = 0x30,
-    DER_SET = 0x31,
-    DER_CONTEXT_0 = 0xA0
-};
+enum der_tag { DER_INTEGER = 0x02, DER_OID = 0x06, DER_SEQUENCE = 0x30, DER_SET = 0x31, DER_CONTEXT_0 = 0xA0 };
 
 /* Takes the next element when it has this tag: *content gets what is inside. False, and nothing is consumed, when
  * another one is next, when it does not fit, or when its length is indefinite. */

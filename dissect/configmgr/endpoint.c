@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-/* Signing in mixed and native mode: REQUIRED where schema.md 2.2 marks the cell as read ([V], [V~]), EXPECTED where it is
- * inferred ([I]). */
+/* Signing in mixed and native mode: REQUIRED where schema.md 2.2 marks the cell as read ([V], [V~]), EXPECTED where
+ * it is inferred ([I]). */
 static const struct ccm_endpoint ENDPOINTS[] = {
     {
         .name = "MP_ClientRegistration",

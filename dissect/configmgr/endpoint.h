@@ -17,12 +17,12 @@ enum ccm_signing {
 
 struct ccm_endpoint {
     const char *name;
-    bool answers;      /* Invoke: there is a reply body. false: Post, no reply */
-    bool documented;   /* in the 2007 message schema; false: seen in newer products only */
+    bool answers;    /* Invoke: there is a reply body. false: Post, no reply */
+    bool documented; /* in the 2007 message schema; false: seen in newer products only */
     enum ccm_signing mixed, native;
-    const char *code;           /* check that reports a missing signature */
-    const char *attachment;     /* GUID that its report attachment carries, or NULL */
-    const char *action;         /* last two digits of its InventoryActionID, or NULL */
+    const char *code;                    /* check that reports a missing signature */
+    const char *attachment;              /* GUID that its report attachment carries, or NULL */
+    const char *action;                  /* last two digits of its InventoryActionID, or NULL */
     const char *requests[CCM_ROOTS_MAX]; /* body roots, ended by NULL */
     const char *replies[CCM_ROOTS_MAX];
 };

@@ -136,7 +136,8 @@ enum outcome ccm_header_parse(struct cursor part, struct arena *arena, struct cc
     for (const struct xml_element *child = root->child; child != NULL; child = child->next)
         read_child(child, header);
     if (outcome == OUTCOME_OK && odd)
-        return error_set(error, OUTCOME_MALFORMED, part.left - 1, "the UTF-16 message header has an odd number of bytes");
+        return error_set(error, OUTCOME_MALFORMED, part.left - 1,
+                         "the UTF-16 message header has an odd number of bytes");
     return outcome;
 }
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BUCKETS 4096 /* of each of the three hash tables */
+#define BUCKETS 4096                         /* of each of the three hash tables */
 #define BLOB_MAX (20 + CCM_KEY_BITS_MAX / 8) /* a longer one is read, but not remembered */
 
 struct key_node {
@@ -192,7 +192,8 @@ static EVP_PKEY *rsa_key(struct cursor modulus, uint32_t exponent)
     return pkey;
 }
 
-/*   u8 6 (PUBLICKEYBLOB), u8 2 (version), u16 0, u32 algorithm, "RSA1", u32 bits, u32 exponent, modulus; little endian */
+/*   u8 6 (PUBLICKEYBLOB), u8 2 (version), u16 0, u32 algorithm, "RSA1", u32 bits, u32 exponent, modulus; little
+ * endian */
 static EVP_PKEY *blob_key(struct cursor blob)
 {
     uint8_t type, version;
@@ -380,8 +381,8 @@ static bool keys_load_file(struct ccm_keys *keys, const char *path)
     unsigned char *bytes = malloc((size_t)CCM_KEY_FILE_MAX);
     size_t length = bytes == NULL ? 0 : fread(bytes, 1, (size_t)CCM_KEY_FILE_MAX, file);
     fclose(file);
-    bool any = length > 0 && (keys_load_pem(keys, (const char *)bytes, (int)length) ||
-                              keys_load_der(keys, bytes, (long)length));
+    bool any = length > 0 &&
+               (keys_load_pem(keys, (const char *)bytes, (int)length) || keys_load_der(keys, bytes, (long)length));
     if (bytes != NULL)
         OPENSSL_cleanse(bytes, (size_t)CCM_KEY_FILE_MAX);
     free(bytes);
@@ -413,9 +414,9 @@ enum outcome ccm_keys_load(struct ccm_keys *keys, const char *path, struct error
         any = keys_load_file(keys, path);
     }
     if (!any)
-        return error_set(error, OUTCOME_MALFORMED, 0,
-                         "%s: no certificate or key in it; PEM and DER certificates and keys without a password are read",
-                         path);
+        return error_set(
+            error, OUTCOME_MALFORMED, 0,
+            "%s: no certificate or key in it; PEM and DER certificates and keys without a password are read", path);
     return OUTCOME_OK;
 }
 

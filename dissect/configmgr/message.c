@@ -231,18 +231,19 @@ void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct tex
         *result = other;
 }
 
-/* HashAlgorithm names the algorithm of the certificate rather than of the signature, so a stronger hash than it names is
- * usual; but a signature by a weaker one is not what its receiver was told to expect. */
+/* HashAlgorithm names the algorithm of the certificate rather than of the signature, so a stronger hash than it
+ * names is usual; but a signature by a weaker one is not what its receiver was told to expect. */
 static void refuse_downgrade(struct text named, struct ccm_signature *signature)
 {
     static const char *const algorithms[] = {
         /* in the order of enum ccm_hash: md5WithRSAEncryption ... (RFC 8017 appendix A.2.4) */
-        "1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12",
-        "1.2.840.113549.1.1.13",
+        "1.2.840.113549.1.1.4",  "1.2.840.113549.1.1.5",  "1.2.840.113549.1.1.11",
+        "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13",
     };
     int strength = 0, demanded = 0;
     for (int i = 0; i < CCM_HASH_COUNT; i++) {
-        strength = signature->hash != NULL && strcmp(signature->hash, ccm_hash_name((enum ccm_hash)i)) == 0 ? i : strength;
+        strength =
+            signature->hash != NULL && strcmp(signature->hash, ccm_hash_name((enum ccm_hash)i)) == 0 ? i : strength;
         demanded = text_is(named, algorithms[i]) ? i : demanded;
     }
     if (signature->state != CCM_SIGNATURE_VALID || strength >= demanded)
@@ -268,15 +269,15 @@ static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
         ccm_signature_verify(decoder->keys, &signer, hex, message->payload_part, &decoder->arena,
                              &message->payload_signature);
     /* The bytes that were signed are those before encryption; or some are missing. */
-    if (hex.at != NULL && (message->source.truncated || (message->encrypted && message->payload_signature.state !=
-                                                                                     CCM_SIGNATURE_VALID)))
+    if (hex.at != NULL &&
+        (message->source.truncated || (message->encrypted && message->payload_signature.state != CCM_SIGNATURE_VALID)))
         message->payload_signature = (struct ccm_signature){
             .state = CCM_SIGNATURE_UNSUPPORTED,
             .reason = message->encrypted ? "it is over the payload before encryption, which cannot be read here"
                                          : "bytes of the payload are missing"};
     if (message->source.reply && ccm_header_hook(&message->header, "authenticate") != NULL)
-        message->payload_signature =
-            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "signatures of replies are not checked"};
+        message->payload_signature = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED,
+                                                            .reason = "signatures of replies are not checked"};
     verify_client_id(decoder, message, &signer);
     refuse_downgrade(message->hash_algorithm, &message->payload_signature);
     refuse_downgrade(message->hash_algorithm, &message->client_id_signature);
@@ -316,7 +317,8 @@ static void open_payload(struct ccm_decoder *decoder, struct ccm_message *messag
         set_malformed(decoder, message, error.text);
 }
 
-/* The body: the slice that the header names, within the payload. Numbers that lie (wire.md 3.5) are clamped and told. */
+/* The body: the slice that the header names, within the payload. Numbers that lie (wire.md 3.5) are clamped and
+ * told. */
 static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     const struct ccm_header *header = &message->header;

@@ -39,9 +39,9 @@ struct ccm_source {
     struct cursor body;       /* of the HTTP message, transfer and content coding removed */
     struct text content_type; /* TEXT_NULL when unknown */
     bool reply;
-    bool secure;              /* it travelled in TLS: native mode, so far as one message tells */
-    bool truncated;           /* bytes are missing: cut off, a gap, or a limit */
-    struct text endpoint;     /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
+    bool secure;          /* it travelled in TLS: native mode, so far as one message tells */
+    bool truncated;       /* bytes are missing: cut off, a gap, or a limit */
+    struct text endpoint; /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
 };
 
 struct ccm_finding {
@@ -66,8 +66,8 @@ struct ccm_message {
     bool has_plain;      /* the payload was inflated, or needs no inflating */
     struct cursor plain; /* payload after decompression */
     struct cursor body_bytes;
-    struct text body; /* UTF-8; TEXT_NULL when not decoded */
-    struct text root; /* TEXT_NULL when not known */
+    struct text body;             /* UTF-8; TEXT_NULL when not decoded */
+    struct text root;             /* TEXT_NULL when not known */
     struct xml_document document; /* of the body; its root is NULL when it was not parsed */
 
     bool is_signed;

@@ -18,8 +18,8 @@ static bool is_zlib(struct cursor bytes)
 
 static bool is_text(struct cursor bytes)
 {
-    return cursor_starts(bytes, "\xFF\xFE", 2) || cursor_starts(bytes, "\xFE\xFF", 2) || cursor_starts(bytes, "<\0", 2) ||
-           cursor_starts(bytes, "\0<", 2) || cursor_starts(bytes, "<", 1);
+    return cursor_starts(bytes, "\xFF\xFE", 2) || cursor_starts(bytes, "\xFE\xFF", 2) ||
+           cursor_starts(bytes, "<\0", 2) || cursor_starts(bytes, "\0<", 2) || cursor_starts(bytes, "<", 1);
 }
 
 enum ccm_payload_kind ccm_payload_classify(struct cursor bytes)
@@ -49,7 +49,7 @@ void ccm_inflater_free(struct ccm_inflater *inflater)
     ccm_inflater_init(inflater);
 }
 
-#define INFLATE_FIRST_FACTOR 16            /* room tried first, as a multiple of the compressed size */
+#define INFLATE_FIRST_FACTOR 16 /* room tried first, as a multiple of the compressed size */
 #define INFLATE_FIRST_MIN ((size_t)64 << 10)
 #define INFLATE_KEEP_MAX ((size_t)4 << 20) /* a bigger buffer is not kept for the next message */
 
@@ -73,14 +73,14 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
         return error_set(error, OUTCOME_LIMIT, 0, "no memory for a decompressor");
     size_t room = INFLATE_FIRST_MIN;
     if (bytes.left > room / INFLATE_FIRST_FACTOR)
-        room = bytes.left > CCM_INFLATE_MAX / INFLATE_FIRST_FACTOR ? CCM_INFLATE_MAX
-                                                                  : bytes.left * INFLATE_FIRST_FACTOR;
+        room =
+            bytes.left > CCM_INFLATE_MAX / INFLATE_FIRST_FACTOR ? CCM_INFLATE_MAX : bytes.left * INFLATE_FIRST_FACTOR;
     for (;;) {
         if (!inflater_room(inflater, room))
             return error_set(error, OUTCOME_LIMIT, 0, "the inflated payload needs too much memory");
         size_t used, length;
-        enum libdeflate_result result = libdeflate_zlib_decompress_ex(
-            inflater->decompressor, bytes.at, bytes.left, inflater->out, inflater->room, &used, &length);
+        enum libdeflate_result result = libdeflate_zlib_decompress_ex(inflater->decompressor, bytes.at, bytes.left,
+                                                                      inflater->out, inflater->room, &used, &length);
         if (result == LIBDEFLATE_SUCCESS) {
             *plain = cursor_of(inflater->out, length);
             return OUTCOME_OK;
@@ -88,7 +88,8 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
         if (result != LIBDEFLATE_INSUFFICIENT_SPACE)
             return error_set(error, OUTCOME_MALFORMED, 0, "the zlib stream of the payload is damaged or cut off");
         if (inflater->room >= CCM_INFLATE_MAX)
-            return error_set(error, OUTCOME_LIMIT, 0, "the payload inflates to more than %zu MiB", CCM_INFLATE_MAX >> 20);
+            return error_set(error, OUTCOME_LIMIT, 0, "the payload inflates to more than %zu MiB",
+                             CCM_INFLATE_MAX >> 20);
         room = inflater->room > CCM_INFLATE_MAX / 4 ? CCM_INFLATE_MAX : inflater->room * 4;
     }
 }

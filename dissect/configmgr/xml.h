@@ -1,7 +1,7 @@
 /* dissect/configmgr/xml.h: the small XML documents of messages as a tree in an arena.
  *
- * libxml2 parses; nothing is fetched, no entity is defined or expanded (a document type declaration is noted and skipped),
- * and depth, number of nodes and size are limited. What stood before an error stays in the tree.
+ * libxml2 parses; nothing is fetched, no entity is defined or expanded (a document type declaration is noted and
+ * skipped), and depth, number of nodes and size are limited. What stood before an error stays in the tree.
  */
 #ifndef CMSCOPE_DISSECT_CONFIGMGR_XML_H
 #define CMSCOPE_DISSECT_CONFIGMGR_XML_H
@@ -11,13 +11,13 @@
 #include "core/arena.h"
 #include "core/text.h"
 
-#define XML_DEPTH_MAX 64       /* real messages nest about ten deep */
-#define XML_NODES_MAX 200000   /* elements and attributes: a full software inventory has some 50,000 */
-/* libxml2 compares each attribute of an element with all the others, and each prefix with all declarations in scope; these
- * bounds keep its work linear. Real elements have up to twenty attributes, real messages no document type. */
-#define XML_ATTRIBUTES_MAX 512            /* of one element */
-#define XML_NAMESPACES_MAX 256            /* declarations in one document */
-#define XML_DOCTYPE_MAX ((size_t)16384)   /* bytes of a document that has a document type declaration */
+#define XML_DEPTH_MAX 64     /* real messages nest about ten deep */
+#define XML_NODES_MAX 200000 /* elements and attributes: a full software inventory has some 50,000 */
+/* libxml2 compares each attribute of an element with all the others, and each prefix with all declarations in scope;
+ * these bounds keep its work linear. Real elements have up to twenty attributes, real messages no document type. */
+#define XML_ATTRIBUTES_MAX 512          /* of one element */
+#define XML_NAMESPACES_MAX 256          /* declarations in one document */
+#define XML_DOCTYPE_MAX ((size_t)16384) /* bytes of a document that has a document type declaration */
 
 struct xml_attribute {
     struct text name;

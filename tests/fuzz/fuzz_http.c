@@ -1,6 +1,7 @@
 /* tests/fuzz/fuzz_http.c: any events of flows, given to the dissectors as the tracker would give them.
  *
- *   then again and again: u8 event (low 3 bits: 0 data out, 1 data in, 2 gap out, 3 gap in, 4 end out, 5 end in, 6 the flow
+ *   then again and again: u8 event (low 3 bits: 0 data out, 1 data in, 2 gap out, 3 gap in, 4 end out, 5 end in, 6
+ * the flow
  *   closes and another opens, 7 data out in pieces of one byte), u16 length (big endian), for data: that many bytes
  */
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* tests/unit/pcapng_fixture.h: pcapng files built in memory, in either byte order, and what the reader makes of them. */
+/* tests/unit/pcapng_fixture.h: pcapng files built in memory, in either byte order, and what the reader makes of
+ * them. */
 #ifndef CMSCOPE_TESTS_UNIT_PCAPNG_FIXTURE_H
 #define CMSCOPE_TESTS_UNIT_PCAPNG_FIXTURE_H
 

@@ -1,4 +1,5 @@
-/* tests/unit/test_capture_source_damage.c: files cut off anywhere, absurd lengths, bad blocks; variants of pcap; pipes. */
+/* tests/unit/test_capture_source_damage.c: files cut off anywhere, absurd lengths, bad blocks; variants of pcap;
+ * pipes. */
 #define _GNU_SOURCE /* dup, pipe */
 #include <pcap/dlt.h>
 #include <setjmp.h>

@@ -91,7 +91,9 @@ static void two_stores_become_one_with_texts_and_references(void **state)
     assert_non_null(into);
     assert_non_null(from);
     add_http(into, 5, add_flow(into, 4, TEXT("first")));
-    add_http(from, 3, add_flow(from, 2, TEXT("second, a text that is too long to be interned with the short ones, so it is copied")));
+    add_http(
+        from, 3,
+        add_flow(from, 2, TEXT("second, a text that is too long to be interned with the short ones, so it is copied")));
     int64_t bases[TABLE_COUNT];
     store_absorb(into, from, bases);
     assert_int_equal(bases[TABLE_flow], 1);
