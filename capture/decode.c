@@ -1,18 +1,24 @@
-/* capture/decode.c: from packet to segment: link layer, IP, fragments, TCP. See decode.h. */
+/* capture/decode.c: from packet to segment: link layer, IP, fragments, tunnels. See decode.h. */
 #include "capture/decode.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include "capture/checksum.h"
 #include "capture/fragment.h"
 #include "capture/ip.h"
 #include "capture/link.h"
+#include "capture/transport.h"
+#include "capture/tunnel.h"
 
-#define TCP_HEADER 20
+/* IP headers inside each other. A mirrored (ERSPAN) overlay (VXLAN) of a VPN (GRE, IP in IP) has five; more is an attack
+ * on the reader. */
+#define MAX_DEPTH 8
 
 struct decoder {
     struct fragments *fragments;
-    uint64_t by_result[DECODED_COUNT];
+    bool checksums;
+    struct decoder_counts counts;
 };
 
 struct decoder *decoder_new(void)
@@ -36,27 +42,79 @@ void decoder_free(struct decoder *decoder)
     free(decoder);
 }
 
+void decoder_checksums(struct decoder *decoder, bool look)
+{
+    decoder->checksums = look;
+}
+
+/* ---- counts and names ---- */
+
 struct decoder_counts decoder_counts(const struct decoder *decoder)
 {
     struct fragment_counts fragments = fragments_counts(decoder->fragments);
-    struct decoder_counts counts = {.fragments_expired = fragments.expired,
-                                    .fragments_overlapping = fragments.overlapping};
-    memcpy(counts.by_result, decoder->by_result, sizeof counts.by_result);
+    struct decoder_counts counts = decoder->counts;
+    counts.fragments_expired = fragments.expired;
+    counts.fragments_overlapping = fragments.overlapping;
     return counts;
+}
+
+/* In the order of link types; without a place it is counted by result only. */
+static void count_link(struct decoder_counts *counts, int link_type)
+{
+    size_t at = 0;
+    while (at < counts->link_count && counts->links[at].link_type < link_type)
+        at++;
+    if (at == counts->link_count || counts->links[at].link_type != link_type) {
+        if (counts->link_count == UNKNOWN_LINKS_MAX)
+            return;
+        memmove(&counts->links[at + 1], &counts->links[at], (counts->link_count - at) * sizeof counts->links[0]);
+        counts->links[at] = (struct link_count){.link_type = link_type};
+        counts->link_count++;
+    }
+    counts->links[at].packets++;
 }
 
 const char *decoded_name(enum decoded decoded)
 {
     static const char *const names[DECODED_COUNT] = {
         [DECODED_SEGMENT] = "TCP",
+        [DECODED_DATAGRAM] = "UDP",
+        [DECODED_ICMP_ERROR] = "ICMP error",
         [DECODED_FRAGMENT] = "IP fragment",
         [DECODED_NOT_IP] = "not IP",
-        [DECODED_NOT_TCP] = "not TCP",
+        [DECODED_AH] = "IPsec AH",
+        [DECODED_ESP] = "IPsec ESP",
+        [DECODED_OTHER] = "other protocol over IP",
         [DECODED_CUT] = "headers cut off by the snapshot length",
         [DECODED_MALFORMED] = "malformed headers",
+        [DECODED_CHECKSUM] = "wrong checksum",
+        [DECODED_UNREAD] = "layer or tunnel that is not read",
         [DECODED_UNKNOWN_LINK] = "unknown link layer",
     };
     return (size_t)decoded < DECODED_COUNT ? names[decoded] : "unknown";
+}
+
+const char *unread_name(enum unread unread)
+{
+    static const char *const names[UNREAD_COUNT] = {
+        [UNREAD_NONE] = "read",
+        [UNREAD_WLAN_PROTECTED] = "encrypted 802.11",
+        [UNREAD_WLAN_FRAGMENT] = "802.11 fragment",
+        [UNREAD_WLAN_AMSDU] = "802.11 A-MSDU",
+        [UNREAD_MACSEC] = "MACsec",
+        [UNREAD_NSH] = "network service header",
+        [UNREAD_PPP_HIDDEN] = "compressed, encrypted or multilink PPP",
+        [UNREAD_PPI] = "PPI with another link layer",
+        [UNREAD_GRE] = "GRE of an unknown kind",
+        [UNREAD_L2TP] = "L2TP version 3",
+        [UNREAD_DEPTH] = "tunnels nested too deep",
+    };
+    return (size_t)unread < UNREAD_COUNT ? names[unread] : "unknown";
+}
+
+const char *transport_name(enum transport transport)
+{
+    return transport == TRANSPORT_TCP ? "tcp" : "udp";
 }
 
 void address_print(const struct address *address, char text[ADDRESS_TEXT_MAX])
@@ -66,64 +124,33 @@ void address_print(const struct address *address, char text[ADDRESS_TEXT_MAX])
         text[0] = '\0';
 }
 
-static enum decoded decoded_of(enum outcome outcome, enum decoded unsupported)
+/* ---- from IP on ---- */
+
+/* Protocols whose fragments are worth keeping: those that are read. */
+static bool is_read(uint8_t protocol)
 {
-    if (outcome == OUTCOME_MORE)
-        return DECODED_CUT;
-    return outcome == OUTCOME_UNSUPPORTED ? unsupported : DECODED_MALFORMED;
+    return protocol == IP_TCP || protocol == IP_UDP || protocol == IP_ICMP || protocol == IP_ICMPV6 ||
+           tunnel_is_protocol(protocol);
 }
 
-/* RFC 9293, section 3.1
-
-     0                   1                   2                   3
-    |          Source Port          |       Destination Port        |
-    |                        Sequence Number                        |
-    |                    Acknowledgment Number                      |
-    | Offset| Rsrvd |C E U A P R S F|            Window             |
-    |           Checksum            |         Urgent Pointer        | options, payload
-
- * Checksums are not looked at: a capture taken on the sender sees them before the network card fills them in. */
-static enum decoded tcp_parse(const struct ip *ip, struct segment *segment)
+static enum decoded not_read(const struct ip *ip, struct segment *segment)
 {
-    enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10 };
-    struct frame frame = ip->payload;
-    struct cursor bytes, options;
-    uint8_t offset, flags;
-    enum outcome outcome = frame_take(&frame, TCP_HEADER, &bytes);
-    if (outcome != OUTCOME_OK)
-        return decoded_of(outcome, DECODED_MALFORMED);
-    if (!cursor_be16(&bytes, &segment->sport) || !cursor_be16(&bytes, &segment->dport) ||
-        !cursor_be32(&bytes, &segment->sequence) || !cursor_be32(&bytes, &segment->acknowledgement) ||
-        !cursor_u8(&bytes, &offset) || !cursor_u8(&bytes, &flags) || 4u * (offset >> 4) < TCP_HEADER)
-        return DECODED_MALFORMED;
-    outcome = frame_take(&frame, 4u * (offset >> 4) - TCP_HEADER, &options);
-    if (outcome == OUTCOME_MALFORMED)
-        return DECODED_MALFORMED;
-    if (outcome == OUTCOME_MORE) { /* cut inside the options, which are not needed: no payload was captured */
-        frame.wire -= 4u * (offset >> 4) - TCP_HEADER;
-        frame.bytes = CURSOR_EMPTY;
-    }
     segment->src = ip->src;
     segment->dst = ip->dst;
-    segment->fin = (flags & FIN) != 0;
-    segment->syn = (flags & SYN) != 0;
-    segment->rst = (flags & RST) != 0;
-    segment->ack = (flags & ACK) != 0;
-    segment->payload = frame.bytes;
-    segment->payload_bytes = frame.wire;
-    return DECODED_SEGMENT;
+    segment->ttl = ip->ttl;
+    segment->payload = ip->payload.bytes;
+    segment->payload_bytes = ip->payload.wire;
+    if (ip->protocol == IP_AH)
+        return DECODED_AH;
+    return ip->protocol == IP_ESP ? DECODED_ESP : DECODED_OTHER;
 }
 
-static enum decoded whole_datagram(const struct ip *ip, struct segment *segment)
-{
-    return ip->protocol == IP_TCP ? tcp_parse(ip, segment) : DECODED_NOT_TCP;
-}
-
-static enum decoded fragment(struct decoder *decoder, struct ip *ip, int64_t time_ns, struct segment *segment)
+/* Puts a fragment to the others. DECODED_COUNT: *ip is a whole datagram now; else it is the packet's result. */
+static enum decoded put_together(struct decoder *decoder, struct ip *ip, int64_t time_ns, struct segment *segment)
 {
     /* IPv4 tells the protocol in each fragment; in IPv6 only the first one counts (RFC 8200, section 4.5). */
-    if (ip->src.version == 4 && ip->protocol != IP_TCP)
-        return DECODED_NOT_TCP;
+    if (ip->src.version == 4 && !is_read(ip->protocol))
+        return not_read(ip, segment);
     if (ip->payload.bytes.left < ip->payload.wire)
         return DECODED_CUT;
     enum outcome outcome = fragments_add(decoder->fragments, ip, time_ns);
@@ -133,29 +160,101 @@ static enum decoded fragment(struct decoder *decoder, struct ip *ip, int64_t tim
         outcome = ip_extensions(ip);
     if (outcome != OUTCOME_OK || ip->fragment) /* fragments of a fragment */
         return DECODED_MALFORMED;
-    return whole_datagram(ip, segment);
+    return DECODED_COUNT;
 }
 
-static enum decoded decode(struct decoder *decoder, const struct packet *packet, struct segment *segment)
+/* Where the checksum is known and covers what was captured, is it wrong? UDP over IPv4 may go without (0). */
+static bool wrong_checksum(const struct ip *ip)
 {
-    uint32_t wire = packet->wire_length < packet->bytes.left ? (uint32_t)packet->bytes.left : packet->wire_length;
-    struct frame frame = {packet->bytes, wire};
+    struct cursor payload = ip->payload.bytes, udp = payload;
+    if (payload.left < ip->payload.wire || ip->routed)
+        return false;
+    if (ip->protocol == IP_UDP) {
+        uint16_t length, checksum;
+        if (!cursor_skip(&udp, 4) || !cursor_be16(&udp, &length) || !cursor_be16(&udp, &checksum))
+            return false;
+        if (checksum == 0)
+            return ip->src.version == 6;
+        if (length != 0 && !cursor_slice(payload, 0, length, &payload))
+            return false;
+    }
+    return !checksum_agrees(ip, payload);
+}
+
+static enum decoded inner(enum outcome outcome, const struct frame *frame, enum decoded otherwise)
+{
+    return decoded_of(outcome, frame->unread == UNREAD_NONE ? otherwise : DECODED_UNREAD);
+}
+
+/* The upper protocol. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
+static enum decoded upper(const struct decoder *decoder, const struct ip *ip, struct frame *frame,
+                          struct segment *segment)
+{
+    bool has_checksum =
+        ip->protocol == IP_TCP || ip->protocol == IP_UDP || ip->protocol == IP_ICMP || ip->protocol == IP_ICMPV6;
+    if (decoder->checksums && has_checksum && wrong_checksum(ip))
+        return DECODED_CHECKSUM;
+    if (ip->protocol == IP_TCP)
+        return transport_tcp(ip, segment);
+    if (ip->protocol == IP_ICMP || ip->protocol == IP_ICMPV6)
+        return transport_icmp(ip, segment);
+    enum outcome outcome;
+    if (ip->protocol == IP_UDP) {
+        bool tunnel;
+        enum decoded decoded = transport_udp(ip, segment);
+        if (decoded != DECODED_DATAGRAM)
+            return decoded;
+        *frame = (struct frame){.bytes = segment->payload, .wire = segment->payload_bytes};
+        outcome = tunnel_udp(segment->sport, segment->dport, frame, &tunnel);
+        if (!tunnel)
+            return DECODED_DATAGRAM;
+    } else if (tunnel_is_protocol(ip->protocol)) {
+        *frame = ip->payload;
+        outcome = tunnel_protocol(ip->protocol, frame);
+    } else {
+        return not_read(ip, segment);
+    }
+    return outcome == OUTCOME_OK ? DECODED_COUNT : inner(outcome, frame, DECODED_NOT_IP);
+}
+
+static enum decoded decode(struct decoder *decoder, const struct packet *packet, struct frame *frame,
+                           struct segment *segment)
+{
     bool known;
-    enum outcome outcome = link_strip(packet->link_type, &frame, &known);
+    enum outcome outcome = link_strip(packet->link_type, frame, &known);
     if (outcome != OUTCOME_OK)
-        return decoded_of(outcome, known ? DECODED_NOT_IP : DECODED_UNKNOWN_LINK);
-    struct ip ip;
-    outcome = ip_parse(frame, &ip);
-    if (outcome != OUTCOME_OK)
-        return decoded_of(outcome, DECODED_NOT_IP);
-    if (ip.fragment)
-        return fragment(decoder, &ip, packet->moment.time_ns, segment);
-    return whole_datagram(&ip, segment);
+        return inner(outcome, frame, known ? DECODED_NOT_IP : DECODED_UNKNOWN_LINK);
+    for (int depth = 0; depth < MAX_DEPTH; depth++) {
+        struct ip ip;
+        outcome = ip_parse(*frame, decoder->checksums, &ip);
+        if (outcome != OUTCOME_OK)
+            return decoded_of(outcome, DECODED_NOT_IP);
+        if (ip.wrong_checksum)
+            return DECODED_CHECKSUM;
+        enum decoded decoded = DECODED_COUNT;
+        if (ip.fragment)
+            decoded = put_together(decoder, &ip, packet->moment.time_ns, segment);
+        if (decoded == DECODED_COUNT)
+            decoded = upper(decoder, &ip, frame, segment);
+        if (decoded != DECODED_COUNT) {
+            decoder->counts.tunnelled += depth > 0;
+            return decoded;
+        }
+    }
+    frame->unread = UNREAD_DEPTH;
+    return DECODED_UNREAD;
 }
 
 enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet, struct segment *segment)
 {
-    enum decoded decoded = decode(decoder, packet, segment);
-    decoder->by_result[decoded]++;
+    uint32_t wire = packet->wire_length < packet->bytes.left ? (uint32_t)packet->bytes.left : packet->wire_length;
+    struct frame frame = {.bytes = packet->bytes, .wire = wire, .unread = UNREAD_NONE};
+    fragments_release(decoder->fragments);
+    enum decoded decoded = decode(decoder, packet, &frame, segment);
+    decoder->counts.by_result[decoded]++;
+    if (decoded == DECODED_UNREAD)
+        decoder->counts.by_unread[frame.unread]++;
+    else if (decoded == DECODED_UNKNOWN_LINK)
+        count_link(&decoder->counts, packet->link_type);
     return decoded;
 }

@@ -1,8 +1,15 @@
-/* capture/decode.h: from a captured packet to a TCP segment: link layer, IP, fragments. */
+/* capture/decode.h: from a captured packet to what belongs to a conversation: link layer, tunnels, IP, fragments, and
+ * the headers of TCP, UDP and ICMP errors.
+ *
+ *      packet --> link layer --> IP --> fragments --> TCP, UDP, ICMP error --> segment
+ *                                ^                         |
+ *                                +------- tunnel ----------+
+ */
 #ifndef CMSCOPE_CAPTURE_DECODE_H
 #define CMSCOPE_CAPTURE_DECODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "capture/packet.h"
@@ -18,26 +25,82 @@ struct address {
 /* Writes the usual text form (RFC 5952 for IPv6). */
 void address_print(const struct address *address, char text[ADDRESS_TEXT_MAX]);
 
+static inline bool address_equal(const struct address *a, const struct address *b)
+{
+    return a->version == b->version && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+enum transport { TRANSPORT_TCP, TRANSPORT_UDP };
+
+/* "tcp", "udp". */
+const char *transport_name(enum transport transport);
+
+/* What an ICMP error says (RFC 792, RFC 4443). */
+struct icmp_error {
+    uint8_t type, code;      /* of ICMP when `reporter` is IPv4, else of ICMPv6 */
+    struct address reporter; /* who sent it */
+};
+
+/* What a packet brings to a conversation. Of an ICMP error, ends, ports and sequence number are those of the packet that
+ * it quotes, so that it belongs to the same flow. */
 struct segment {
     struct address src, dst;
     uint16_t sport, dport;
+    enum transport transport;
+    bool is_error; /* an ICMP error about such a packet: see `error`; it has no payload */
+    bool syn, fin, rst, ack, urg;
+    uint8_t ttl; /* time to live or hop limit of the packet as captured; of an ICMP error that of the error */
     uint32_t sequence, acknowledgement;
-    bool syn, fin, rst, ack;
     struct cursor payload;  /* captured bytes only */
     uint32_t payload_bytes; /* on the wire; more than payload.left when the capture cut the packet */
+    struct icmp_error error;
 };
 
-/* Why a packet yields no segment. Each is counted. */
+/* What became of a packet. Each is counted. Only the first three give a segment, for tracker_segment. For DECODED_AH,
+ * DECODED_ESP and DECODED_OTHER, src, dst, ttl and payload (all behind the IP header) of the segment are set, and
+ * nothing else: IPsec is read elsewhere. */
 enum decoded {
-    DECODED_SEGMENT,          /* a TCP segment */
-    DECODED_FRAGMENT,         /* an IP fragment, kept until the rest comes */
-    DECODED_NOT_IP,           /* ARP, LLDP, ... */
-    DECODED_NOT_TCP,          /* UDP, ICMP, ESP, ... */
-    DECODED_CUT,              /* headers cut off by the snapshot length */
-    DECODED_MALFORMED,        /* headers contradict themselves */
-    DECODED_UNKNOWN_LINK,     /* a link layer that is not read here */
-    DECODED_COUNT
+    DECODED_SEGMENT,      /* a TCP segment */
+    DECODED_DATAGRAM,     /* a UDP datagram */
+    DECODED_ICMP_ERROR,   /* an ICMP error about a TCP segment or a UDP datagram */
+    DECODED_FRAGMENT,     /* an IP fragment, kept until the rest comes */
+    DECODED_NOT_IP,       /* ARP, LLDP, ... */
+    DECODED_AH,           /* IPsec authentication header (RFC 4302): not stepped over here */
+    DECODED_ESP,          /* IPsec encapsulation (RFC 4303) */
+    DECODED_OTHER,        /* other protocols over IP: ICMP echo, IGMP, SCTP, ... */
+    DECODED_CUT,          /* headers cut off by the snapshot length */
+    DECODED_MALFORMED,    /* headers contradict themselves */
+    DECODED_CHECKSUM,     /* a wrong checksum, when these are looked at (decoder_checksums) */
+    DECODED_UNREAD,       /* a layer or tunnel that hides what is inside: see enum unread */
+    DECODED_UNKNOWN_LINK, /* a link layer that is not read here: see decoder_counts.links */
+    DECODED_COUNT,
+    DECODED_NOT_TCP = DECODED_OTHER /* former name */
 };
+
+/* Does the packet give a segment, for tracker_segment? */
+static inline bool decoded_has_flow(enum decoded decoded)
+{
+    return decoded <= DECODED_ICMP_ERROR;
+}
+
+/* Why DECODED_UNREAD. */
+enum unread {
+    UNREAD_NONE,
+    UNREAD_WLAN_PROTECTED,
+    UNREAD_WLAN_FRAGMENT,
+    UNREAD_WLAN_AMSDU,
+    UNREAD_MACSEC,
+    UNREAD_NSH,
+    UNREAD_PPP_HIDDEN,
+    UNREAD_PPI,
+    UNREAD_GRE,
+    UNREAD_L2TP,
+    UNREAD_DEPTH,
+    UNREAD_COUNT
+};
+
+/* A short phrase for the coverage report, for example "encrypted 802.11". */
+const char *unread_name(enum unread unread);
 
 /* Decodes with state (fragments waiting for the rest), one for each worker. */
 struct decoder;
@@ -45,19 +108,38 @@ struct decoder;
 struct decoder *decoder_new(void); /* NULL when out of memory */
 void decoder_free(struct decoder *decoder);
 
-/* A datagram completed by this packet is returned as a segment of this packet. `segment->payload` is valid until the
- * next call. */
+/* Packets whose IPv4, TCP, UDP or ICMP error checksum is wrong become DECODED_CHECKSUM. Off at first: a capture taken on
+ * the sender sees packets before the network card fills checksums in. What the capture cut cannot be verified and is
+ * taken. */
+void decoder_checksums(struct decoder *decoder, bool look);
+
+/* A datagram completed by this packet is returned as that of this packet. `segment->payload` is valid until the next
+ * call. */
 enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet, struct segment *segment);
+
+/* Link types that are told apart in the counts; more in one capture is a forgery. */
+#define UNKNOWN_LINKS_MAX 16
+
+struct link_count {
+    int link_type; /* DLT_...; its name: link_type_name (link_type.h) */
+    uint64_t packets;
+};
 
 struct decoder_counts {
     uint64_t by_result[DECODED_COUNT];
-    uint64_t fragments_expired; /* fragments whose datagram never became whole, or that were dropped to stay in budget */
+    uint64_t by_unread[UNREAD_COUNT]; /* of DECODED_UNREAD */
+    uint64_t tunnelled;               /* packets that were found inside a tunnel */
+    uint64_t
+        fragments_expired; /* fragments whose datagram never became whole, or that were dropped to stay in budget */
     uint64_t fragments_overlapping;
+    /* Of DECODED_UNKNOWN_LINK, in the order of link types; what found no place is in by_result only. */
+    struct link_count links[UNKNOWN_LINKS_MAX];
+    size_t link_count;
 };
 
 struct decoder_counts decoder_counts(const struct decoder *decoder);
 
-/* A short phrase for the coverage report, for example "not TCP". */
+/* A short phrase for the coverage report, for example "not IP". */
 const char *decoded_name(enum decoded decoded);
 
 #endif

@@ -1,15 +1,20 @@
 /* capture/flow.c: the life of flows: opened, closing, closed, forgotten. See flow.h.
  *
- *      opened --> OPEN --(RST, or FIN from both)--> CLOSING --(acknowledged, or LINGER)--> CLOSED --> forgotten
+ *      SYN --> OPENING --(answer)--> OPEN --(RST, or FIN from both)--> CLOSING --(acknowledged, or LINGER)--> CLOSED
+ *                 |                   |                                   ^                                    |
+ *                 +-------------------|--------(RST)----------------------+                                    |
+ *                 +--(silence)--------+--(silence)-----------------------------------------> forgotten <-------+
+ *      datagram --> DATAGRAMS --(silence)------------------------------------------------------^
  *
- * OPEN, CLOSING and CLOSED are lists by last use. A closed flow is remembered for a while, so that what is sent again
- * late does not open another.
+ * Each is a list by last use. A closed flow is remembered for a while, so that what is sent again late does not open
+ * another.
  */
 #include "capture/flow.h"
 
 #include <stdlib.h>
 
 #include "capture/flow_table.h"
+#include "capture/refuse.h"
 
 #define SECOND INT64_C(1000000000)
 /* After an RST, or a FIN from both sides, packets that the capture has out of order may still come. */
@@ -19,12 +24,28 @@
 /* A flow silent for so long is forgotten. Keep-alives come every two hours at the latest, but who uses them for a
  * connection of Configuration Manager sets minutes. */
 #define IDLE_NS (3600 * SECOND)
+/* A SYN without an answer is sent again after 64 s at most (Linux, the seventh; Windows gives up after 21 s). */
+#define OPENING_NS (180 * SECOND)
+/* A UDP conversation: what RFC 4787, section 4.3, asks of translators. */
+#define DATAGRAMS_NS (120 * SECOND)
 /* A flow moves within its list no more often than this: most packets then touch no other flow's memory. */
 #define TOUCH_NS (10 * SECOND)
 /* An RST further off than this from what its sender sent last is not believed (RFC 5961: it must be in the window). */
 #define RESET_WINDOW (INT64_C(16) << 20)
 /* Ports below are servers' (RFC 6335), when nothing else tells who opened the connection. */
 #define SYSTEM_PORTS 1024
+
+/* How long a flow stays on a list: without a packet, or at all where it is over. */
+static const int64_t AGES[LIST_COUNT] = {
+    [LIST_OPENING] = OPENING_NS, [LIST_OPEN] = IDLE_NS,     [LIST_DATAGRAMS] = DATAGRAMS_NS,
+    [LIST_CLOSING] = LINGER_NS,  [LIST_CLOSED] = CLOSED_NS,
+};
+
+/* When a flow that was put on the list at `time` is due; times of a capture may be absurd. */
+static int64_t due_after(int64_t time, enum flow_list list)
+{
+    return time > INT64_MAX - AGES[list] ? INT64_MAX : time + AGES[list];
+}
 
 struct flow_ends {
     struct flow *first, *last;
@@ -35,6 +56,7 @@ struct tracker {
     struct flow_table table;
     struct flow_ends lists[LIST_COUNT];
     struct flow_ends born;
+    int64_t due; /* no flow is due before */
 };
 
 struct tracker_limits tracker_limits_default(void)
@@ -60,6 +82,7 @@ struct tracker *tracker_new(const struct tracker_limits *limits, const struct fl
     tracker->tcp.limits = *limits;
     tracker->tcp.events = *events;
     tracker->tcp.seed = hash_seed_new();
+    tracker->due = INT64_MAX;
     if (!flow_table_init(&tracker->table)) {
         free(tracker);
         return NULL;
@@ -100,18 +123,28 @@ static void detach(struct flow_ends *ends, struct flow *flow, link_of *link)
     *(next == NULL ? &ends->last : &link(next)->previous) = previous;
 }
 
+/* A list may only be looked at when something on it can be due. */
+static void note_due(struct tracker *tracker, const struct flow *flow)
+{
+    int64_t due = due_after(flow->private->touched, flow->private->on);
+    if (due < tracker->due)
+        tracker->due = due;
+}
+
 static void put_on(struct tracker *tracker, struct flow *flow, enum flow_list list)
 {
     detach(&tracker->lists[flow->private->on], flow, list_link);
     append(&tracker->lists[list], flow, list_link);
     flow->private->on = (uint8_t)list;
     flow->private->touched = flow->last.time_ns;
+    note_due(tracker, flow);
 }
 
+/* Only where a flow waits for silence: CLOSING ends by itself. */
 static void touch(struct tracker *tracker, struct flow *flow)
 {
-    if (flow->private->on == LIST_OPEN && flow->last.time_ns - flow->private->touched >= TOUCH_NS)
-        put_on(tracker, flow, LIST_OPEN);
+    if (flow->private->on < LIST_CLOSING && flow->last.time_ns - flow->private->touched >= TOUCH_NS)
+        put_on(tracker, flow, flow->private->on);
 }
 
 /* ---- end of a flow ---- */
@@ -124,12 +157,16 @@ static bool is_closed(const struct flow *flow)
 /* What the flow's state is when it ends, unless its packets say something else. */
 static enum flow_state final_state(const struct flow *flow, enum flow_state otherwise)
 {
+    if (flow->transport == TRANSPORT_UDP)
+        return otherwise;
+    if (flow->private->refused)
+        return FLOW_REFUSED;
     if (tcp_ended(flow))
         return FLOW_CLOSED;
     if (flow->private->reset)
         return FLOW_RESET;
     if (flow->private->only_syn)
-        return FLOW_UNANSWERED;
+        return refuse_is_final(flow) ? FLOW_REFUSED : FLOW_UNANSWERED;
     return otherwise;
 }
 
@@ -137,6 +174,7 @@ static void close_as(struct tracker *tracker, struct flow *flow, enum flow_state
 {
     tcp_drain(&tracker->tcp, flow);
     flow->state = final_state(flow, otherwise);
+    refuse_close(&tracker->tcp, flow);
     put_on(tracker, flow, LIST_CLOSED);
     detach(&tracker->born, flow, born_link);
     if (tracker->tcp.events.closed != NULL)
@@ -151,33 +189,61 @@ static void forget(struct tracker *tracker, struct flow *flow, enum flow_state o
     flow_table_remove(&tracker->table, flow);
 }
 
-/* The first flow of the list, when it was put there longer than `age` ago. */
-static struct flow *aged(const struct tracker *tracker, enum flow_list list, int64_t now, int64_t age)
+/* The first flow of the list, when it was put there longer ago than the list allows. */
+static struct flow *aged(const struct tracker *tracker, enum flow_list list, int64_t now)
 {
     struct flow *flow = tracker->lists[list].first;
-    return flow != NULL && now - flow->private->touched > age ? flow : NULL;
+    return flow != NULL && now > due_after(flow->private->touched, list) ? flow : NULL;
+}
+
+/* The same, when it was silent for so long: a flow in use moves within its list only now and then. */
+static struct flow *fallen_silent(struct tracker *tracker, enum flow_list list, int64_t now)
+{
+    struct flow *flow;
+    while ((flow = aged(tracker, list, now)) != NULL && now <= due_after(flow->last.time_ns, list))
+        put_on(tracker, flow, list);
+    return flow;
+}
+
+/* When the first flow of any list may be due. */
+static int64_t next_due(const struct tracker *tracker)
+{
+    int64_t due = INT64_MAX;
+    for (enum flow_list list = 0; list < LIST_COUNT; list++) {
+        const struct flow *flow = tracker->lists[list].first;
+        if (flow != NULL && due_after(flow->private->touched, list) < due)
+            due = due_after(flow->private->touched, list);
+    }
+    return due;
 }
 
 static void pass_time(struct tracker *tracker, int64_t now)
 {
     struct flow *flow;
-    while ((flow = aged(tracker, LIST_CLOSING, now, LINGER_NS)) != NULL)
+    if (now <= tracker->due)
+        return;
+    while ((flow = fallen_silent(tracker, LIST_DATAGRAMS, now)) != NULL)
+        forget(tracker, flow, FLOW_OPEN);
+    while ((flow = aged(tracker, LIST_CLOSING, now)) != NULL)
         close_as(tracker, flow, FLOW_CLOSED);
-    while ((flow = aged(tracker, LIST_CLOSED, now, CLOSED_NS)) != NULL)
+    while ((flow = aged(tracker, LIST_CLOSED, now)) != NULL)
         forget(tracker, flow, FLOW_CLOSED);
-    while ((flow = aged(tracker, LIST_OPEN, now, IDLE_NS)) != NULL)
+    while ((flow = fallen_silent(tracker, LIST_OPENING, now)) != NULL)
         forget(tracker, flow, FLOW_EVICTED);
+    while ((flow = fallen_silent(tracker, LIST_OPEN, now)) != NULL)
+        forget(tracker, flow, FLOW_EVICTED);
+    tracker->due = next_due(tracker);
 }
 
 /* Forgets the flow that is missed least. False when there is none. */
 static bool evict(struct tracker *tracker)
 {
-    static const enum flow_list order[] = {LIST_CLOSED, LIST_CLOSING, LIST_OPEN};
+    static const enum flow_list order[] = {LIST_CLOSED, LIST_CLOSING, LIST_DATAGRAMS, LIST_OPENING, LIST_OPEN};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         struct flow *flow = tracker->lists[order[i]].first;
         if (flow == NULL)
             continue;
-        tracker->tcp.counts.evicted += order[i] == LIST_OPEN;
+        tracker->tcp.counts.evicted += order[i] < LIST_CLOSING;
         forget(tracker, flow, FLOW_EVICTED);
         return true;
     }
@@ -204,6 +270,25 @@ static struct flow *add_flow(struct tracker *tracker, uint64_t hash)
     return flow;
 }
 
+/* The policy of whoever receives what `sender` sends. */
+static enum overlap_policy policy_for(const struct tracker_limits *limits, const struct flow *flow,
+                                      enum direction sender)
+{
+    const struct address *receiver = &flow->address[direction_reverse(sender)];
+    for (size_t i = 0; i < limits->host_count; i++) {
+        if (address_equal(&limits->hosts[i].address, receiver))
+            return limits->hosts[i].policy;
+    }
+    return limits->overlap;
+}
+
+static enum flow_list list_for(const struct segment *segment)
+{
+    if (segment->transport == TRANSPORT_UDP)
+        return LIST_DATAGRAMS;
+    return segment->syn && !segment->ack ? LIST_OPENING : LIST_OPEN;
+}
+
 static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const struct segment *segment,
                               struct moment moment)
 {
@@ -217,11 +302,17 @@ static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const stru
     flow->port[direction_reverse(sender)] = segment->dport;
     flow->first = flow->last = moment;
     flow->state = FLOW_OPEN;
+    flow->transport = segment->transport;
     flow->private->touched = moment.time_ns;
-    flow->private->only_syn = segment->syn && !segment->ack;
-    append(&tracker->lists[LIST_OPEN], flow, list_link);
+    flow->private->on = (uint8_t)list_for(segment);
+    flow->private->only_syn = flow->private->on == LIST_OPENING;
+    for (enum direction side = DIRECTION_OUT; side <= DIRECTION_IN; side++)
+        flow->private->half[side].policy = (uint8_t)policy_for(&tracker->tcp.limits, flow, side);
+    append(&tracker->lists[flow->private->on], flow, list_link);
+    note_due(tracker, flow);
     append(&tracker->born, flow, born_link);
     tracker->tcp.counts.flows++;
+    tracker->tcp.counts.datagram_flows += flow->transport == TRANSPORT_UDP;
     if (tracker->tcp.events.opened != NULL)
         tracker->tcp.events.opened(tracker->tcp.events.context, flow);
     return flow;
@@ -270,11 +361,24 @@ static void count(struct tracker *tracker, struct flow *flow, enum direction dir
 {
     flow->packets[direction]++;
     flow->last = moment;
-    if (segment->syn && !segment->ack && direction == DIRECTION_OUT)
-        flow->handshake = true;
-    else
-        flow->private->only_syn = false;
+    if (flow->ttl[direction] == 0 && !segment->rst)
+        flow->ttl[direction] = segment->ttl;
     tracker->tcp.counts.cut_segments += segment->payload.left < segment->payload_bytes;
+}
+
+/* A SYN of the opening side, or anything else? */
+static void count_syn(struct tracker *tracker, struct flow *flow, enum direction direction,
+                      const struct segment *segment)
+{
+    struct flow_private *private = flow->private;
+    if (segment->syn && !segment->ack && direction == DIRECTION_OUT) {
+        flow->handshake = true;
+        private->syns = (uint16_t)(private->syns + (private->syns < UINT16_MAX));
+        return;
+    }
+    private->only_syn = false;
+    if (private->on == LIST_OPENING)
+        put_on(tracker, flow, LIST_OPEN);
 }
 
 static void take_reset(struct tracker *tracker, struct flow *flow, enum direction direction,
@@ -282,9 +386,11 @@ static void take_reset(struct tracker *tracker, struct flow *flow, enum directio
 {
     struct flow_private *private = flow->private;
     const struct half *half = &private->half[direction];
-    if (direction == DIRECTION_IN && flow->handshake && flow->packets[DIRECTION_IN] == 1 &&
-        half->state == HALF_UNKNOWN) {
-        close_as(tracker, flow, FLOW_REFUSED);
+    if (direction == DIRECTION_IN && flow->handshake && half->state == HALF_UNKNOWN) {
+        /* It lingers: Windows tries three times, half a second apart. */
+        private->refused = true;
+        refuse_reset(&tracker->tcp, flow, segment, flow->last);
+        put_on(tracker, flow, LIST_CLOSING);
         return;
     }
     int64_t position = half->state == HALF_UNKNOWN ? 0 : tcp_position(half, segment->sequence);
@@ -305,6 +411,11 @@ static void settle(struct tracker *tracker, struct flow *flow, enum direction di
         close_as(tracker, flow, FLOW_CLOSED);
         return;
     }
+    if (private->refused && direction == DIRECTION_IN) { /* answered after all: the RST was forged */
+        private->refused = false;
+        refuse_undo(flow);
+        put_on(tracker, flow, LIST_OPEN);
+    }
     if (private->reset && direction == private->reset_direction &&
         private->half[direction].offset > private->reset_offset && !tcp_ended(flow)) {
         private->reset = false; /* data behind the RST: it was forged */
@@ -319,11 +430,9 @@ static enum direction direction_of(const struct flow *flow, const struct segment
     return flow_is_out(flow, segment) ? DIRECTION_OUT : DIRECTION_IN;
 }
 
-void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment moment)
+static void take_tcp(struct tracker *tracker, struct flow *flow, uint64_t hash, const struct segment *segment,
+                     struct moment moment)
 {
-    pass_time(tracker, moment.time_ns);
-    uint64_t hash = hash_flow(&tracker->tcp.seed, segment);
-    struct flow *flow = flow_table_find(&tracker->table, hash, segment);
     if (flow != NULL && starts_another(flow, direction_of(flow, segment), segment)) {
         forget(tracker, flow, FLOW_OPEN);
         flow = NULL;
@@ -334,12 +443,45 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
         return;
     enum direction direction = direction_of(flow, segment);
     count(tracker, flow, direction, segment, moment);
+    count_syn(tracker, flow, direction, segment);
+    tracker->tcp.counts.urgent += segment->urg;
     touch(tracker, flow);
     tcp_segment(&tracker->tcp, flow, direction, segment, moment);
     if (segment->rst)
         take_reset(tracker, flow, direction, segment);
     else
         settle(tracker, flow, direction);
+}
+
+static void take_datagram(struct tracker *tracker, struct flow *flow, uint64_t hash, const struct segment *segment,
+                          struct moment moment)
+{
+    if (flow == NULL)
+        flow = open_flow(tracker, hash, segment, moment);
+    if (flow == NULL)
+        return;
+    enum direction direction = direction_of(flow, segment);
+    count(tracker, flow, direction, segment, moment);
+    touch(tracker, flow);
+    flow->bytes[direction] += segment->payload.left;
+    flow->missing += segment->payload_bytes - segment->payload.left;
+    if (tracker->tcp.events.datagram != NULL)
+        tracker->tcp.events.datagram(tracker->tcp.events.context, flow, direction, segment->payload, moment);
+}
+
+void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment moment)
+{
+    pass_time(tracker, moment.time_ns);
+    uint64_t hash = hash_flow(&tracker->tcp.seed, segment);
+    struct flow *flow = flow_table_find(&tracker->table, hash, segment);
+    if (segment->is_error) {
+        *(flow == NULL ? &tracker->tcp.counts.icmp_unmatched : &tracker->tcp.counts.icmp_errors) += 1;
+        refuse_error(&tracker->tcp, flow == NULL || is_closed(flow) ? NULL : flow, segment, moment);
+    } else if (segment->transport == TRANSPORT_UDP) {
+        take_datagram(tracker, flow, hash, segment, moment);
+    } else {
+        take_tcp(tracker, flow, hash, segment, moment);
+    }
 }
 
 void tracker_finish(struct tracker *tracker)

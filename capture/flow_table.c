@@ -38,8 +38,7 @@ void flow_table_free(struct flow_table *table)
 static bool end_is(const struct flow *flow, enum direction end, const struct address *address, uint16_t port)
 {
     const struct address *own = &flow->address[end];
-    return flow->port[end] == port && own->version == address->version &&
-           memcmp(own->bytes, address->bytes, sizeof own->bytes) == 0;
+    return flow->port[end] == port && address_equal(own, address);
 }
 
 bool flow_is_out(const struct flow *flow, const struct segment *segment)
@@ -58,7 +57,8 @@ struct flow *flow_table_find(const struct flow_table *table, uint64_t hash, cons
 {
     for (size_t i = hash & table->mask; table->entries[i].flow != NULL; i = (i + 1) & table->mask) {
         struct flow *flow = table->entries[i].flow;
-        if (table->entries[i].hash == hash && (flow_is_out(flow, segment) || flow_is_in(flow, segment)))
+        if (table->entries[i].hash == hash && flow->transport == segment->transport &&
+            (flow_is_out(flow, segment) || flow_is_in(flow, segment)))
             return flow;
     }
     return NULL;

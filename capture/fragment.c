@@ -21,22 +21,24 @@
 /* Holes in one datagram. Fragments of 1,480 bytes make at most 45 pieces. */
 #define MAX_RANGES 64
 #define BUCKETS 512u
+/* Datagrams that one packet makes whole: a tunnel's fragment may hold another's. No deeper than decode.c goes. */
+#define MAX_WHOLE 16
 
 struct range {
     uint32_t start, end;
 };
 
 struct datagram {
-    struct datagram *chain;          /* in the bucket */
+    struct datagram *chain; /* in the bucket */
     struct datagram *older, *newer;
     struct address src, dst;
     uint32_t id;
-    uint8_t protocol;                /* IPv4: part of the key; IPv6: of the first fragment */
-    bool poisoned;                   /* fragments overlapped: nothing more is taken */
-    bool ended;                      /* `total` is known */
+    uint8_t protocol; /* IPv4: part of the key; IPv6: of the first fragment */
+    bool poisoned;    /* fragments overlapped: nothing more is taken */
+    bool ended;       /* `total` is known */
     uint32_t total;
-    uint32_t pieces;                 /* fragments in it */
-    int64_t time_ns;                 /* of the first fragment */
+    uint32_t pieces; /* fragments in it */
+    int64_t time_ns; /* of the first fragment */
     uint8_t *bytes;
     uint32_t capacity;
     uint32_t range_count;
@@ -48,7 +50,8 @@ struct fragments {
     struct datagram *buckets[BUCKETS];
     struct datagram *oldest, *newest;
     size_t datagrams, bytes;
-    uint8_t *whole; /* the datagram returned last */
+    uint8_t *whole[MAX_WHOLE]; /* datagrams that were returned */
+    size_t whole_count;
     struct fragment_counts counts;
 };
 
@@ -75,17 +78,12 @@ static struct datagram **bucket_of(struct fragments *fragments, const struct add
     return &fragments->buckets[hash_words(&fragments->seed, words, 5) % BUCKETS];
 }
 
-static bool same_address(const struct address *a, const struct address *b)
-{
-    return a->version == b->version && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static struct datagram *find(struct fragments *fragments, const struct ip *ip)
 {
     struct datagram *datagram = *bucket_of(fragments, &ip->src, &ip->dst, ip->id);
     for (; datagram != NULL; datagram = datagram->chain) {
-        if (datagram->id == ip->id && same_address(&datagram->src, &ip->src) &&
-            same_address(&datagram->dst, &ip->dst) && (ip->src.version == 6 || datagram->protocol == ip->protocol))
+        if (datagram->id == ip->id && address_equal(&datagram->src, &ip->src) &&
+            address_equal(&datagram->dst, &ip->dst) && (ip->src.version == 6 || datagram->protocol == ip->protocol))
             return datagram;
     }
     return NULL;
@@ -174,8 +172,7 @@ static bool overlaps(const struct datagram *datagram, uint32_t start, struct cur
         struct range range = datagram->ranges[i];
         if (end <= range.start || start >= range.end)
             continue;
-        *same = start >= range.start && end <= range.end &&
-                memcmp(datagram->bytes + start, bytes.at, bytes.left) == 0;
+        *same = start >= range.start && end <= range.end && memcmp(datagram->bytes + start, bytes.at, bytes.left) == 0;
         return true;
     }
     return false;
@@ -238,13 +235,13 @@ static enum outcome poison(struct fragments *fragments, struct datagram *datagra
     return OUTCOME_MORE;
 }
 
-/* The datagram leaves the table; its bytes are kept until the next call. */
+/* The datagram leaves the table; its bytes are kept until fragments_release. */
 static enum outcome complete(struct fragments *fragments, struct datagram *datagram, struct ip *ip)
 {
     unlink_datagram(fragments, datagram);
-    fragments->whole = datagram->bytes;
+    fragments->whole[fragments->whole_count++] = datagram->bytes;
     ip->protocol = datagram->protocol;
-    ip->payload = (struct frame){cursor_of(datagram->bytes, datagram->total), datagram->total};
+    ip->payload = (struct frame){.bytes = cursor_of(datagram->bytes, datagram->total), .wire = datagram->total};
     ip->fragment = false;
     free(datagram);
     return OUTCOME_OK;
@@ -274,11 +271,17 @@ static enum outcome place(struct fragments *fragments, struct datagram *datagram
     return OUTCOME_MORE;
 }
 
+void fragments_release(struct fragments *fragments)
+{
+    while (fragments->whole_count > 0)
+        free(fragments->whole[--fragments->whole_count]);
+}
+
 enum outcome fragments_add(struct fragments *fragments, struct ip *ip, int64_t time_ns)
 {
     uint32_t length = (uint32_t)ip->payload.bytes.left;
-    free(fragments->whole);
-    fragments->whole = NULL;
+    if (fragments->whole_count == MAX_WHOLE)
+        return OUTCOME_MALFORMED;
     if (length == 0 || length > MAX_DATAGRAM || ip->offset + length > MAX_DATAGRAM || (ip->more && length % 8 != 0))
         return OUTCOME_MALFORMED;
     struct datagram *datagram = find_or_add(fragments, ip, time_ns);
@@ -296,6 +299,6 @@ void fragments_free(struct fragments *fragments)
         return;
     while (fragments->oldest != NULL)
         give_up(fragments, fragments->oldest);
-    free(fragments->whole);
+    fragments_release(fragments);
     free(fragments);
 }

@@ -66,7 +66,7 @@ uint64_t hash_flow(const struct hash_seed *seed, const struct segment *segment)
     hash_address(ordered ? &segment->dst : &segment->src, words + 2);
     uint32_t low = segment->sport < segment->dport ? segment->sport : segment->dport;
     uint32_t high = segment->sport < segment->dport ? segment->dport : segment->sport;
-    uint64_t ports = (uint64_t)low << 16 | high;
+    uint64_t ports = (uint64_t)segment->transport << 32 | low << 16 | high;
     if (segment->src.version == 4) {
         uint64_t short_words[3] = {words[0], words[2], ports};
         return hash_words(seed, short_words, 3);

@@ -14,7 +14,7 @@ struct hash_seed hash_seed_new(void);
 /* SipHash-1-3 of the words. */
 uint64_t hash_words(const struct hash_seed *seed, const uint64_t *words, size_t count);
 
-/* The same for both directions of a conversation. */
+/* The same for both directions of a conversation, and for ICMP errors about it. */
 uint64_t hash_flow(const struct hash_seed *seed, const struct segment *segment);
 
 /* A checksum of payload, fast rather than strong. */

@@ -1,8 +1,12 @@
 /* capture/ip.c: see ip.h. */
 #include "capture/ip.h"
 
+#include "capture/checksum.h"
+
 /* RFC 8200 knows six kinds, each at most once or twice; more is an attack on the reader. */
 #define MAX_EXTENSIONS 8
+/* Options of a hop-by-hop header; padding may be one byte each. */
+#define MAX_OPTIONS 64
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
@@ -41,7 +45,7 @@ static struct address address_of(struct cursor bytes)
     return address;
 }
 
-static enum outcome ipv4_parse(struct frame frame, struct ip *ip)
+static enum outcome ipv4_parse(struct frame frame, bool checksums, struct ip *ip)
 {
     struct cursor bytes, options;
     struct ipv4_header header;
@@ -61,10 +65,16 @@ static enum outcome ipv4_parse(struct frame frame, struct ip *ip)
     if (outcome != OUTCOME_OK)
         return outcome;
     frame_limit(&frame, total - length);
-    *ip = (struct ip){.src = address_of(header.src), .dst = address_of(header.dst), .protocol = header.protocol,
-                      .payload = frame, .more = (header.fragment & 0x2000) != 0,
-                      .offset = FRAGMENT_UNIT * (header.fragment & 0x1fffu), .id = header.id};
+    *ip = (struct ip){.src = address_of(header.src),
+                      .dst = address_of(header.dst),
+                      .protocol = header.protocol,
+                      .ttl = header.ttl,
+                      .payload = frame,
+                      .more = (header.fragment & 0x2000) != 0,
+                      .offset = FRAGMENT_UNIT * (header.fragment & 0x1fffu),
+                      .id = header.id};
     ip->fragment = ip->more || ip->offset != 0;
+    ip->wrong_checksum = checksums && checksum_fold(checksum_add(checksum_add(0, bytes), options)) != 0;
     return OUTCOME_OK;
 }
 
@@ -90,9 +100,10 @@ static enum outcome fragment_header(struct ip *ip)
     return OUTCOME_OK;
 }
 
-static enum outcome extension(struct ip *ip)
+/* Next header 1, length 1 in units of 8 bytes, the first not counted; then the value. */
+static enum outcome extension(struct ip *ip, struct cursor *value)
 {
-    struct cursor bytes, value;
+    struct cursor bytes;
     uint8_t next, length;
     enum outcome outcome = frame_take(&ip->payload, 2, &bytes);
     if (outcome != OUTCOME_OK)
@@ -100,18 +111,70 @@ static enum outcome extension(struct ip *ip)
     if (!cursor_u8(&bytes, &next) || !cursor_u8(&bytes, &length))
         return OUTCOME_MALFORMED;
     ip->protocol = next;
-    return frame_take(&ip->payload, 8u * length + 6, &value); /* in units of 8 bytes, the first not counted */
+    return frame_take(&ip->payload, 8u * length + 6, value);
+}
+
+/* RFC 8200, section 4.4: type 1, segments left 1. */
+static enum outcome routing(struct ip *ip)
+{
+    struct cursor value;
+    uint8_t type, left;
+    enum outcome outcome = extension(ip, &value);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_u8(&value, &type) || !cursor_u8(&value, &left))
+        return OUTCOME_MALFORMED;
+    ip->routed = left != 0;
+    return OUTCOME_OK;
+}
+
+/* The jumbo payload option among those of a hop-by-hop header: type 0xc2, length 4, payload length 4 (RFC 2675, section
+ * 2). False when there is none. */
+static bool jumbo_length(struct cursor options, uint32_t *length)
+{
+    enum { PAD1 = 0, JUMBO = 0xc2 };
+    uint8_t type, size;
+    for (int count = 0; count < MAX_OPTIONS && cursor_u8(&options, &type); count++) {
+        struct cursor value;
+        if (type == PAD1)
+            continue;
+        if (!cursor_u8(&options, &size) || !cursor_take(&options, size, &value))
+            return false;
+        if (type == JUMBO)
+            return size == 4 && cursor_be32(&value, length);
+    }
+    return false;
+}
+
+/* The payload length of a jumbogram counts all that follows the IPv6 header: this header as well, which was taken. */
+static enum outcome hop_by_hop(struct ip *ip)
+{
+    struct cursor value;
+    uint32_t length = 0, before = ip->payload.wire;
+    enum outcome outcome = extension(ip, &value);
+    if (outcome != OUTCOME_OK || !ip->jumbo || !jumbo_length(value, &length))
+        return outcome;
+    uint32_t taken = before - ip->payload.wire;
+    if (length <= UINT16_MAX || length < taken)
+        return OUTCOME_MALFORMED;
+    frame_limit(&ip->payload, length - taken);
+    return OUTCOME_OK;
 }
 
 enum outcome ip_extensions(struct ip *ip)
 {
     for (int count = 0; count <= MAX_EXTENSIONS; count++) {
         enum outcome outcome;
+        struct cursor value;
         switch (ip->protocol) {
         case IP_HOP_BY_HOP:
+            outcome = hop_by_hop(ip);
+            break;
         case IP_ROUTING:
+            outcome = routing(ip);
+            break;
         case IP_DESTINATION:
-            outcome = extension(ip);
+            outcome = extension(ip, &value);
             break;
         case IP_FRAGMENT:
             outcome = fragment_header(ip);
@@ -145,18 +208,23 @@ static enum outcome ipv6_parse(struct frame frame, struct ip *ip)
     /* Zero: a jumbogram, or segmentation left to the network card. */
     uint32_t payload = length == 0 ? frame.wire : length;
     frame_limit(&frame, payload);
-    *ip = (struct ip){.src = address_of(src), .dst = address_of(dst), .protocol = next, .payload = frame};
+    *ip = (struct ip){.src = address_of(src),
+                      .dst = address_of(dst),
+                      .protocol = next,
+                      .ttl = hops,
+                      .payload = frame,
+                      .jumbo = length == 0};
     return ip_extensions(ip);
 }
 
-enum outcome ip_parse(struct frame frame, struct ip *ip)
+enum outcome ip_parse(struct frame frame, bool checksums, struct ip *ip)
 {
-    struct cursor peek = frame.bytes;
     uint8_t first;
-    if (!cursor_u8(&peek, &first))
-        return frame.wire > 0 ? OUTCOME_MORE : OUTCOME_MALFORMED;
+    enum outcome outcome = frame_peek(&frame, &first);
+    if (outcome != OUTCOME_OK)
+        return outcome;
     if (first >> 4 == 4)
-        return ipv4_parse(frame, ip);
+        return ipv4_parse(frame, checksums, ip);
     if (first >> 4 == 6)
         return ipv6_parse(frame, ip);
     return OUTCOME_UNSUPPORTED;

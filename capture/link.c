@@ -1,176 +1,240 @@
-/* capture/link.c: link layers, from the table at the end. See link.h. */
+/* capture/link.c: link layers. See link.h.
+ *
+ *      link type --LINKS--> layer --LAYERS, ETHERTYPES--> layer --> ... --> LAYER_IP
+ */
 #include "capture/link.h"
 
 #include <pcap/dlt.h>
 
-/* A provider's two tags inside a carrier's two are the most that networks use; more is an attack on the reader. */
-#define MAX_TAGS 4
+#include "capture/decode.h"
+#include "capture/wireless.h"
+
+/* Steps from the link layer to IP. Two provider tags, two customer tags, PPPoE and MPLS take 14; more is an attack on
+ * the reader. */
+#define MAX_STEPS 24
 /* MPLS labels; real stacks have up to five. */
 #define MAX_LABELS 8
 /* Attributes of an NFLOG packet before its payload; the kernel writes about ten. */
 #define MAX_NFLOG_ATTRIBUTES 32
 
-enum ethertype {
-    ETHERTYPE_LENGTH_MAX = 0x05dc, /* up to here it is a length, IEEE 802.3 */
-    ETHERTYPE_IPV4 = 0x0800,
-    ETHERTYPE_VLAN = 0x8100, /* 802.1Q */
-    ETHERTYPE_IPV6 = 0x86dd,
-    ETHERTYPE_MPLS = 0x8847,
-    ETHERTYPE_PPPOE = 0x8864,
-    ETHERTYPE_PROVIDER = 0x88a8, /* 802.1ad */
-    ETHERTYPE_OLD_QINQ = 0x9100
+#define ETHERTYPE_LENGTH_MAX 0x05dc /* up to here it is a length, IEEE 802.3 */
+
+/* What an Ethernet type says: bytes to skip, and what comes then. */
+static const struct ethertype {
+    uint16_t type;
+    uint8_t skip;
+    uint8_t next;   /* enum layer */
+    uint8_t unread; /* enum unread: why it is not read, for those that hide IP */
+} ETHERTYPES[] = {
+    {0x0800, 0, LAYER_IP, UNREAD_NONE},       /* IPv4 */
+    {0x86dd, 0, LAYER_IP, UNREAD_NONE},       /* IPv6 */
+    {0x8100, 2, LAYER_TYPE, UNREAD_NONE},     /* 802.1Q */
+    {0x88a8, 2, LAYER_TYPE, UNREAD_NONE},     /* 802.1ad */
+    {0x9100, 2, LAYER_TYPE, UNREAD_NONE},     /* before 802.1ad: several vendors */
+    {0x9200, 2, LAYER_TYPE, UNREAD_NONE},     /* the same */
+    {0x8926, 4, LAYER_TYPE, UNREAD_NONE},     /* VN-Tag */
+    {0x8909, 6, LAYER_TYPE, UNREAD_NONE},     /* Cisco MetaData */
+    {0x892f, 4, LAYER_TYPE, UNREAD_NONE},     /* HSR, IEC 62439-3 */
+    {0x88e7, 4, LAYER_ETHERNET, UNREAD_NONE}, /* 802.1ah: service tag, then the customer's frame */
+    {0x6558, 0, LAYER_ETHERNET, UNREAD_NONE}, /* transparent Ethernet bridging, in tunnels */
+    {0x8847, 0, LAYER_MPLS, UNREAD_NONE},     /* RFC 5332 */
+    {0x8848, 0, LAYER_MPLS, UNREAD_NONE},     /* multicast */
+    {0x8864, 0, LAYER_PPPOE, UNREAD_NONE},    /* the session; 0x8863, discovery, carries no IP */
+    {0x880b, 0, LAYER_PPP, UNREAD_NONE},      /* in GRE, RFC 2637 */
+    {0x88e5, 0, LAYER_IP, UNREAD_MACSEC},     /* 802.1AE */
+    {0x894f, 0, LAYER_IP, UNREAD_NSH},        /* RFC 8300 */
 };
 
-enum ppp_protocol { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
+enum ppp_protocol {
+    PPP_IPV4 = 0x0021,
+    PPP_VJ_COMPRESSED = 0x002d,
+    PPP_VJ = 0x002f,
+    PPP_MULTILINK = 0x003d,
+    PPP_ENCRYPTED = 0x0053,
+    PPP_IPV6 = 0x0057,
+    PPP_LINK_COMPRESSED = 0x00fb,
+    PPP_COMPRESSED = 0x00fd,
+    PPP_MPLS = 0x0281,
+    PPP_MPLS_MULTICAST = 0x0283
+};
 
 /* Values of AF_INET6 on Linux, Windows, NetBSD and OpenBSD, FreeBSD, macOS: a capture may come from any of them. */
-enum family { FAMILY_IPV4 = 2, FAMILY_IPV6_LINUX = 10, FAMILY_IPV6_WINDOWS = 23, FAMILY_IPV6_NETBSD = 24,
-              FAMILY_IPV6_FREEBSD = 28, FAMILY_IPV6_MACOS = 30 };
+enum family {
+    FAMILY_IPV4 = 2,
+    FAMILY_IPV6_LINUX = 10,
+    FAMILY_IPV6_WINDOWS = 23,
+    FAMILY_IPV6_NETBSD = 24,
+    FAMILY_IPV6_FREEBSD = 28,
+    FAMILY_IPV6_MACOS = 30
+};
 
-static enum outcome take_be16(struct frame *frame, uint16_t *value)
+/* ---- layers: each takes its header off, and says what comes next ---- */
+
+static enum outcome ethernet(struct walk *walk)
 {
-    struct cursor bytes;
-    enum outcome outcome = frame_take(frame, 2, &bytes);
-    if (outcome != OUTCOME_OK)
-        return outcome;
-    return cursor_be16(&bytes, value) ? OUTCOME_OK : OUTCOME_MALFORMED;
+    walk->next = LAYER_TYPE;
+    return frame_skip(walk->frame, 12); /* two addresses */
 }
 
-static enum outcome skip(struct frame *frame, uint32_t length)
+static enum outcome type(struct walk *walk)
 {
-    struct cursor skipped;
-    return frame_take(frame, length, &skipped);
+    walk->next = LAYER_ETHERTYPE;
+    return frame_be16(walk->frame, &walk->type);
 }
 
-static enum outcome ppp_protocol(struct frame *frame)
+static enum outcome ethertype(struct walk *walk)
 {
-    uint16_t protocol;
-    enum outcome outcome = take_be16(frame, &protocol);
-    if (outcome != OUTCOME_OK)
-        return outcome;
-    return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? OUTCOME_OK : OUTCOME_UNSUPPORTED;
-}
-
-/* RFC 1661, with or without address and control (FF 03, RFC 1662). */
-static enum outcome ppp(struct frame *frame)
-{
-    static const uint8_t address_control[] = {0xff, 0x03};
-    if (cursor_starts(frame->bytes, address_control, sizeof address_control)) {
-        enum outcome outcome = skip(frame, sizeof address_control);
-        if (outcome != OUTCOME_OK)
-            return outcome;
-    }
-    return ppp_protocol(frame);
-}
-
-/* RFC 2516: version and type, code, session 2, length 2; then PPP without address and control. */
-static enum outcome pppoe(struct frame *frame)
-{
-    uint16_t length;
-    enum outcome outcome = skip(frame, 4);
-    if (outcome == OUTCOME_OK)
-        outcome = take_be16(frame, &length);
-    if (outcome != OUTCOME_OK)
-        return outcome;
-    frame_limit(frame, length);
-    return ppp_protocol(frame);
-}
-
-/* RFC 3032: label 20 bits, class 3, bottom of stack 1, time to live 8. */
-static enum outcome mpls(struct frame *frame)
-{
-    for (int labels = 0; labels < MAX_LABELS; labels++) {
-        struct cursor bytes;
-        uint32_t entry;
-        enum outcome outcome = frame_take(frame, 4, &bytes);
-        if (outcome != OUTCOME_OK)
-            return outcome;
-        if (!cursor_be32(&bytes, &entry))
-            return OUTCOME_MALFORMED;
-        if (entry & 0x100)
-            return OUTCOME_OK; /* what follows says in its first four bits whether it is IP */
+    walk->next = LAYER_LLC;
+    if (walk->type <= ETHERTYPE_LENGTH_MAX)
+        return OUTCOME_OK;
+    for (size_t i = 0; i < sizeof ETHERTYPES / sizeof ETHERTYPES[0]; i++) {
+        const struct ethertype *row = &ETHERTYPES[i];
+        if (row->type != walk->type)
+            continue;
+        walk->next = row->next;
+        return row->unread == UNREAD_NONE ? frame_skip(walk->frame, row->skip)
+                                          : frame_give_up(walk->frame, row->unread);
     }
     return OUTCOME_UNSUPPORTED;
 }
 
-/* IEEE 802.2 with SNAP and an Ethernet type (RFC 1042): AA AA 03 00 00 00 type. */
-static enum outcome llc(struct frame *frame)
+/* IEEE 802.2 with SNAP and an Ethernet type (RFC 1042; 00 00 F8: 802.1H): AA AA 03 00 00 00 type. Or IP at once: 06 06
+ * 03. */
+static enum outcome llc(struct walk *walk)
 {
-    static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0, 0, 0};
+    static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0, 0, 0}, bridged[] = {0xaa, 0xaa, 0x03, 0, 0, 0xf8};
+    static const uint8_t ip[] = {0x06, 0x06, 0x03};
     struct cursor header;
-    uint16_t type;
-    if (frame->wire < sizeof snap)
+    if (walk->frame->wire < sizeof snap)
         return OUTCOME_UNSUPPORTED;
-    enum outcome outcome = frame_take(frame, sizeof snap, &header);
+    walk->next = LAYER_IP;
+    if (cursor_starts(walk->frame->bytes, ip, sizeof ip))
+        return frame_skip(walk->frame, sizeof ip);
+    enum outcome outcome = frame_take(walk->frame, sizeof snap, &header);
     if (outcome != OUTCOME_OK)
         return outcome;
-    if (!cursor_starts(header, snap, sizeof snap))
-        return OUTCOME_UNSUPPORTED;
-    outcome = take_be16(frame, &type);
-    if (outcome != OUTCOME_OK)
-        return outcome;
-    return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6 ? OUTCOME_OK : OUTCOME_UNSUPPORTED;
+    walk->next = LAYER_TYPE;
+    return cursor_starts(header, snap, sizeof snap) || cursor_starts(header, bridged, sizeof bridged)
+               ? OUTCOME_OK
+               : OUTCOME_UNSUPPORTED;
 }
 
-static enum outcome after_ethertype(uint16_t type, struct frame *frame)
+/* RFC 1661, section 6.5: a protocol below 256 may be one byte long; it is odd, and the first byte of two is even. */
+static enum outcome ppp_protocol(struct frame *frame, uint16_t *protocol)
 {
-    for (int tags = 0; type == ETHERTYPE_VLAN || type == ETHERTYPE_PROVIDER || type == ETHERTYPE_OLD_QINQ; tags++) {
-        if (tags == MAX_TAGS)
-            return OUTCOME_MALFORMED;
-        enum outcome outcome = skip(frame, 2);
-        if (outcome == OUTCOME_OK)
-            outcome = take_be16(frame, &type);
+    uint8_t first;
+    enum outcome outcome = frame_peek(frame, &first);
+    if (outcome != OUTCOME_OK || (first & 1) == 0)
+        return outcome == OUTCOME_OK ? frame_be16(frame, protocol) : outcome;
+    *protocol = first;
+    return frame_skip(frame, 1);
+}
+
+/* RFC 1661, with or without address and control (FF 03, RFC 1662); or Cisco's HDLC (0F 00, 8F 00), with an Ethernet
+ * type. */
+static enum outcome ppp(struct walk *walk)
+{
+    static const uint8_t address_control[] = {0xff, 0x03}, unicast[] = {0x0f, 0}, multicast[] = {0x8f, 0};
+    struct frame *frame = walk->frame;
+    uint16_t protocol;
+    if (frame->bytes.left < 2 && frame->wire >= 2)
+        return OUTCOME_MORE;
+    if (cursor_starts(frame->bytes, unicast, 2) || cursor_starts(frame->bytes, multicast, 2)) {
+        walk->next = LAYER_TYPE;
+        return frame_skip(frame, 2);
+    }
+    if (cursor_starts(frame->bytes, address_control, sizeof address_control)) {
+        enum outcome outcome = frame_skip(frame, sizeof address_control);
         if (outcome != OUTCOME_OK)
             return outcome;
     }
-    if (type <= ETHERTYPE_LENGTH_MAX)
-        return llc(frame);
-    switch (type) {
-    case ETHERTYPE_IPV4:
-    case ETHERTYPE_IPV6:
+    enum outcome outcome = ppp_protocol(frame, &protocol);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    switch (protocol) {
+    case PPP_IPV4:
+    case PPP_IPV6:
+        walk->next = LAYER_IP;
         return OUTCOME_OK;
-    case ETHERTYPE_PPPOE:
-        return pppoe(frame);
-    case ETHERTYPE_MPLS:
-        return mpls(frame);
+    case PPP_MPLS:
+    case PPP_MPLS_MULTICAST:
+        walk->next = LAYER_MPLS;
+        return OUTCOME_OK;
+    case PPP_VJ_COMPRESSED:
+    case PPP_VJ:
+    case PPP_MULTILINK:
+    case PPP_ENCRYPTED:
+    case PPP_LINK_COMPRESSED:
+    case PPP_COMPRESSED:
+        return frame_give_up(frame, UNREAD_PPP_HIDDEN);
     default:
         return OUTCOME_UNSUPPORTED;
     }
 }
 
-/* Skips `before` bytes, reads the Ethernet type, skips `after` bytes. */
-static enum outcome typed(struct frame *frame, uint32_t before, uint32_t after)
+/* RFC 2516: version and type (1, 1), code (0: data), session 2, length 2; then PPP without address and control. */
+static enum outcome pppoe(struct walk *walk)
 {
-    uint16_t type;
-    enum outcome outcome = skip(frame, before);
-    if (outcome == OUTCOME_OK)
-        outcome = take_be16(frame, &type);
-    if (outcome == OUTCOME_OK)
-        outcome = skip(frame, after);
-    return outcome == OUTCOME_OK ? after_ethertype(type, frame) : outcome;
+    struct cursor header;
+    uint8_t version_type, code;
+    uint16_t session, length;
+    enum outcome outcome = frame_take(walk->frame, 6, &header);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_u8(&header, &version_type) || !cursor_u8(&header, &code) || !cursor_be16(&header, &session) ||
+        !cursor_be16(&header, &length) || version_type != 0x11)
+        return OUTCOME_MALFORMED;
+    frame_limit(walk->frame, length);
+    walk->next = LAYER_PPP;
+    return code == 0 ? OUTCOME_OK : OUTCOME_UNSUPPORTED;
 }
 
-static enum outcome ethernet(struct frame *frame)
+/* RFC 3032: label 20 bits, class 3, bottom of stack 1, time to live 8. What follows is not told: 4 or 6 is IP; 0 is the
+ * control word of an Ethernet pseudowire (RFC 4448). */
+static enum outcome mpls(struct walk *walk)
 {
-    return typed(frame, 12, 0); /* two addresses */
+    for (int labels = 0; labels < MAX_LABELS; labels++) {
+        uint32_t entry;
+        uint8_t first;
+        enum outcome outcome = frame_be32(walk->frame, &entry);
+        if (outcome != OUTCOME_OK)
+            return outcome;
+        if ((entry & 0x100) == 0)
+            continue;
+        outcome = frame_peek(walk->frame, &first);
+        walk->next = LAYER_IP;
+        if (outcome != OUTCOME_OK || first >> 4 != 0)
+            return outcome;
+        walk->next = LAYER_ETHERNET;
+        return frame_skip(walk->frame, 4);
+    }
+    return OUTCOME_UNSUPPORTED;
 }
 
-/* Linux "any": packet type 2, device type 2, address length 2, address 8, protocol 2. */
-static enum outcome cooked(struct frame *frame)
+enum outcome link_walk(struct walk *walk)
 {
-    return typed(frame, 14, 0);
+    static enum outcome (*const LAYERS[LAYER_COUNT])(struct walk * walk) = {
+        [LAYER_ETHERNET] = ethernet, [LAYER_TYPE] = type,   [LAYER_ETHERTYPE] = ethertype, [LAYER_LLC] = llc,
+        [LAYER_PPP] = ppp,           [LAYER_PPPOE] = pppoe, [LAYER_MPLS] = mpls,           [LAYER_WLAN] = wireless_wlan,
+    };
+    for (int steps = 0; steps < MAX_STEPS; steps++) {
+        if (walk->next == LAYER_IP)
+            return OUTCOME_OK;
+        enum outcome outcome = LAYERS[walk->next](walk);
+        if (outcome != OUTCOME_OK)
+            return outcome;
+    }
+    return OUTCOME_MALFORMED;
 }
 
-/* Version 2: protocol 2, reserved 2, interface 4, device type 2, packet type 1, address length 1, address 8. */
-static enum outcome cooked2(struct frame *frame)
-{
-    return typed(frame, 0, 18);
-}
+/* ---- link types whose header is more than some bytes to skip ---- */
 
-static enum outcome raw(struct frame *frame)
+/* Linux "any", version 2: protocol 2, reserved 2, interface 4, device type 2, packet type 1, address length 1, address
+ * 8. */
+static enum outcome cooked2(struct walk *walk)
 {
-    (void)frame;
-    return OUTCOME_OK;
+    enum outcome outcome = type(walk);
+    return outcome == OUTCOME_OK ? frame_skip(walk->frame, 18) : outcome;
 }
 
 static enum outcome by_family(uint32_t family)
@@ -190,10 +254,10 @@ static enum outcome by_family(uint32_t family)
 
 /* BSD loopback: the address family in the byte order of the host that captured, which is not told. Families are small
  * numbers, so the order with the small number is it. */
-static enum outcome loopback(struct frame *frame)
+static enum outcome loopback(struct walk *walk)
 {
     struct cursor bytes;
-    enum outcome outcome = frame_take(frame, 4, &bytes);
+    enum outcome outcome = frame_take(walk->frame, 4, &bytes);
     if (outcome != OUTCOME_OK)
         return outcome;
     struct cursor again = bytes;
@@ -203,52 +267,113 @@ static enum outcome loopback(struct frame *frame)
     return by_family(little < big ? little : big);
 }
 
+/* Old captures of point-to-point links carry the same number: PPP starts with FF 03, Cisco's HDLC with 0F 00, which is
+ * no family in either order. */
+static enum outcome null(struct walk *walk)
+{
+    static const uint8_t framed[] = {0xff, 0x03}, cisco[] = {0x0f, 0};
+    if (!cursor_starts(walk->frame->bytes, framed, 2) && !cursor_starts(walk->frame->bytes, cisco, 2))
+        return loopback(walk);
+    walk->next = LAYER_PPP;
+    return OUTCOME_OK;
+}
+
+/* OpenBSD's enc: family, security parameter index, flags. What it captures was decrypted. */
+static enum outcome enc(struct walk *walk)
+{
+    enum outcome outcome = loopback(walk);
+    return outcome == OUTCOME_OK ? frame_skip(walk->frame, 8) : outcome;
+}
+
 /* NFLOG: family 1, version 1, resource 2; then attributes of length 2 (this header included), type 2, value, padded to
  * four, in host order; type 9 is the packet. */
-static enum outcome nflog(struct frame *frame)
+static enum outcome nflog(struct walk *walk)
 {
     enum { ATTRIBUTE_HEADER = 4, ATTRIBUTE_PAYLOAD = 9 };
-    enum outcome outcome = skip(frame, 4);
+    struct frame *frame = walk->frame;
+    enum outcome outcome = frame_skip(frame, 4);
     for (int i = 0; outcome == OUTCOME_OK && i < MAX_NFLOG_ATTRIBUTES; i++) {
         struct cursor bytes;
-        uint16_t length, type;
+        uint16_t length, kind;
         outcome = frame_take(frame, ATTRIBUTE_HEADER, &bytes);
         if (outcome != OUTCOME_OK)
             return outcome;
-        if (!cursor_le16(&bytes, &length) || !cursor_le16(&bytes, &type) || length < ATTRIBUTE_HEADER)
+        if (!cursor_le16(&bytes, &length) || !cursor_le16(&bytes, &kind) || length < ATTRIBUTE_HEADER)
             return OUTCOME_MALFORMED;
-        if (type == ATTRIBUTE_PAYLOAD)
+        if (kind == ATTRIBUTE_PAYLOAD)
             return OUTCOME_OK;
-        outcome = skip(frame, (((uint32_t)length + 3u) & ~3u) - ATTRIBUTE_HEADER);
+        outcome = frame_skip(frame, (((uint32_t)length + 3u) & ~3u) - ATTRIBUTE_HEADER);
     }
     return outcome == OUTCOME_OK ? OUTCOME_MALFORMED : outcome;
 }
 
-static const struct {
+/* PPI: version 0, flags 1, length 2, link type 4, little endian. */
+static enum outcome ppi(struct walk *walk)
+{
+    struct frame ahead = *walk->frame;
+    struct cursor bytes;
+    uint16_t flags, length;
+    uint32_t link_type;
+    enum outcome outcome = frame_take(&ahead, 8, &bytes);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_le16(&bytes, &flags) || !cursor_le16(&bytes, &length) || !cursor_le32(&bytes, &link_type) || length < 8)
+        return OUTCOME_MALFORMED;
+    outcome = frame_skip(walk->frame, length);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    walk->next = link_type == DLT_EN10MB ? LAYER_ETHERNET : LAYER_WLAN;
+    return link_type == DLT_EN10MB || link_type == DLT_IEEE802_11 ? OUTCOME_OK : frame_give_up(walk->frame, UNREAD_PPI);
+}
+
+static const struct link {
     int link_type;
-    enum outcome (*strip)(struct frame *frame);
-} layers[] = {
-    {DLT_EN10MB, ethernet},
-    {DLT_LINUX_SLL, cooked},
-    {DLT_LINUX_SLL2, cooked2},
-    {DLT_RAW, raw},
-    {101, raw}, /* LINKTYPE_RAW, where a file's own number is given */
-    {DLT_IPV4, raw},
-    {DLT_IPV6, raw},
-    {DLT_NULL, loopback},
-    {DLT_LOOP, loopback},
-    {DLT_PPP, ppp},
-    {DLT_PPP_SERIAL, ppp},
-    {DLT_NFLOG, nflog},
+    uint8_t skip;
+    uint8_t next;                          /* enum layer */
+    enum outcome (*header)(struct walk *); /* NULL: only `skip` bytes */
+} LINKS[] = {
+    {DLT_EN10MB, 0, LAYER_ETHERNET, NULL},
+    {DLT_LINUX_SLL, 14, LAYER_TYPE, NULL}, /* packet type 2, device type 2, address length 2, address 8 */
+    {DLT_LINUX_SLL2, 0, LAYER_ETHERTYPE, cooked2},
+    {DLT_RAW, 0, LAYER_IP, NULL},
+    {101, 0, LAYER_IP, NULL}, /* LINKTYPE_RAW, where a file's own number is given */
+    {DLT_IPV4, 0, LAYER_IP, NULL},
+    {DLT_IPV6, 0, LAYER_IP, NULL},
+    {DLT_NULL, 0, LAYER_IP, null},
+    {DLT_LOOP, 0, LAYER_IP, loopback},
+    {DLT_ENC, 0, LAYER_IP, enc},
+    {DLT_NFLOG, 0, LAYER_IP, nflog},
+    {DLT_PPP, 0, LAYER_PPP, NULL},
+    {DLT_PPP_SERIAL, 0, LAYER_PPP, NULL},
+    {DLT_PPP_ETHER, 0, LAYER_PPPOE, NULL},
+    {DLT_PPP_WITH_DIR, 1, LAYER_PPP, NULL}, /* who sent it */
+    {DLT_PPP_PPPD, 2, LAYER_PPP, NULL},     /* who sent it, in place of the address; control */
+    {DLT_C_HDLC, 2, LAYER_TYPE, NULL},
+    {DLT_C_HDLC_WITH_DIR, 3, LAYER_TYPE, NULL},
+    {DLT_IEEE802_11, 0, LAYER_WLAN, NULL},
+    {DLT_IEEE802_11_RADIO, 0, LAYER_WLAN, wireless_radiotap},
+    {DLT_IEEE802_11_RADIO_AVS, 0, LAYER_WLAN, wireless_avs},
+    {DLT_PRISM_HEADER, 0, LAYER_WLAN, wireless_prism},
+    {DLT_PPI, 0, LAYER_WLAN, ppi},
+    {DLT_ATM_RFC1483, 0, LAYER_LLC, NULL},
+    {DLT_FDDI, 13, LAYER_LLC, NULL},                    /* control 1, two addresses */
+    {DLT_APPLE_IP_OVER_IEEE1394, 16, LAYER_TYPE, NULL}, /* two addresses */
+    {DLT_NETANALYZER, 4, LAYER_ETHERNET, NULL},
+    {DLT_NETANALYZER_TRANSPARENT, 12, LAYER_ETHERNET, NULL}, /* with the preamble */
 };
 
 enum outcome link_strip(int link_type, struct frame *frame, bool *known)
 {
-    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
-        if (layers[i].link_type != link_type)
+    for (size_t i = 0; i < sizeof LINKS / sizeof LINKS[0]; i++) {
+        const struct link *link = &LINKS[i];
+        if (link->link_type != link_type)
             continue;
         *known = true;
-        return layers[i].strip(frame);
+        struct walk walk = {.frame = frame, .next = link->next};
+        enum outcome outcome = frame_skip(frame, link->skip);
+        if (outcome == OUTCOME_OK && link->header != NULL)
+            outcome = link->header(&walk);
+        return outcome == OUTCOME_OK ? link_walk(&walk) : outcome;
     }
     *known = false;
     return OUTCOME_UNSUPPORTED;

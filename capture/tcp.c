@@ -66,13 +66,31 @@ static void advance(struct half *half, uint32_t bytes)
         half->marked = false;
 }
 
-static void emit_gap(struct tcp *tcp, struct flow *flow, enum direction direction, int64_t end, struct moment moment)
+/* Was a hole up to `end` never acknowledged, though the receiver was heard? */
+static bool never_acknowledged(const struct flow *flow, enum direction direction, int64_t end)
+{
+    return flow->packets[direction_reverse(direction)] > 0 && flow->private->half[direction].acked < end;
+}
+
+/* Why a hole is given up. */
+enum reason {
+    REASON_SETTLED, /* the receiver has it, or nothing will come that fills it */
+    REASON_CUT,     /* it was sent, and the snapshot length cut it off */
+    REASON_BUDGET   /* memory: an acknowledgement may still come */
+};
+
+static void emit_gap(struct tcp *tcp, struct flow *flow, enum direction direction, int64_t end, struct moment moment,
+                     enum reason reason)
 {
     struct half *half = &flow->private->half[direction];
     uint64_t bytes = (uint64_t)(end - half->offset);
     bool continued = half->gap_end == half->offset && half->offset > 0;
     flow->gaps += !continued;
     tcp->counts.gaps += !continued;
+    if (!continued && reason == REASON_SETTLED && never_acknowledged(flow, direction, end)) {
+        flow->never_acknowledged++;
+        tcp->counts.never_acknowledged++;
+    }
     flow->missing += bytes;
     tcp->counts.missing += bytes;
     half->offset = end;
@@ -109,7 +127,7 @@ static void deliver(struct tcp *tcp, struct flow *flow, enum direction direction
             tcp->events.data(tcp->events.context, flow, direction, piece.bytes, piece.moment);
     }
     if (piece.bytes.left < piece.span)
-        emit_gap(tcp, flow, direction, piece.offset + piece.span, piece.moment);
+        emit_gap(tcp, flow, direction, piece.offset + piece.span, piece.moment, REASON_CUT);
 }
 
 static void check_end(struct tcp *tcp, struct flow *flow, enum direction direction)
@@ -165,8 +183,8 @@ static void deliver_head(struct tcp *tcp, struct flow *flow, enum direction dire
     tcp->waiting_bytes -= waiting_charge(head);
     if (flow->private->waiting_bytes == 0)
         waiter_remove(tcp, flow);
-    deliver(tcp, flow, direction, (struct piece){head->offset, waiting_span(head),
-                                                 cursor_of(head->bytes, head->length), head->moment});
+    deliver(tcp, flow, direction,
+            (struct piece){head->offset, waiting_span(head), cursor_of(head->bytes, head->length), head->moment});
     free(head);
 }
 
@@ -178,12 +196,12 @@ static void deliver_ready(struct tcp *tcp, struct flow *flow, enum direction dir
 }
 
 /* The hole before the first waiting piece becomes a gap. */
-static void give_up_hole(struct tcp *tcp, struct flow *flow, enum direction direction)
+static void give_up_hole(struct tcp *tcp, struct flow *flow, enum direction direction, enum reason reason)
 {
     struct half *half = &flow->private->half[direction];
     if (half->head == NULL)
         return;
-    emit_gap(tcp, flow, direction, half->head->offset, half->head->moment);
+    emit_gap(tcp, flow, direction, half->head->offset, half->head->moment, reason);
     deliver_ready(tcp, flow, direction);
 }
 
@@ -209,23 +227,33 @@ static MUST_USE bool wait_insert(struct tcp *tcp, struct flow *flow, struct half
     return true;
 }
 
-static bool differs(struct cursor bytes, const struct waiting *waiting, uint32_t from)
-{
-    struct cursor there;
-    if (!cursor_slice(cursor_of(waiting->bytes, waiting->length), from, waiting->length - from, &there))
-        return false;
-    size_t length = bytes.left < there.left ? bytes.left : there.left;
-    return length > 0 && memcmp(bytes.at, there.at, length) != 0;
-}
-
 /* ---- what arrives ---- */
 
-/* What became of a segment. */
+/* A segment, and what became of it. */
 struct arrival {
-    bool news;     /* it brought bytes that were not there */
-    bool early;    /* some of them had to wait */
-    bool conflict; /* it contradicts bytes that were there */
+    struct extent extent; /* of the segment */
+    bool news;            /* it brought bytes that were not there */
+    bool early;           /* some of them had to wait */
+    bool conflict;        /* it contradicts bytes that were there */
 };
+
+/* Lays bytes of the segment over what waits, `from` bytes into it. Where they differ, the receiver's policy says which
+ * ones stay. */
+static void overlay(const struct half *half, struct waiting *waiting, uint32_t from, struct cursor bytes,
+                    struct arrival *arrival)
+{
+    struct cursor there;
+    if (from >= waiting->length ||
+        !cursor_slice(cursor_of(waiting->bytes, waiting->length), from, waiting->length - from, &there))
+        return;
+    size_t length = bytes.left < there.left ? bytes.left : there.left;
+    if (length == 0 || memcmp(bytes.at, there.at, length) == 0)
+        return;
+    arrival->conflict = true;
+    struct extent older = {waiting->offset, waiting->offset + waiting_span(waiting)};
+    if (overlap_newer_wins(half->policy, arrival->extent, older))
+        memcpy(waiting->bytes + from, bytes.at, length);
+}
 
 /* Compares the old bytes of a segment with those delivered. Keeping delivered bytes would cost a copy of all traffic
  * and kilobytes a flow; so a checksum of each of the last segments is kept (12 bytes, 32 of them for both directions),
@@ -246,7 +274,7 @@ static bool compare_delivered(const struct tcp *tcp, const struct flow_private *
     return false;
 }
 
-/* The piece starts at the offset. Bytes that wait were captured first, so they win. */
+/* The piece starts at the offset. */
 static void take_in_order(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece,
                           struct arrival *arrival)
 {
@@ -261,7 +289,7 @@ static void take_in_order(struct tcp *tcp, struct flow *flow, enum direction dir
         if (piece.span == 0)
             break;
         struct piece known = piece_take(&piece, waiting_span(half->head));
-        arrival->conflict |= differs(known.bytes, half->head, 0);
+        overlay(half, half->head, 0, known.bytes, arrival);
         deliver_head(tcp, flow, direction);
     }
     deliver_ready(tcp, flow, direction);
@@ -289,8 +317,7 @@ static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, struct half 
         if (end > piece->offset) {
             uint32_t from = (uint32_t)(piece->offset - after->offset);
             struct piece known = piece_take(piece, end - piece->offset);
-            if (from < after->length)
-                arrival->conflict |= differs(known.bytes, after, from);
+            overlay(half, after, from, known.bytes, arrival);
         }
         struct waiting *next = after == NULL ? half->head : after->next;
         struct piece rest = *piece;
@@ -309,16 +336,16 @@ static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, struct half 
 static void keep_budgets(struct tcp *tcp, struct flow *flow, enum direction direction)
 {
     struct half *half = &flow->private->half[direction];
-    while (half->head != NULL && (flow->private->waiting_bytes > tcp->limits.waiting_bytes ||
-                                  half->waiting_count > MAX_WAITING_PIECES)) {
+    while (half->head != NULL &&
+           (flow->private->waiting_bytes > tcp->limits.waiting_bytes || half->waiting_count > MAX_WAITING_PIECES)) {
         tcp->counts.budget_gaps++;
-        give_up_hole(tcp, flow, direction);
+        give_up_hole(tcp, flow, direction, REASON_BUDGET);
     }
     while (tcp->waiting_bytes > tcp->limits.waiting_total && tcp->waiter_first != NULL) {
         struct flow *victim = tcp->waiter_first;
         enum direction side = victim->private->half[DIRECTION_OUT].head != NULL ? DIRECTION_OUT : DIRECTION_IN;
         tcp->counts.budget_gaps++;
-        give_up_hole(tcp, victim, side);
+        give_up_hole(tcp, victim, side, REASON_BUDGET);
         check_end(tcp, victim, side);
     }
 }
@@ -329,21 +356,21 @@ static void take_without_waiting(struct tcp *tcp, struct flow *flow, enum direct
 {
     struct half *half = &flow->private->half[direction];
     while (half->head != NULL && half->head->offset <= piece.offset)
-        give_up_hole(tcp, flow, direction);
+        give_up_hole(tcp, flow, direction, REASON_BUDGET);
     tcp->counts.budget_gaps++;
     if (half->offset < piece.offset)
-        emit_gap(tcp, flow, direction, piece.offset, piece.moment);
+        emit_gap(tcp, flow, direction, piece.offset, piece.moment, REASON_BUDGET);
     take_in_order(tcp, flow, direction, piece, arrival);
 }
 
 static void take(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece, uint32_t sequence)
 {
     struct half *half = &flow->private->half[direction];
-    struct arrival arrival = {false, false, false};
     if (piece.span == 1 && piece.offset == half->offset - 1)
         return; /* keep-alive: the byte before the next, often made up (RFC 9293, 3.8.4) */
     if (half->fin && piece.offset + piece.span > half->fin_offset)
         piece = piece_take(&piece, half->fin_offset > piece.offset ? half->fin_offset - piece.offset : 0);
+    struct arrival arrival = {.extent = {piece.offset, piece.offset + piece.span}};
     if (piece.offset < half->offset) {
         struct piece old = piece_take(&piece, half->offset - piece.offset);
         arrival.conflict = compare_delivered(tcp, flow->private, direction, sequence, old.bytes);
@@ -442,7 +469,8 @@ static void give_up_until(struct tcp *tcp, struct flow *flow, enum direction dir
     struct half *half = &flow->private->half[direction];
     while (half->offset < due) {
         bool reached = half->head != NULL && half->head->offset <= due;
-        emit_gap(tcp, flow, direction, reached ? half->head->offset : due, reached ? half->head->moment : moment);
+        emit_gap(tcp, flow, direction, reached ? half->head->offset : due, reached ? half->head->moment : moment,
+                 REASON_SETTLED);
         deliver_ready(tcp, flow, direction);
     }
     check_end(tcp, flow, direction);
@@ -503,7 +531,7 @@ static void drain_half(struct tcp *tcp, struct flow *flow, enum direction direct
 {
     struct half *half = &flow->private->half[direction];
     while (half->head != NULL)
-        give_up_hole(tcp, flow, direction);
+        give_up_hole(tcp, flow, direction, REASON_SETTLED);
     int64_t end = half->fin ? half->fin_offset : lost_until(half);
     give_up_until(tcp, flow, direction, end, flow->last);
 }

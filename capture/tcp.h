@@ -13,6 +13,7 @@
 
 #include "capture/flow.h"
 #include "capture/hash.h"
+#include "capture/overlap.h"
 
 /* Delivered segments remembered to notice a retransmission with other bytes; see compare_delivered in tcp.c. */
 #define RECENT_SEGMENTS 32
@@ -36,17 +37,18 @@ enum half_state {
 /* One direction. */
 struct half {
     struct waiting *head, *tail;
-    int64_t offset;          /* of the next byte to deliver */
-    int64_t acked;           /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
-    int64_t due;             /* a hole before it becomes a gap, once the delay from the mark has passed */
+    int64_t offset; /* of the next byte to deliver */
+    int64_t acked;  /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
+    int64_t due;    /* a hole before it becomes a gap, once the delay from the mark has passed */
     int64_t mark_time;
     uint64_t mark_packets;
-    int64_t gap_end;         /* where the last gap ended, to count a hole once */
+    int64_t gap_end; /* where the last gap ended, to count a hole once */
     int64_t fin_offset;
     struct moment fin_moment;
-    uint32_t first, next;    /* sequence numbers of the bytes at offset 0 and at `offset` */
+    uint32_t first, next; /* sequence numbers of the bytes at offset 0 and at `offset` */
     uint32_t waiting_count;
-    uint8_t state;           /* enum half_state */
+    uint8_t state;  /* enum half_state */
+    uint8_t policy; /* enum overlap_policy: of the receiver */
     bool marked, fin, ended;
 };
 
@@ -57,7 +59,14 @@ struct recent {
     uint8_t direction;
 };
 
-enum flow_list { LIST_OPEN, LIST_CLOSING, LIST_CLOSED, LIST_COUNT };
+enum flow_list {
+    LIST_OPENING, /* nothing but SYNs of the opening side yet */
+    LIST_OPEN,
+    LIST_DATAGRAMS, /* UDP */
+    LIST_CLOSING,
+    LIST_CLOSED,
+    LIST_COUNT
+};
 
 struct flow_link {
     struct flow *previous, *next;
@@ -65,18 +74,21 @@ struct flow_link {
 
 struct flow_private {
     struct half half[2];
-    struct flow_link list;       /* by last use; which one: `on` */
-    struct flow_link born;       /* of flows that are not closed, in the order in which they were opened */
-    struct flow_link waiter;     /* of flows with waiting bytes, in the order in which these began to wait */
+    struct flow_link list;   /* by last use; which one: `on` */
+    struct flow_link born;   /* of flows that are not closed, in the order in which they were opened */
+    struct flow_link waiter; /* of flows with waiting bytes, in the order in which these began to wait */
     uint64_t hash;
-    int64_t touched;             /* when it was last put to the front of its list */
-    int64_t reset_offset;        /* where the RST was, in the stream of the side that sent it */
-    uint32_t waiting_bytes;      /* both directions, with the pieces' own size */
-    uint8_t on;                  /* enum flow_list */
+    int64_t touched;         /* when it was last put to the front of its list */
+    struct refusal *refusal; /* waits for the close of the flow (refuse.c), or NULL */
+    int64_t reset_offset;    /* where the RST was, in the stream of the side that sent it */
+    uint32_t waiting_bytes;  /* both directions, with the pieces' own size */
+    uint8_t on;              /* enum flow_list */
     uint8_t reset_direction;
-    bool reset;                  /* an RST was seen */
-    bool waits;                  /* is on the list of waiters */
-    bool only_syn;               /* nothing but SYNs of the opening side yet */
+    bool reset;    /* an RST was seen */
+    bool waits;    /* is on the list of waiters */
+    bool only_syn; /* nothing but SYNs of the opening side yet, and ICMP errors */
+    bool refused;  /* an RST answered the SYN */
+    uint16_t syns; /* of the opening side */
     uint8_t recent_at;
     struct recent recent[RECENT_SEGMENTS];
 };
@@ -87,7 +99,7 @@ struct tcp {
     struct tracker_limits limits;
     struct tracker_counts counts;
     struct hash_seed seed;
-    uint64_t waiting_bytes;             /* of all flows */
+    uint64_t waiting_bytes; /* of all flows */
     struct flow *waiter_first, *waiter_last;
 };
 

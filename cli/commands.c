@@ -58,11 +58,10 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
         needs = options->bodies ? needs | NEED_BODY | NEED_PAYLOAD : needs & ~(unsigned)NEED_BODY;
         if (options->database != NULL)
             needs |= (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH;
-        if (!pipeline_run(options, needs, store, &result, &error))
-            complain("%s", error.text);
-        else if (result.bad_filter)
+        bool ran = pipeline_run(options, needs, store, &result, &error);
+        if (ran && result.bad_filter)
             status = EXIT_USAGE;
-        else if (give(store, statement, format, &error) != OUTCOME_OK ||
+        else if (!ran || give(store, statement, format, &error) != OUTCOME_OK ||
                  (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK))
             complain("%s", error.text);
         else

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/link_type.h"
 #include "capture/source.h"
 #include "cli/worker.h"
 
@@ -126,7 +127,7 @@ static void take_packet(struct pipeline *pipeline, const struct packet *packet)
     struct segment segment;
     pipeline->packets++;
     pipeline->last = packet->moment;
-    if (decoder_packet(pipeline->decoder, packet, &segment) == DECODED_SEGMENT)
+    if (decoded_has_flow(decoder_packet(pipeline->decoder, packet, &segment)))
         workers_segment(pipeline->workers, &segment, packet->moment);
 }
 
@@ -220,11 +221,16 @@ static void write_packet_coverage(struct pipeline *pipeline)
         const char *meaning;
     } results[] = {
         {DECODED_SEGMENT, "tcp_packets", false, "packets that carried TCP"},
+        {DECODED_DATAGRAM, "udp_packets", false, "packets that carried UDP"},
+        {DECODED_ICMP_ERROR, "icmp_errors", false, "ICMP errors about a TCP or UDP packet"},
         {DECODED_FRAGMENT, "fragments", false, "IP fragments that waited for the rest of their datagram"},
         {DECODED_NOT_IP, "not_ip", false, "packets without IP (ARP, LLDP ...)"},
-        {DECODED_NOT_TCP, "not_tcp", false, "IP packets that are not TCP, which this version does not read"},
+        {DECODED_AH, "ipsec_ah", false, "packets with an IPsec authentication header, which this version does not read"},
+        {DECODED_ESP, "ipsec_esp", false, "packets with IPsec encapsulation, which this version does not read"},
+        {DECODED_OTHER, "other_ip", false, "IP packets of other protocols (ICMP echo, IGMP, SCTP ...)"},
         {DECODED_CUT, "headers_cut", true, "packets whose headers the capture cut off"},
         {DECODED_MALFORMED, "headers_malformed", false, "packets whose headers contradict themselves"},
+        {DECODED_CHECKSUM, "checksum_wrong", true, "packets left out because a checksum is wrong"},
         {DECODED_UNKNOWN_LINK, "unknown_link", true, "packets of a link layer that is not read here"},
     };
     struct decoder_counts counts = decoder_counts(pipeline->decoder);
@@ -238,6 +244,14 @@ static void write_packet_coverage(struct pipeline *pipeline)
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
         write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,
                       results[i].meaning);
+    for (size_t i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++) {
+        if (counts.by_unread[i] > 0)
+            write_counter(pipeline, "unread_layer", counts.by_unread[i], true, unread_name((enum unread)i));
+    }
+    for (size_t i = 0; i < counts.link_count; i++)
+        write_counter(pipeline, "unknown_link_type", counts.links[i].packets, false,
+                      link_type_name(counts.links[i].link_type));
+    write_counter(pipeline, "tunnelled", counts.tunnelled, false, "packets found inside a tunnel");
     write_counter(pipeline, "fragments_expired", counts.fragments_expired, true,
                   "fragments whose datagram never became whole");
     write_counter(pipeline, "fragments_overlapping", counts.fragments_overlapping, false, "fragments that overlap");

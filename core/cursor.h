@@ -29,7 +29,7 @@ static inline struct cursor cursor_of(const void *bytes, size_t length)
 /* Takes the next `length` bytes as a child cursor. */
 static inline MUST_USE bool cursor_take(struct cursor *cursor, size_t length, struct cursor *child)
 {
-    if (length > cursor->left)
+    if (length > cursor->left || (cursor->at == NULL && length > 0))
         return false;
     *child = (struct cursor){cursor->at, length};
     cursor->at = length == 0 ? cursor->at : cursor->at + length;
@@ -109,7 +109,9 @@ static inline MUST_USE bool cursor_slice(struct cursor cursor, uint64_t offset, 
 
 static inline bool cursor_starts(struct cursor cursor, const void *bytes, size_t length)
 {
-    return length <= cursor.left && (length == 0 || memcmp(cursor.at, bytes, length) == 0);
+    if (length == 0)
+        return true;
+    return length <= cursor.left && cursor.at != NULL && memcmp(cursor.at, bytes, length) == 0;
 }
 
 static inline bool cursor_equal(struct cursor a, struct cursor b)

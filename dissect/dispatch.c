@@ -99,7 +99,7 @@ static struct flow_row flow_row_of(const struct conversation *conversation)
     struct flow_row row = flow_row_null();
     row.packet = flow->first.packet;
     row.time = moment_seconds(flow->first);
-    row.proto = TEXT("tcp");
+    row.proto = text_of(transport_name(flow->transport));
     row.src = text_of(conversation->address[DIRECTION_OUT]);
     row.sport = flow->port[DIRECTION_OUT];
     row.dst = text_of(conversation->address[DIRECTION_IN]);
@@ -108,12 +108,15 @@ static struct flow_row flow_row_of(const struct conversation *conversation)
     row.end = moment_seconds(flow->last);
     row.state = text_of(flow_state_name(flow->state));
     row.handshake = flow->handshake;
+    row.ttl_out = flow->ttl[DIRECTION_OUT] == 0 ? INT_NULL : flow->ttl[DIRECTION_OUT];
+    row.ttl_in = flow->ttl[DIRECTION_IN] == 0 ? INT_NULL : flow->ttl[DIRECTION_IN];
     row.packets_out = (int64_t)flow->packets[DIRECTION_OUT];
     row.packets_in = (int64_t)flow->packets[DIRECTION_IN];
     row.bytes_out = (int64_t)flow->bytes[DIRECTION_OUT];
     row.bytes_in = (int64_t)flow->bytes[DIRECTION_IN];
     row.gaps = (int64_t)flow->gaps;
     row.missing = (int64_t)flow->missing;
+    row.never_acknowledged = (int64_t)flow->never_acknowledged;
     row.retransmitted = (int64_t)flow->retransmitted;
     row.out_of_order = (int64_t)flow->out_of_order;
     row.conflicts = (int64_t)flow->conflicts;
@@ -266,10 +269,45 @@ static void on_closed(void *context, struct flow *flow)
     struct flow_row row = flow_row_of(conversation);
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
     dissect->counts.tls_flows += conversation->dissector == &tls_dissector;
-    dissect->counts.unrecognised += conversation->dissector == NULL && flow->bytes[0] + flow->bytes[1] > 0;
+    dissect->counts.unrecognised +=
+        conversation->dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;
     free(conversation->prefix);
     free(conversation);
     flow->user = NULL;
+}
+
+/* ---- Rows of refusals ---- */
+
+static void on_refused(void *context, const struct refusal *refusal)
+{
+    struct dissect *dissect = context;
+    const struct conversation *conversation = refusal->flow == NULL ? NULL : refusal->flow->user;
+    char src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX], reporter[ADDRESS_TEXT_MAX];
+    struct refused_row row = refused_row_null();
+    row.packet = refusal->moment.packet;
+    row.time = moment_seconds(refusal->moment);
+    row.flow = conversation == NULL ? INT_NULL : conversation->row;
+    row.proto = text_of(transport_name(refusal->transport));
+    address_print(&refusal->src, src);
+    address_print(&refusal->dst, dst);
+    row.src = text_of(src);
+    row.sport = refusal->sport;
+    row.dst = text_of(dst);
+    row.dport = refusal->dport;
+    row.kind = text_of(refusal_kind_name(refusal->kind));
+    if (refusal->kind == REFUSAL_ICMP) {
+        row.icmp_version = refusal->reporter.version;
+        row.icmp_type = refusal->error.type;
+        row.icmp_code = refusal->error.code;
+    }
+    if (refusal->kind != REFUSAL_UNANSWERED) {
+        address_print(&refusal->reporter, reporter);
+        row.reporter = text_of(reporter);
+        row.ttl = refusal->ttl;
+    }
+    if (refusal->tries > 0)
+        row.tries = (int64_t)refusal->tries;
+    sink_append(&dissect->sink, TABLE_refused, &row);
 }
 
 struct flow_events dissect_events(struct dissect *dissect)
@@ -281,5 +319,6 @@ struct flow_events dissect_events(struct dissect *dissect)
         .gap = on_gap,
         .ended = on_ended,
         .closed = on_closed,
+        .refused = on_refused,
     };
 }

@@ -469,9 +469,9 @@ static void parser_close(struct http_flow *flow)
         return;
     while (flow->open != NULL) {
         struct http_exchange *last = flow->open; /* the newest stands first: finish the oldest first */
-        while (last->next != NULL)
+        while (last->next != NULL) /* NOLINT(clang-analyzer-unix.Malloc): it does not see that the list shrinks */
             last = last->next;
-        exchange_finish(last);
+        exchange_finish(last); /* takes it off the list */
     }
     htp_connp_destroy_all(flow->parser);
     flow->parser = NULL;

@@ -363,10 +363,11 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
     char *out = arena_alloc(arena, query.length + 1);
     size_t length = 0;
     for (size_t i = 0; out != NULL && i < query.length; i++) {
-        bool coded = query.at[i] == '%' && i + 2 < query.length && hex_value(query.at[i + 1]) >= 0 &&
-                     hex_value(query.at[i + 2]) >= 0;
-        int byte = coded ? hex_value(query.at[i + 1]) << 4 | hex_value(query.at[i + 2]) : query.at[i];
-        out[length++] = (char)byte;
+        bool escape = query.at[i] == '%' && i + 2 < query.length;
+        int high = escape ? hex_value(query.at[i + 1]) : -1;
+        int low = escape ? hex_value(query.at[i + 2]) : -1;
+        bool coded = high >= 0 && low >= 0;
+        out[length++] = coded ? (char)(high * 16 + low) : query.at[i];
         i += coded ? 2 : 0;
     }
     size_t dot = length;

@@ -98,8 +98,9 @@ void textpool_adopt(struct textpool *pool, struct textpool *from)
 /* A new block, first in the list. One of its own for a long text is put second, so that the shared one stays in use. */
 static struct text_block *block_add(struct textpool *pool, size_t size, uint64_t budget)
 {
-    size_t total = sizeof(struct text_block) + size;
-    struct text_block *block = total > budget ? NULL : malloc(total);
+    size_t total = 0;
+    bool possible = !__builtin_add_overflow(sizeof(struct text_block), size, &total) && total <= budget;
+    struct text_block *block = possible ? malloc(total) : NULL;
     if (block == NULL)
         return NULL;
     bool own = size != BLOCK_BYTES && pool->blocks != NULL;

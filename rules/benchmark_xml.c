@@ -192,7 +192,7 @@ static enum outcome read_fixed(struct reader *reader, const xmlNode *check, stru
 {
     const char *text = NULL;
     enum outcome outcome = required(reader, check, "check-content", &text);
-    if (outcome != OUTCOME_OK)
+    if (outcome != OUTCOME_OK || text == NULL)
         return outcome;
     static const enum verdict verdicts[] = {VERDICT_NOTOBSERVED, VERDICT_NOTOBSERVABLE};
     for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {

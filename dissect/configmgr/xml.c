@@ -86,6 +86,7 @@ static void builder_link(struct builder *builder, struct xml_element *element)
     builder->last[builder->depth] = element;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libxml2's. */
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int namespace_count,
                      const xmlChar **namespaces, int attribute_count, int defaulted_count, const xmlChar **attributes)
 {

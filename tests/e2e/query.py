@@ -69,7 +69,9 @@ def test_same_in_the_shell():
             condition = " WHERE name NOT LIKE '%inflated%' AND name NOT LIKE '%malformed%'" if table == "coverage" else ""
             whole = [name for name in columns if name not in ("time", "start", "end", "last_time", "not_before", "not_after")]
             sql = f"SELECT {', '.join(quoted(name) for name in whole)} FROM {quoted(table)}{condition} ORDER BY id"
-            lab.expect_equal(as_csv(sql, capture), shell(database, sql), f"{capture.stem}: table {table}")
+            rows = as_csv(sql, capture)
+            # Of a table without rows the shell prints nothing, not even the names of its columns.
+            lab.expect_equal(rows if len(rows) > 1 else [], shell(database, sql), f"{capture.stem}: table {table}")
 
 
 def quoted(name):
@@ -233,7 +235,7 @@ def test_counts_agree():
         rows = lab.query("SELECT method, status, count(*) AS n FROM http GROUP BY 1, 2", capture)
         lab.expect_equal({(r["method"], r["status"]): r["n"] for r in rows}, dict(known), f"{capture.stem}: http")
         known = sorted((f["src"], f["sport"], f["dst"], f["dport"]) for f in truth["flows"] if f["proto"] == "tcp")
-        rows = lab.query("SELECT src, sport, dst, dport FROM flow ORDER BY 1, 2, 3, 4", capture)
+        rows = lab.query("SELECT src, sport, dst, dport FROM flow WHERE proto = 'tcp' ORDER BY 1, 2, 3, 4", capture)
         lab.expect_equal([tuple(row.values()) for row in rows], known, f"{capture.stem}: flows")
 
 
@@ -260,7 +262,7 @@ def test_counts_by_tshark():
     """Flows, their packets and ports, and the requests in them agree with tshark."""
     for capture in CAPTURES:
         packets = Counter(row[0] for row in lab.tshark(capture, "tcp", "tcp.stream"))
-        rows = lab.query("SELECT packets_out + packets_in AS n FROM flow ORDER BY packet", capture)
+        rows = lab.query("SELECT packets_out + packets_in AS n FROM flow WHERE proto = 'tcp' ORDER BY packet", capture)
         wanted = [packets[str(stream)] for stream in range(len(packets))]
         lab.expect_equal([row["n"] for row in rows], wanted, f"{capture.stem}: packets of each flow")
         known = lab.tshark(capture, "http.request", "http.request.method", "http.request.uri", "http.host")

@@ -10,11 +10,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const int LINKS[] = {DLT_EN10MB, DLT_RAW,  DLT_NULL, DLT_LINUX_SLL,  DLT_LINUX_SLL2, DLT_LOOP,
-                            DLT_PPP,    DLT_IPV4, DLT_IPV6, DLT_PPP_SERIAL, DLT_NFLOG};
+static const int LINKS[] = {DLT_EN10MB,
+                            DLT_RAW,
+                            DLT_NULL,
+                            DLT_LINUX_SLL,
+                            DLT_LINUX_SLL2,
+                            DLT_LOOP,
+                            DLT_PPP,
+                            DLT_IPV4,
+                            DLT_IPV6,
+                            DLT_PPP_SERIAL,
+                            DLT_NFLOG,
+                            DLT_PPP_ETHER,
+                            DLT_IEEE802_11,
+                            DLT_IEEE802_11_RADIO,
+                            DLT_IEEE802_11_RADIO_AVS,
+                            DLT_PRISM_HEADER,
+                            DLT_PPI};
 
 struct totals {
-    uint64_t flows, closed, bytes, gaps, missing;
+    uint64_t flows, closed, bytes, gaps, missing, refused;
     unsigned sum; /* of all bytes: so that they are read */
 };
 
@@ -56,11 +71,35 @@ static void on_closed(void *context, struct flow *flow)
     ((struct totals *)context)->closed++;
 }
 
+static void on_datagram(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
+                        struct moment moment)
+{
+    struct totals *totals = context;
+    if (flow->user != context || direction > DIRECTION_IN || moment.packet < 1)
+        abort();
+    for (size_t i = 0; i < bytes.left; i++)
+        totals->sum += bytes.at[i];
+}
+
+static void on_refused(void *context, const struct refusal *refusal)
+{
+    if (refusal->flow != NULL && refusal->flow->user != context)
+        abort();
+    ((struct totals *)context)->refused++;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor input = cursor_of(data, size);
     struct totals totals = {0};
-    struct flow_events events = {&totals, on_opened, on_data, on_gap, on_ended, on_closed};
+    struct flow_events events = {.context = &totals,
+                                 .opened = on_opened,
+                                 .data = on_data,
+                                 .gap = on_gap,
+                                 .ended = on_ended,
+                                 .closed = on_closed,
+                                 .datagram = on_datagram,
+                                 .refused = on_refused};
     struct tracker_limits limits = {
         .flows = 8, .waiting_bytes = 4096, .waiting_total = 16384}; /* small: they are met */
     struct decoder *decoder = decoder_new();
@@ -80,12 +119,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         packet.wire_length = (uint32_t)packet.bytes.left + missing;
         packet.moment.packet++;
         packet.moment.time_ns += tenths * INT64_C(100000000);
-        if (decoder_packet(decoder, &packet, &segment) == DECODED_SEGMENT)
+        if (decoded_has_flow(decoder_packet(decoder, &packet, &segment)))
             tracker_segment(tracker, &segment, packet.moment);
     }
     tracker_finish(tracker);
     struct tracker_counts counts = tracker_counts(tracker);
     if (totals.flows != totals.closed || counts.flows != totals.flows || counts.missing != totals.missing ||
+        counts.refused != totals.refused ||
         counts.gaps > totals.gaps) /* a hole that grows is reported again, but counted once */
         abort();
     tracker_free(tracker);

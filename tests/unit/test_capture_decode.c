@@ -1,158 +1,5 @@
-/* tests/unit/test_capture_decode.c: link layers, IP, fragments and TCP headers, from bytes built here. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-#include <pcap/dlt.h>
-
-#include "capture/decode.h"
-
-#define PACKET_MAX 70000
-
-struct build {
-    uint8_t bytes[PACKET_MAX];
-    size_t length;
-};
-
-static void put(struct build *build, const void *bytes, size_t length)
-{
-    assert_true(length <= PACKET_MAX - build->length);
-    memcpy(build->bytes + build->length, bytes, length);
-    build->length += length;
-}
-
-static void put8(struct build *build, unsigned value)
-{
-    uint8_t byte = (uint8_t)value;
-    put(build, &byte, 1);
-}
-
-static void put16(struct build *build, unsigned value)
-{
-    put8(build, value >> 8);
-    put8(build, value);
-}
-
-static void put32(struct build *build, uint32_t value)
-{
-    put16(build, value >> 16);
-    put16(build, value & 0xffff);
-}
-
-static void put_ethernet(struct build *build, unsigned type)
-{
-    static const uint8_t addresses[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
-    put(build, addresses, sizeof addresses);
-    put16(build, type);
-}
-
-static void put_ipv4_part(struct build *build, unsigned protocol, size_t payload, unsigned id, unsigned fragment)
-{
-    static const uint8_t ends[8] = {10, 0, 0, 1, 10, 0, 0, 2};
-    put16(build, 0x4500);
-    put16(build, (unsigned)payload + 20);
-    put16(build, id);
-    put16(build, fragment);
-    put8(build, 64);
-    put8(build, protocol);
-    put16(build, 0);
-    put(build, ends, sizeof ends);
-}
-
-static void put_ipv4(struct build *build, unsigned protocol, size_t payload)
-{
-    put_ipv4_part(build, protocol, payload, 7, 0x4000);
-}
-
-static void put_ipv6(struct build *build, unsigned next, size_t payload)
-{
-    static const uint8_t ends[32] = {0x20, 1, 0x0d, 0xb8, [15] = 1, 0x20, 1, 0x0d, 0xb8, [31] = 2};
-    put32(build, 0x60000000);
-    put16(build, (unsigned)payload);
-    put8(build, next);
-    put8(build, 64);
-    put(build, ends, sizeof ends);
-}
-
-static void put_ipv6_fragment(struct build *build, unsigned next, unsigned offset, bool more, uint32_t id)
-{
-    put8(build, next);
-    put8(build, 0);
-    put16(build, offset | more);
-    put32(build, id);
-}
-
-static void put_tcp(struct build *build, unsigned words, unsigned flags, const char *payload)
-{
-    put16(build, 50000);
-    put16(build, 80);
-    put32(build, 0x01020304);
-    put32(build, 0x05060708);
-    put8(build, words << 4);
-    put8(build, flags);
-    put16(build, 65535);
-    put32(build, 0);
-    for (unsigned i = 5; i < words; i++)
-        put32(build, 0x01010101);
-    put(build, payload, strlen(payload));
-}
-
-struct result {
-    enum decoded decoded;
-    struct segment segment;
-};
-
-static struct result decode_cut(struct decoder *decoder, int link_type, const struct build *build, size_t captured)
-{
-    struct packet packet = {{1, 0}, link_type, (uint32_t)build->length, cursor_of(build->bytes, captured)};
-    struct result result;
-    memset(&result, 0, sizeof result);
-    result.decoded = decoder_packet(decoder, &packet, &result.segment);
-    return result;
-}
-
-static struct result decode(struct decoder *decoder, int link_type, const struct build *build)
-{
-    /* A copy of exactly its size, so that the sanitizer sees a read behind the end. */
-    uint8_t *copy = malloc(build->length + 1);
-    assert_non_null(copy);
-    memcpy(copy, build->bytes, build->length);
-    struct packet packet = {{1, 0}, link_type, (uint32_t)build->length, cursor_of(copy, build->length)};
-    struct result result;
-    memset(&result, 0, sizeof result);
-    result.decoded = decoder_packet(decoder, &packet, &result.segment);
-    size_t offset = result.decoded == DECODED_SEGMENT && result.segment.payload.left > 0 &&
-                            result.segment.payload.at >= copy && result.segment.payload.at < copy + build->length
-                        ? (size_t)(result.segment.payload.at - copy)
-                        : SIZE_MAX;
-    if (offset != SIZE_MAX)
-        result.segment.payload.at = build->bytes + offset;
-    free(copy);
-    return result;
-}
-
-static void assert_payload(struct result result, const char *payload)
-{
-    assert_int_equal(result.decoded, DECODED_SEGMENT);
-    assert_int_equal(result.segment.payload.left, strlen(payload));
-    assert_memory_equal(result.segment.payload.at, payload, strlen(payload));
-    assert_int_equal(result.segment.payload_bytes, strlen(payload));
-}
-
-static int new_decoder(void **state)
-{
-    *state = decoder_new();
-    return *state == NULL;
-}
-
-static int free_decoder(void **state)
-{
-    decoder_free(*state);
-    return 0;
-}
+/* tests/unit/test_capture_decode.c: IP, fragments, TCP and UDP headers, ICMP errors, checksums, from bytes built here. */
+#include "packet_fixture.h"
 
 static void a_tcp_segment_is_read_field_by_field(void **state)
 {
@@ -194,42 +41,6 @@ static void a_total_length_of_zero_means_the_frame(void **state)
     assert_payload(decode(*state, DLT_EN10MB, &build), "segmented by the card");
 }
 
-static void link_layers_end_where_ip_begins(void **state)
-{
-    static const struct {
-        int link_type;
-        const char *header;
-        size_t length;
-    } layers[] = {
-        {DLT_EN10MB, "\2\0\0\0\0\1\2\0\0\0\0\2\x81\0\0\x78\x08\0", 18},
-        {DLT_EN10MB, "\2\0\0\0\0\1\2\0\0\0\0\2\x88\xa8\0\x78\x81\0\0\x79\x08\0", 22},
-        {DLT_EN10MB, "\2\0\0\0\0\1\2\0\0\0\0\2\x91\0\0\x78\x81\0\0\x79\x81\0\0\x79\x81\0\0\x79\x08\0", 30},
-        {DLT_EN10MB, "\2\0\0\0\0\1\2\0\0\0\0\2\x88\x64\x11\0\0\1\0\x2f\0\x21", 22},
-        {DLT_EN10MB, "\2\0\0\0\0\1\2\0\0\0\0\2\0\x35\xaa\xaa\3\0\0\0\x08\0", 22},
-        {DLT_EN10MB, "\2\0\0\0\0\1\2\0\0\0\0\2\x88\x47\0\1\0\x40\0\1\1\x40", 22},
-        {DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\0", 16},
-        {DLT_LINUX_SLL2, "\x08\0\0\0\0\0\0\1\0\1\0\6\2\0\0\0\0\1\0\0", 20},
-        {DLT_RAW, "", 0},
-        {DLT_IPV4, "", 0},
-        {DLT_NULL, "\2\0\0\0", 4},
-        {DLT_NULL, "\0\0\0\2", 4},
-        {DLT_LOOP, "\0\0\0\2", 4},
-        {DLT_PPP, "\xff\3\0\x21", 4},
-        {DLT_PPP, "\0\x21", 2},
-        {DLT_NFLOG, "\2\0\0\5\5\0\xa\0x\0\0\0\x31\0\x09\0", 16},
-    };
-    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
-        struct build build = {.length = 0};
-        put(&build, layers[i].header, layers[i].length);
-        put_ipv4(&build, 6, 25);
-        put_tcp(&build, 5, 0x10, "hello");
-        assert_payload(decode(*state, layers[i].link_type, &build), "hello");
-        /* Cut anywhere before the payload, it is never taken for something else. */
-        for (size_t cut = 0; cut < build.length - 5; cut++)
-            assert_int_equal(decode_cut(*state, layers[i].link_type, &build, cut).decoded, DECODED_CUT);
-    }
-}
-
 static void what_is_not_tcp_over_ip_is_told_apart(void **state)
 {
     struct build build = {.length = 0};
@@ -238,15 +49,13 @@ static void what_is_not_tcp_over_ip_is_told_apart(void **state)
     assert_int_equal(decode(*state, DLT_EN10MB, &build).decoded, DECODED_NOT_IP);
     build.length = 0;
     put_ethernet(&build, 0x0800);
-    put_ipv4(&build, 17, 8);
-    put(&build, "datagram", 8);
-    assert_int_equal(decode(*state, DLT_EN10MB, &build).decoded, DECODED_NOT_TCP);
-    assert_int_equal(decode(*state, DLT_IEEE802_11, &build).decoded, DECODED_UNKNOWN_LINK);
+    put_ipv4(&build, 2, 8);
+    put(&build, "igmp ...", 8);
+    assert_int_equal(decode(*state, DLT_EN10MB, &build).decoded, DECODED_OTHER);
     struct decoder_counts counts = decoder_counts(*state);
     assert_int_equal(counts.by_result[DECODED_NOT_IP], 1);
-    assert_int_equal(counts.by_result[DECODED_NOT_TCP], 1);
-    assert_int_equal(counts.by_result[DECODED_UNKNOWN_LINK], 1);
-    assert_string_equal(decoded_name(DECODED_NOT_TCP), "not TCP");
+    assert_int_equal(counts.by_result[DECODED_OTHER], 1);
+    assert_string_equal(decoded_name(DECODED_OTHER), "other protocol over IP");
 }
 
 static void headers_that_contradict_themselves_are_malformed(void **state)
@@ -271,7 +80,7 @@ static void headers_that_contradict_themselves_are_malformed(void **state)
     assert_int_equal(decode(*state, DLT_EN10MB, &bad).decoded, DECODED_MALFORMED);
     bad = (struct build){.length = 0};
     put_ethernet(&bad, 0x8100);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 25; i++)
         put32(&bad, 0x00018100);
     assert_int_equal(decode(*state, DLT_EN10MB, &bad).decoded, DECODED_MALFORMED);
 }
@@ -305,10 +114,10 @@ static void ipv6_extension_headers_are_walked(void **state)
 {
     struct build build = {.length = 0};
     put_ipv6(&build, 0, 8 + 8 + 16 + 8 + 25);
-    put(&build, "\x2b\0\1\4\0\0\0\0", 8);          /* hop by hop, then routing */
-    put(&build, "\x3c\0\0\0\0\0\0\0", 8);          /* routing, then destination */
+    put(&build, "\x2b\0\1\4\0\0\0\0", 8);                   /* hop by hop, then routing */
+    put(&build, "\x3c\0\0\0\0\0\0\0", 8);                   /* routing, then destination */
     put(&build, "\x2c\1\1\14\0\0\0\0\0\0\0\0\0\0\0\0", 16); /* destination, then fragment */
-    put_ipv6_fragment(&build, 6, 0, false, 99);    /* the only one: RFC 6946 */
+    put_ipv6_fragment(&build, 6, 0, false, 99);             /* the only one: RFC 6946 */
     put_tcp(&build, 5, 0x10, "hello");
     struct result result = decode(*state, DLT_RAW, &build);
     assert_payload(result, "hello");
@@ -350,7 +159,10 @@ static struct result give_part(struct decoder *decoder, int version, const struc
         put_ipv6_fragment(&build, 6, (unsigned)start, more, id);
     }
     put(&build, whole->bytes + start, end - start);
-    struct packet packet = {{1, time_ns}, DLT_RAW, (uint32_t)build.length, cursor_of(build.bytes, build.length)};
+    struct packet packet = {.moment = {1, time_ns},
+                            .link_type = DLT_RAW,
+                            .wire_length = (uint32_t)build.length,
+                            .bytes = cursor_of(build.bytes, build.length)};
     struct result result;
     memset(&result, 0, sizeof result);
     result.decoded = decoder_packet(decoder, &packet, &result.segment);
@@ -430,10 +242,215 @@ static void a_fragment_beyond_the_largest_datagram_is_malformed(void **state)
 static void fragments_of_other_protocols_are_not_kept(void **state)
 {
     struct build build = {.length = 0};
-    put_ipv4_part(&build, 17, 8, 1, 0x2000);
+    put_ipv4_part(&build, 50, 8, 1, 0x2000);
     put32(&build, 0);
     put32(&build, 0);
-    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_NOT_TCP);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_ESP);
+}
+
+/* ---- UDP, ICMP, IPsec, jumbograms, checksums ---- */
+
+static void a_datagram_is_read_field_by_field(void **state)
+{
+    struct build build = {.length = 0};
+    put_ethernet(&build, 0x0800);
+    put_ipv4(&build, 17, 8 + 5);
+    put_udp(&build, 50000, 53, 5);
+    put(&build, "query padding", 13); /* behind the datagram: padding of the link layer */
+    struct result result = decode(*state, DLT_EN10MB, &build);
+    assert_int_equal(result.decoded, DECODED_DATAGRAM);
+    assert_int_equal(result.segment.transport, TRANSPORT_UDP);
+    assert_int_equal(result.segment.sport, 50000);
+    assert_int_equal(result.segment.dport, 53);
+    assert_int_equal(result.segment.ttl, 64);
+    assert_int_equal(result.segment.payload.left, 5);
+    assert_memory_equal(result.segment.payload.at, "query", 5);
+    assert_false(result.segment.is_error);
+    result = decode_cut(*state, DLT_EN10MB, &build, build.length - 10);
+    assert_int_equal(result.segment.payload.left, 3);
+    assert_int_equal(result.segment.payload_bytes, 5);
+    build.bytes[14 + 20 + 5] = 7; /* length less than the header */
+    assert_int_equal(decode(*state, DLT_EN10MB, &build).decoded, DECODED_MALFORMED);
+}
+
+static void fragments_of_a_datagram_are_put_together(void **state)
+{
+    struct build whole = {.length = 0};
+    put_udp(&whole, 50000, 88, 100);
+    for (unsigned i = 0; i < 100; i++)
+        put8(&whole, i);
+    for (int version = 4; version <= 6; version += 2) {
+        for (size_t start = 0; start < whole.length; start += 56) {
+            size_t length = whole.length - start < 56 ? whole.length - start : 56;
+            bool last = start + length == whole.length;
+            struct build build = {.length = 0};
+            if (version == 4) {
+                put_ipv4_part(&build, 17, length, 9, (last ? 0 : 0x2000u) | (unsigned)(start / 8));
+            } else {
+                put_ipv6(&build, 44, length + 8);
+                put_ipv6_fragment(&build, 17, (unsigned)start, !last, 9);
+            }
+            put(&build, whole.bytes + start, length);
+            struct result result = decode(*state, DLT_RAW, &build);
+            assert_int_equal(result.decoded, last ? DECODED_DATAGRAM : DECODED_FRAGMENT);
+            if (last)
+                assert_int_equal(result.segment.payload.left, 100);
+        }
+    }
+}
+
+static void icmp_errors_belong_to_the_packet_they_quote(void **state)
+{
+    static const struct {
+        uint8_t version, type, code;
+    } errors[] = {{4, 3, 13}, {4, 3, 3}, {4, 3, 4}, {4, 11, 0}, {4, 12, 0}, {6, 1, 1}, {6, 2, 0}, {6, 3, 0}, {6, 4, 1}};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        struct build build = {.length = 0};
+        bool four = errors[i].version == 4;
+        if (four)
+            put_ipv4(&build, 1, 8 + 20 + 8);
+        else
+            put_ipv6(&build, 58, 8 + 40 + 20);
+        put8(&build, errors[i].type);
+        put8(&build, errors[i].code);
+        put16(&build, 0);
+        put32(&build, 0);
+        if (four)
+            put_ipv4(&build, 6, 20); /* of which 8 bytes are quoted */
+        else
+            put_ipv6(&build, 6, 20);
+        struct build tcp = {.length = 0};
+        put_tcp(&tcp, 5, 2, "");
+        put(&build, tcp.bytes, four ? 8 : 20);
+        struct result result = decode(*state, DLT_RAW, &build);
+        assert_int_equal(result.decoded, DECODED_ICMP_ERROR);
+        assert_true(result.segment.is_error);
+        assert_int_equal(result.segment.error.type, errors[i].type);
+        assert_int_equal(result.segment.error.code, errors[i].code);
+        assert_int_equal(result.segment.error.reporter.version, errors[i].version);
+        assert_int_equal(result.segment.transport, TRANSPORT_TCP);
+        assert_int_equal(result.segment.sport, 50000);
+        assert_int_equal(result.segment.dport, 80);
+        assert_int_equal(result.segment.sequence, 0x01020304);
+        assert_int_equal(result.segment.payload_bytes, 0);
+    }
+}
+
+static void other_icmp_is_no_error_of_a_flow(void **state)
+{
+    struct build build = {.length = 0};
+    put_ipv4(&build, 1, 8); /* echo */
+    put32(&build, 0x08000000);
+    put32(&build, 0x00010001);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_OTHER);
+    build.length = 0; /* about an ICMP packet */
+    put_ipv4(&build, 1, 8 + 20 + 8);
+    put32(&build, 0x03010000);
+    put32(&build, 0);
+    put_ipv4(&build, 1, 8);
+    put32(&build, 0x08000000);
+    put32(&build, 0x00010001);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_OTHER);
+    build.bytes[20 + 8 + 9] = 17; /* about a datagram, but of it less than the ports */
+    build.length -= 5;
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_OTHER);
+    build.length = 0; /* about a later fragment, which has no ports */
+    put_ipv4(&build, 1, 8 + 20 + 8);
+    put32(&build, 0x03010000);
+    put32(&build, 0);
+    put_ipv4_part(&build, 17, 8, 1, 100);
+    put32(&build, 0);
+    put32(&build, 0);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_OTHER);
+}
+
+static void ipsec_is_left_to_others_with_its_bytes(void **state)
+{
+    static const struct {
+        unsigned protocol;
+        enum decoded decoded;
+    } kinds[] = {{51, DECODED_AH}, {50, DECODED_ESP}};
+    for (size_t i = 0; i < 2; i++) {
+        struct build build = {.length = 0};
+        put_ipv4(&build, kinds[i].protocol, 12);
+        put(&build, "\6\4\0\0\0\0\x10\0\0\0\0\1", 12);
+        struct result result = decode(*state, DLT_RAW, &build);
+        assert_int_equal(result.decoded, kinds[i].decoded);
+        assert_false(decoded_has_flow(result.decoded));
+        assert_int_equal(result.segment.payload.left, 12);
+        assert_int_equal(result.segment.dst.bytes[3], 2);
+    }
+}
+
+/* RFC 2675: the length stands in an option. */
+static void jumbograms_are_read(void **state)
+{
+    static char text[66001];
+    memset(text, 'x', sizeof text - 1);
+    struct build build = {.length = 0};
+    put_ipv6(&build, 0, 0);
+    put(&build, "\6\0\xc2\4", 4);
+    put32(&build, 8 + 20 + 66000);
+    put_tcp(&build, 5, 0x10, text);
+    put(&build, "trailer", 7);
+    struct result result = decode(*state, DLT_RAW, &build);
+    assert_int_equal(result.decoded, DECODED_SEGMENT);
+    assert_int_equal(result.segment.payload_bytes, 66000);
+    build.bytes[40 + 4] = build.bytes[40 + 5] = 0; /* shorter than what fits an ordinary packet */
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_MALFORMED);
+}
+
+static uint16_t ones_complement(struct cursor bytes, uint32_t sum)
+{
+    uint16_t word;
+    while (cursor_be16(&bytes, &word))
+        sum += word;
+    return (uint16_t)(sum % 65535 == 0 ? 0xffff : sum % 65535);
+}
+
+static void wrong_checksums_are_rejected_when_asked(void **state)
+{
+    struct build build = {.length = 0};
+    put_ipv4(&build, 6, 26);
+    put_tcp(&build, 5, 0x10, "hello!");
+    assert_payload(decode(*state, DLT_RAW, &build), "hello!"); /* not looked at */
+    decoder_checksums(*state, true);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_CHECKSUM);
+    uint16_t sum = (uint16_t)~ones_complement(cursor_of(build.bytes, 20), 0);
+    build.bytes[10] = (uint8_t)(sum >> 8);
+    build.bytes[11] = (uint8_t)sum;
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_CHECKSUM); /* TCP's is wrong still */
+    sum = (uint16_t)~ones_complement(cursor_of(build.bytes + 12, 34), 6 + 26);
+    build.bytes[36] = (uint8_t)(sum >> 8);
+    build.bytes[37] = (uint8_t)sum;
+    assert_payload(decode(*state, DLT_RAW, &build), "hello!");
+    assert_int_equal(decode_cut(*state, DLT_RAW, &build, build.length - 1).decoded, DECODED_SEGMENT);
+    build.bytes[45] ^= 1;
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_CHECKSUM);
+    assert_int_equal(decode_cut(*state, DLT_RAW, &build, build.length - 1).decoded, DECODED_SEGMENT); /* not known */
+    assert_int_equal(decoder_counts(*state).by_result[DECODED_CHECKSUM], 3);
+}
+
+static void datagrams_may_go_without_a_checksum(void **state)
+{
+    struct build build = {.length = 0};
+    decoder_checksums(*state, true);
+    put_ipv6(&build, 17, 12);
+    put_udp(&build, 1, 2, 4);
+    put(&build, "abcd", 4);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_CHECKSUM); /* but not over IPv6 */
+    uint16_t sum = (uint16_t)~ones_complement(cursor_of(build.bytes + 8, 44), 17 + 12);
+    build.bytes[46] = (uint8_t)(sum >> 8);
+    build.bytes[47] = (uint8_t)sum;
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_DATAGRAM);
+    build.length = 0;
+    put_ipv4(&build, 17, 12);
+    sum = (uint16_t)~ones_complement(cursor_of(build.bytes, 20), 0);
+    build.bytes[10] = (uint8_t)(sum >> 8);
+    build.bytes[11] = (uint8_t)sum;
+    put_udp(&build, 1, 2, 4);
+    put(&build, "abcd", 4);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_DATAGRAM);
 }
 
 /* Any bytes: no read outside, no endless loop; the sanitizers watch. */
@@ -468,7 +485,6 @@ int main(void)
         test(a_tcp_segment_is_read_field_by_field),
         test(ethernet_padding_is_no_payload),
         test(a_total_length_of_zero_means_the_frame),
-        test(link_layers_end_where_ip_begins),
         test(what_is_not_tcp_over_ip_is_told_apart),
         test(headers_that_contradict_themselves_are_malformed),
         test(a_length_beyond_the_frame_is_the_frames),
@@ -482,6 +498,14 @@ int main(void)
         test(fragments_stay_within_their_budget),
         test(a_fragment_beyond_the_largest_datagram_is_malformed),
         test(fragments_of_other_protocols_are_not_kept),
+        test(a_datagram_is_read_field_by_field),
+        test(fragments_of_a_datagram_are_put_together),
+        test(icmp_errors_belong_to_the_packet_they_quote),
+        test(other_icmp_is_no_error_of_a_flow),
+        test(ipsec_is_left_to_others_with_its_bytes),
+        test(jumbograms_are_read),
+        test(wrong_checksums_are_rejected_when_asked),
+        test(datagrams_may_go_without_a_checksum),
         test(random_bytes_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,107 @@ static void any_stream_is_what_its_receiver_saw_and_gaps_are_what_was_lost(void 
     free(world);
 }
 
+/* ---- overlaps, by the receiver's policy ---- */
+
+enum { PILE_MAX = 300, PILE_SEGMENTS = 60 };
+
+/* Segments that all wait for the byte at 0, which comes last. */
+struct pile {
+    uint32_t start[PILE_SEGMENTS], length[PILE_SEGMENTS];
+    uint8_t bytes[PILE_SEGMENTS][PILE_MAX];
+    size_t count;
+    enum overlap_policy policy;
+    uint32_t delivered;
+};
+
+/* May `byte` be what the receiver has at `offset`? With one copy there is no choice; with first and last it is known. */
+static bool pile_allows(const struct pile *pile, uint32_t offset, uint8_t byte)
+{
+    bool any = false;
+    for (size_t i = 0; i < pile->count; i++) {
+        size_t at = pile->policy == OVERLAP_LAST ? pile->count - 1 - i : i;
+        if (offset < pile->start[at] || offset - pile->start[at] >= pile->length[at])
+            continue;
+        any = any || pile->bytes[at][offset - pile->start[at]] == byte;
+        if (pile->policy == OVERLAP_FIRST || pile->policy == OVERLAP_LAST || pile->policy == OVERLAP_WINDOWS)
+            break;
+    }
+    return any;
+}
+
+static void pile_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
+                      struct moment moment)
+{
+    (void)flow;
+    (void)direction;
+    (void)moment;
+    struct pile *pile = context;
+    for (size_t i = 0; i < bytes.left; i++, pile->delivered++)
+        assert_true(pile->delivered == 0 || pile_allows(pile, pile->delivered, bytes.at[i]));
+}
+
+static void pile_gap(void *context, struct flow *flow, enum direction direction, uint64_t bytes, struct moment moment)
+{
+    (void)flow;
+    (void)direction;
+    (void)moment;
+    struct pile *pile = context;
+    for (uint64_t i = 0; i < bytes; i++, pile->delivered++) {
+        for (size_t j = 0; j < pile->count; j++)
+            assert_true(pile->delivered < pile->start[j] || pile->delivered - pile->start[j] >= pile->length[j]);
+    }
+}
+
+static void pile_play(struct pile *pile)
+{
+    struct flow_events events = {.context = pile, .data = pile_data, .gap = pile_gap};
+    struct tracker_limits limits = tracker_limits_default();
+    limits.overlap = pile->policy;
+    struct tracker *tracker = tracker_new(&limits, &events);
+    assert_non_null(tracker);
+    struct moment moment = {1, SECOND};
+    uint32_t start = draw(UINT32_MAX);
+    struct segment segment = segment_of(DIRECTION_OUT, "S", start - 1, 0, "");
+    tracker_segment(tracker, &segment, moment);
+    for (size_t i = 0; i <= pile->count; i++) {
+        moment.packet++;
+        bool last = i == pile->count;
+        segment = segment_of(DIRECTION_OUT, "A", start + (last ? 0 : pile->start[i]), SERVER, "x");
+        if (!last)
+            segment.payload = cursor_of(pile->bytes[i], pile->length[i]);
+        segment.payload_bytes = (uint32_t)segment.payload.left;
+        tracker_segment(tracker, &segment, moment);
+    }
+    tracker_finish(tracker);
+    tracker_free(tracker);
+    uint32_t end = 1;
+    for (size_t i = 0; i < pile->count; i++)
+        end = pile->start[i] + pile->length[i] > end ? pile->start[i] + pile->length[i] : end;
+    assert_int_equal(pile->delivered, end);
+}
+
+static void overlapping_segments_leave_what_the_policy_says(void **state)
+{
+    (void)state;
+    draw_state = UINT64_C(362436069362436069);
+    struct pile *pile = malloc(sizeof *pile);
+    assert_non_null(pile);
+    for (int round = 0; round < 700; round++) {
+        pile->count = 1 + draw(PILE_SEGMENTS);
+        pile->policy = (enum overlap_policy)(round % OVERLAP_COUNT);
+        pile->delivered = 0;
+        uint32_t most = 1 + draw(60);
+        for (size_t i = 0; i < pile->count; i++) {
+            pile->start[i] = 1 + draw(PILE_MAX - 61);
+            pile->length[i] = 1 + draw(most);
+            for (uint32_t j = 0; j < pile->length[i]; j++)
+                pile->bytes[i][j] = (uint8_t)draw(256);
+        }
+        pile_play(pile);
+    }
+    free(pile);
+}
+
 /* Nonsense of all kinds: nothing may break, and every flow that opens closes. */
 struct balance {
     int64_t opened, closed;
@@ -221,6 +322,11 @@ static void balance_data(void *context, struct flow *flow, enum direction direct
         assert_in_range(bytes.at[i], 'a', 'z');
 }
 
+static void balance_refused(void *context, const struct refusal *refusal)
+{
+    assert_true(refusal->flow == NULL || refusal->flow->user == context);
+}
+
 static void balance_closed(void *context, struct flow *flow)
 {
     struct balance *balance = context;
@@ -234,9 +340,13 @@ static void random_segments_do_no_harm(void **state)
     (void)state;
     draw_state = 4711;
     struct balance balance = {0, 0};
-    struct flow_events events = {.context = &balance, .opened = balance_opened, .data = balance_data,
-                                 .closed = balance_closed};
-    struct tracker_limits limits = {.flows = 8, .waiting_bytes = 2000, .waiting_total = 8000};
+    struct flow_events events = {.context = &balance,
+                                 .opened = balance_opened,
+                                 .data = balance_data,
+                                 .closed = balance_closed,
+                                 .datagram = balance_data,
+                                 .refused = balance_refused};
+    struct tracker_limits limits = {.flows = 8, .waiting_bytes = 2000, .waiting_total = 8000, .overlap = OVERLAP_LINUX};
     struct tracker *tracker = tracker_new(&limits, &events);
     assert_non_null(tracker);
     struct moment moment = {0, SECOND};
@@ -251,6 +361,9 @@ static void random_segments_do_no_harm(void **state)
         uint16_t shift = (uint16_t)draw(10);
         segment.sport = (uint16_t)(segment.sport + shift);
         segment.dport = (uint16_t)(segment.dport + shift);
+        segment.transport = draw(10) == 0 ? TRANSPORT_UDP : TRANSPORT_TCP;
+        segment.is_error = draw(20) == 0;
+        segment.error = (struct icmp_error){(uint8_t)(3 + draw(2) * 8), (uint8_t)draw(5), segment.dst};
         moment.packet++;
         moment.time_ns += draw(1000) == 0 ? 3000 * SECOND : (int64_t)draw(100000000);
         tracker_segment(tracker, &segment, moment);
@@ -266,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_stream_is_what_its_receiver_saw_and_gaps_are_what_was_lost),
+        cmocka_unit_test(overlapping_segments_leave_what_the_policy_says),
         cmocka_unit_test(random_segments_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,169 +1,5 @@
 /* tests/unit/test_capture_tcp.c: flows and TCP reassembly, from segments given by hand. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "capture/flow.h"
-
-#define SECOND INT64_C(1000000000)
-#define LOG_MAX 4096
-
-/* Events as text: "opened", "out abc", "gap out 5", "ended out", "closed reset"; one a line. */
-struct play {
-    struct tracker *tracker;
-    struct moment moment;
-    char log[LOG_MAX];
-    size_t length;
-    struct flow last; /* as of the last closed event */
-    bool silent;      /* nothing is logged */
-};
-
-static void note(struct play *play, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void note(struct play *play, const char *format, ...)
-{
-    if (play->silent)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    int written = vsnprintf(play->log + play->length, LOG_MAX - play->length, format, arguments);
-    va_end(arguments);
-    assert_true(written >= 0 && (size_t)written < LOG_MAX - play->length);
-    play->length += (size_t)written;
-}
-
-static const char *side(enum direction direction)
-{
-    return direction == DIRECTION_OUT ? "out" : "in";
-}
-
-static void on_opened(void *context, struct flow *flow)
-{
-    assert_null(flow->user);
-    note(context, "opened\n");
-}
-
-static void on_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
-                    struct moment moment)
-{
-    (void)flow;
-    assert_true(moment.packet > 0);
-    note(context, "%s %.*s\n", side(direction), (int)bytes.left, (const char *)bytes.at);
-}
-
-static void on_gap(void *context, struct flow *flow, enum direction direction, uint64_t bytes, struct moment moment)
-{
-    (void)flow;
-    assert_true(moment.packet > 0);
-    note(context, "gap %s %llu\n", side(direction), (unsigned long long)bytes);
-}
-
-static void on_ended(void *context, struct flow *flow, enum direction direction, struct moment moment)
-{
-    (void)flow;
-    assert_true(moment.packet > 0);
-    note(context, "ended %s\n", side(direction));
-}
-
-static void on_closed(void *context, struct flow *flow)
-{
-    struct play *play = context;
-    play->last = *flow;
-    note(play, "closed %s\n", flow_state_name(flow->state));
-}
-
-static struct play *play_new_with(const struct tracker_limits *limits)
-{
-    struct play *play = calloc(1, sizeof *play);
-    assert_non_null(play);
-    struct flow_events events = {play, on_opened, on_data, on_gap, on_ended, on_closed};
-    play->tracker = tracker_new(limits, &events);
-    assert_non_null(play->tracker);
-    play->moment.time_ns = 1700000000 * SECOND;
-    return play;
-}
-
-static struct play *play_new(void)
-{
-    struct tracker_limits limits = tracker_limits_default();
-    return play_new_with(&limits);
-}
-
-static void play_free(struct play *play)
-{
-    tracker_free(play->tracker);
-    free(play);
-}
-
-static void assert_log(struct play *play, const char *expected)
-{
-    assert_string_equal(play->log, expected);
-    play->log[0] = '\0';
-    play->length = 0;
-}
-
-enum { CLIENT_PORT = 50000, SERVER_PORT = 80, CLIENT = 1000, SERVER = 9000 };
-
-static struct segment segment_of(enum direction direction, const char *flags, uint32_t sequence, uint32_t ack,
-                                 const char *payload)
-{
-    struct address client = {.bytes = {10, 0, 0, 1}, .version = 4}, server = {.bytes = {10, 0, 0, 2}, .version = 4};
-    bool out = direction == DIRECTION_OUT;
-    return (struct segment){
-        .src = out ? client : server,
-        .dst = out ? server : client,
-        .sport = out ? CLIENT_PORT : SERVER_PORT,
-        .dport = out ? SERVER_PORT : CLIENT_PORT,
-        .sequence = sequence,
-        .acknowledgement = ack,
-        .syn = strchr(flags, 'S') != NULL,
-        .fin = strchr(flags, 'F') != NULL,
-        .rst = strchr(flags, 'R') != NULL,
-        .ack = strchr(flags, 'A') != NULL,
-        .payload = cursor_of(payload, strlen(payload)),
-        .payload_bytes = (uint32_t)strlen(payload),
-    };
-}
-
-static void give(struct play *play, const struct segment *segment)
-{
-    play->moment.packet++;
-    play->moment.time_ns += 1000;
-    tracker_segment(play->tracker, segment, play->moment);
-}
-
-static void out(struct play *play, const char *flags, uint32_t sequence, uint32_t ack, const char *payload)
-{
-    struct segment segment = segment_of(DIRECTION_OUT, flags, sequence, ack, payload);
-    give(play, &segment);
-}
-
-static void in(struct play *play, const char *flags, uint32_t sequence, uint32_t ack, const char *payload)
-{
-    struct segment segment = segment_of(DIRECTION_IN, flags, sequence, ack, payload);
-    give(play, &segment);
-}
-
-/* After it, the client's first byte is CLIENT + 1 and the server's is SERVER + 1. */
-static void shake_hands(struct play *play)
-{
-    out(play, "S", CLIENT, 0, "");
-    in(play, "SA", SERVER, CLIENT + 1, "");
-    out(play, "A", CLIENT + 1, SERVER + 1, "");
-    assert_log(play, "opened\n");
-}
-
-/* Segments that bring nothing, as many as it takes until an acknowledged hole is given up. */
-static void let_pass(struct play *play, uint32_t client_next, uint32_t server_next)
-{
-    for (int i = 0; i < 17; i++)
-        in(play, "A", server_next, client_next, "");
-}
+#include "flow_fixture.h"
 
 static void request_and_reply_are_delivered_and_closed(void **state)
 {
@@ -225,7 +61,7 @@ static void ports_used_again_are_a_new_flow(void **state)
     out(play, "S", 999000, 0, ""); /* and while it is open */
     assert_log(play, "closed open\nopened\n");
     tracker_finish(play->tracker);
-    assert_log(play, "closed unanswered\n");
+    assert_log(play, "refused unanswered 1\nclosed unanswered\n");
     play_free(play);
 }
 
@@ -497,21 +333,6 @@ static void one_direction_alone_is_read_and_the_other_is_a_gap(void **state)
     play_free(play);
 }
 
-static void a_refused_connection_is_told_from_a_reset_one(void **state)
-{
-    (void)state;
-    struct play *play = play_new();
-    out(play, "S", CLIENT, 0, "");
-    in(play, "RA", 0, CLIENT + 1, "");
-    assert_log(play, "opened\nclosed refused\n");
-    out(play, "S", CLIENT + 70000, 0, "");
-    in(play, "SA", SERVER, CLIENT + 70001, "");
-    out(play, "R", CLIENT + 70001, 0, "");
-    tracker_finish(play->tracker);
-    assert_log(play, "opened\nclosed reset\n");
-    play_free(play);
-}
-
 static void a_reset_waits_for_data_that_the_capture_has_late(void **state)
 {
     (void)state;
@@ -739,7 +560,6 @@ int main(void)
         cmocka_unit_test(segments_swapped_where_the_capture_joins_are_put_in_order),
         cmocka_unit_test(the_receiver_of_a_syn_ack_is_the_client),
         cmocka_unit_test(one_direction_alone_is_read_and_the_other_is_a_gap),
-        cmocka_unit_test(a_refused_connection_is_told_from_a_reset_one),
         cmocka_unit_test(a_reset_waits_for_data_that_the_capture_has_late),
         cmocka_unit_test(a_forged_reset_ends_nothing),
         cmocka_unit_test(a_sender_that_goes_on_after_its_reset_is_followed_as_a_new_flow),
