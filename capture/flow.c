@@ -56,7 +56,8 @@ struct tracker {
     struct flow_table table;
     struct flow_ends lists[LIST_COUNT];
     struct flow_ends born;
-    int64_t due; /* no flow is due before */
+    int64_t due;     /* no flow is due before */
+    int64_t time_ns; /* of the packet before */
 };
 
 struct tracker_limits tracker_limits_default(void)
@@ -196,13 +197,32 @@ static struct flow *aged(const struct tracker *tracker, enum flow_list list, int
     return flow != NULL && now > due_after(flow->private->touched, list) ? flow : NULL;
 }
 
+/* Is the time of the flow on its list over? Over flows since they are over, others since their last packet. */
+static bool is_due(const struct flow *flow, int64_t now)
+{
+    const struct flow_private *private = flow->private;
+    return now > due_after(private->on < LIST_CLOSING ? flow->last.time_ns : private->touched, private->on);
+}
+
 /* The same, when it was silent for so long: a flow in use moves within its list only now and then. */
 static struct flow *fallen_silent(struct tracker *tracker, enum flow_list list, int64_t now)
 {
     struct flow *flow;
-    while ((flow = aged(tracker, list, now)) != NULL && now <= due_after(flow->last.time_ns, list))
+    while ((flow = aged(tracker, list, now)) != NULL && !is_due(flow, now))
         put_on(tracker, flow, list);
     return flow;
+}
+
+/* The flow, unless its time is over. What becomes of its packet depends on nothing but the flow's own packets: not on
+ * when pass_time looked, nor on which worker the other flows are with. */
+static struct flow *still_there(struct tracker *tracker, struct flow *flow, int64_t now)
+{
+    if (flow != NULL && flow->private->on == LIST_CLOSING && is_due(flow, now))
+        close_as(tracker, flow, FLOW_CLOSED);
+    if (flow == NULL || !is_due(flow, now))
+        return flow;
+    forget(tracker, flow, FLOW_OPEN);
+    return NULL;
 }
 
 /* When the first flow of any list may be due. */
@@ -217,9 +237,12 @@ static int64_t next_due(const struct tracker *tracker)
     return due;
 }
 
-static void pass_time(struct tracker *tracker, int64_t now)
+/* Two packets must agree on the time: one with an absurd time stamp must not end all flows. */
+static void pass_time(struct tracker *tracker, int64_t time_ns)
 {
     struct flow *flow;
+    int64_t now = time_ns < tracker->time_ns ? time_ns : tracker->time_ns;
+    tracker->time_ns = time_ns;
     if (now <= tracker->due)
         return;
     while ((flow = fallen_silent(tracker, LIST_DATAGRAMS, now)) != NULL)
@@ -229,9 +252,9 @@ static void pass_time(struct tracker *tracker, int64_t now)
     while ((flow = aged(tracker, LIST_CLOSED, now)) != NULL)
         forget(tracker, flow, FLOW_CLOSED);
     while ((flow = fallen_silent(tracker, LIST_OPENING, now)) != NULL)
-        forget(tracker, flow, FLOW_EVICTED);
+        forget(tracker, flow, FLOW_OPEN);
     while ((flow = fallen_silent(tracker, LIST_OPEN, now)) != NULL)
-        forget(tracker, flow, FLOW_EVICTED);
+        forget(tracker, flow, FLOW_OPEN);
     tracker->due = next_due(tracker);
 }
 
@@ -474,6 +497,7 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     pass_time(tracker, moment.time_ns);
     uint64_t hash = hash_flow(&tracker->tcp.seed, segment);
     struct flow *flow = flow_table_find(&tracker->table, hash, segment);
+    flow = still_there(tracker, flow, moment.time_ns);
     if (segment->is_error) {
         *(flow == NULL ? &tracker->tcp.counts.icmp_unmatched : &tracker->tcp.counts.icmp_errors) += 1;
         refuse_error(&tracker->tcp, flow == NULL || is_closed(flow) ? NULL : flow, segment, moment);

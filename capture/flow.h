@@ -37,12 +37,12 @@ static inline enum direction direction_reverse(enum direction direction)
 }
 
 enum flow_state {
-    FLOW_OPEN,       /* data may follow; also: the capture ended; always so for UDP */
+    FLOW_OPEN,       /* data may follow; also: the capture ended, or a long silence; always so for UDP */
     FLOW_CLOSED,     /* a FIN from both sides */
     FLOW_RESET,      /* an RST after the handshake or after data */
     FLOW_REFUSED,    /* an RST, or ICMP "unreachable", as the answer to the SYN */
     FLOW_UNANSWERED, /* SYN without any answer */
-    FLOW_EVICTED     /* forgotten to stay within the memory budget, or after a long silence */
+    FLOW_EVICTED     /* forgotten to stay within the memory budget */
 };
 
 const char *flow_state_name(enum flow_state state); /* "open", "closed" ... as in tables.def */
