@@ -40,6 +40,7 @@ struct http_flow {
     unsigned blank;     /* bytes of CR LF CR LF that the request stream ended with so far */
     bool lost;          /* the parser failed: nothing more of this chunk is taken for a start line */
     bool lone;          /* a reply came to its end whose request was not seen */
+    int64_t lone_until; /* packet of the last such reply: requests from before it may be the ones it answered */
 };
 
 /* ---- Recognition ---- */
@@ -390,7 +391,10 @@ static int on_response_complete(htp_tx_t *tx)
         return HTP_OK;
     exchange->done[HTTP_REPLY] = true;
     exchange->truncated[HTTP_REPLY] = exchange->truncated[HTTP_REPLY] || is_cut_short(tx);
-    exchange->flow->lone = exchange->flow->lone || !exchange->started[HTTP_REQUEST];
+    if (!exchange->started[HTTP_REQUEST]) {
+        exchange->flow->lone = true;
+        exchange->flow->lone_until = exchange->moment[HTTP_REPLY].packet;
+    }
     if (!exchange->done[HTTP_REQUEST]) /* answered before it was asked to the end: the request comes first */
         return HTP_OK;
     deliver(exchange, HTTP_REPLY);
@@ -498,8 +502,13 @@ static htp_time_t time_of(struct moment moment)
  * takes what is asked after a lone reply for the body of the request that it missed, and remembers every exchange. */
 static bool parser_is_spent(const struct http_flow *flow)
 {
+    const struct http_exchange *newest = flow->open;
     if (flow->lone)
-        return flow->open == NULL || flow->open->done[HTTP_REPLY];
+        return newest == NULL || newest->done[HTTP_REPLY];
+    /* Behind a hole a request comes to light after its reply: the next reply is not for it. */
+    if (newest != NULL && newest->done[HTTP_REQUEST] && !newest->started[HTTP_REPLY] &&
+        newest->moment[HTTP_REQUEST].packet < flow->lone_until)
+        return true;
     if (flow->open_count >= EXCHANGES_OPEN_MAX)
         return flow->open->done[HTTP_REQUEST];
     return flow->open == NULL && flow->exchanges > EXCHANGES_OF_PARSER_MAX;

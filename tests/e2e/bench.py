@@ -17,7 +17,7 @@ SEEDS = {"mp": 1, "bulk": 1, "mix": 2}  # of mix one in which segments are lost
 
 COUNTS = {
     "packets": "SELECT max(last_packet) FROM input",
-    "tcp_flows": "SELECT count(*) FROM flow WHERE state = 'closed'",
+    "tcp_flows": "SELECT count(*) FROM flow WHERE proto = 'tcp' AND state = 'closed'",
     "http_requests": "SELECT count(method) FROM http",
     "http_replies": "SELECT count(status) FROM http",
     "messages": "SELECT count(*) FROM message",

@@ -67,7 +67,7 @@ EXPLAINED = {
     ("kerberos-smb2-rawip.pcap", DIRECTIONS): (41, 42, BOTH, SOCKET_WRAPPER),
     ("ipv6-frags.pcap", UDP): (3, 2, BOTH, UDP_SILENCE),
     ("kerberos-smb2-rawip.pcap", UDP): (107, 101, BOTH, UDP_SILENCE),
-    ("nbns-dhcp-windows-lan.pcapng", UDP): (105, 98, BOTH, UDP_SILENCE),
+    ("nbns-dhcp-windows-lan.pcapng", UDP): (106, 98, BOTH, UDP_SILENCE),
     ("pxe-tftp-enterprise-mix.pcap", UDP): (205, 204, BOTH, UDP_SILENCE),
     ("tunnel-teredo.pcap", UDP): (5, 7, BOTH, OUTER_UDP),
     ("tunnel-vxlan-http.pcap", UDP): (0, 1, BOTH, OUTER_UDP),

@@ -1,4 +1,5 @@
-/* tests/unit/test_capture_tcp_refused.c: who was refused, by whom, after how many tries; and UDP conversations. */
+/* tests/unit/test_capture_tcp_refused.c: who was refused, by whom, after how many tries; UDP conversations; and silence
+ * that ends flows. */
 #include "flow_fixture.h"
 
 /* An ICMP error of 10.0.0.9 about a packet of `direction`. */
@@ -82,7 +83,8 @@ static void a_syn_that_nobody_answers_is_told_with_its_tries(void **state)
     struct segment other = segment_of(DIRECTION_OUT, "S", 1, 0, "");
     other.sport = 50001;
     give(play, &other);
-    assert_log(play, "refused unanswered 3\nclosed unanswered\nopened\n");
+    give(play, &other); /* two packets agree on the time */
+    assert_log(play, "opened\nrefused unanswered 3\nclosed unanswered\n");
     assert_int_equal(play->refusal.moment.packet, 1);
     assert_int_equal(play->refusal.reporter.version, 0);
     play_free(play);
@@ -268,6 +270,48 @@ static void the_first_hop_limit_of_each_side_is_kept(void **state)
     play_free(play);
 }
 
+/* ---- time ---- */
+
+static void one_absurd_time_stamp_ends_only_its_own_flow(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    struct segment other = segment_of(DIRECTION_OUT, "S", 1, 0, "");
+    other.sport = 50001;
+    play->moment.time_ns += 400000000 * SECOND;
+    give(play, &other);
+    play->moment.time_ns -= 400000000 * SECOND;
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nout abc\nclosed open\nrefused unanswered 1\nclosed unanswered\n");
+    play_free(play);
+}
+
+/* Whether other flows' packets came between or not. */
+static void a_flow_ends_by_its_own_silence(void **state)
+{
+    (void)state;
+    for (int others = 0; others < 2; others++) {
+        struct play *play = play_new();
+        shake_hands(play);
+        out(play, "R", CLIENT + 1, 0, "");
+        play->moment.time_ns += 119 * SECOND;
+        for (uint16_t i = 0; i < 5 * others; i++) {
+            struct segment other = segment_of(DIRECTION_OUT, "A", 1, 0, "");
+            other.sport = (uint16_t)(50001 + i);
+            play->silent = true;
+            give(play, &other);
+        }
+        play->silent = false;
+        out(play, "A", CLIENT + 1, SERVER + 1, ""); /* late: opens nothing */
+        play->moment.time_ns += 2 * SECOND;
+        out(play, "A", CLIENT + 1, SERVER + 1, ""); /* too late */
+        assert_log(play, others == 0 ? "closed reset\nopened\n" : "opened\n");
+        play_free(play);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +330,8 @@ int main(void)
         cmocka_unit_test(a_refused_datagram_is_told_with_those_that_were_sent),
         cmocka_unit_test(conversations_give_way_before_connections),
         cmocka_unit_test(the_first_hop_limit_of_each_side_is_kept),
+        cmocka_unit_test(one_absurd_time_stamp_ends_only_its_own_flow),
+        cmocka_unit_test(a_flow_ends_by_its_own_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
