@@ -16,7 +16,7 @@ struct flow_table {
     size_t mask;                      /* entries - 1, entries is a power of two */
     size_t used;
     struct flow_slab *slabs;
-    struct flow *free;                /* linked by private->list.next */
+    struct flow *free; /* linked by private->list.next */
 };
 
 MUST_USE bool flow_table_init(struct flow_table *table);

@@ -274,7 +274,7 @@ struct text pile_summary(struct pile *pile, struct arena *arena)
     uint64_t rest = observations_beyond(pile, shown);
     if (fits && rest > 0)
         fits = append(&buffer, "; ", 2) && append_number(&buffer, rest, "other observation");
-    (void)fits; /* what did not fit is left out */
+    (void)fits;                                                      /* what did not fit is left out */
     struct text cleaned = text_clean(arena, buffer_cursor(&buffer)); /* it may have been cut inside a character */
     buffer_free(&buffer);
     return cleaned;
