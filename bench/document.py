@@ -1,6 +1,7 @@
 """bench/document.py: the figures that bench/run measured, as docs/performance.md."""
 
 import statistics
+import textwrap
 
 KIND_MEANING = {
     "mp": "ConfigMgr messages with real signatures, one to three exchanges on a connection",
@@ -63,11 +64,13 @@ def number(value):
 def introduction(results):
     machine = results["machine"]
     kinds = "\n".join(f"* **{kind}**: {meaning}" for kind, meaning in KIND_MEANING.items())
-    return HOW.format(kinds=kinds) + (
-        f"\nMeasured with captures of {results['size']:,.0f} MB, {results['rounds']} rounds, on {machine['cores']} cores "
+    conditions = (
+        f"Measured with captures of {results['size']:,.0f} MB, {results['rounds']} rounds, on {machine['cores']} cores "
         f"({machine['model']}, {machine['memory']:.0f} GB). The machine was shared with other work: its load was "
-        f"{machine['load']:.1f} at the\nstart. Ratios of processor time hold nevertheless; times on the clock, and with them the gain "
-        f"of a second worker, need\na quiet machine.\n\nVersions: {', '.join(machine['versions'])}.\n")
+        f"{machine['load']:.1f} at the start. That lengthens processor times too, though less within a round, and makes times on "
+        "the clock, and with them the gain of a second worker, useless unless the cores were free.")
+    versions = f"Versions: {', '.join(machine['versions'])}."
+    return HOW.format(kinds=kinds) + "".join("\n" + textwrap.fill(text, 120) + "\n" for text in (conditions, versions))
 
 
 # ---- Targets -------------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@
 #include "capture/transport.h"
 #include "capture/tunnel.h"
 
-/* IP headers inside each other. A mirrored (ERSPAN) overlay (VXLAN) of a VPN (GRE, IP in IP) has five; more is an attack
- * on the reader. */
+/* IP headers inside each other. A mirrored (ERSPAN) overlay (VXLAN) of a VPN (GRE, IP in IP) has five; more is an
+ * attack on the reader. */
 #define MAX_DEPTH 8
 
 struct decoder {

@@ -41,8 +41,8 @@ struct icmp_error {
     struct address reporter; /* who sent it */
 };
 
-/* What a packet brings to a conversation. Of an ICMP error, ends, ports and sequence number are those of the packet that
- * it quotes, so that it belongs to the same flow. */
+/* What a packet brings to a conversation. Of an ICMP error, ends, ports and sequence number are those of the packet
+ * that it quotes, so that it belongs to the same flow. */
 struct segment {
     struct address src, dst;
     uint16_t sport, dport;
@@ -73,8 +73,7 @@ enum decoded {
     DECODED_CHECKSUM,     /* a wrong checksum, when these are looked at (decoder_checksums) */
     DECODED_UNREAD,       /* a layer or tunnel that hides what is inside: see enum unread */
     DECODED_UNKNOWN_LINK, /* a link layer that is not read here: see decoder_counts.links */
-    DECODED_COUNT,
-    DECODED_NOT_TCP = DECODED_OTHER /* former name */
+    DECODED_COUNT
 };
 
 /* Does the packet give a segment, for tracker_segment? */
@@ -108,9 +107,9 @@ struct decoder;
 struct decoder *decoder_new(void); /* NULL when out of memory */
 void decoder_free(struct decoder *decoder);
 
-/* Packets whose IPv4, TCP, UDP or ICMP error checksum is wrong become DECODED_CHECKSUM. Off at first: a capture taken on
- * the sender sees packets before the network card fills checksums in. What the capture cut cannot be verified and is
- * taken. */
+/* Packets whose IPv4, TCP, UDP or ICMP error checksum is wrong become DECODED_CHECKSUM. Off at first: a capture taken
+ * on the sender sees packets before the network card fills checksums in. What the capture cut cannot be verified and
+ * is taken. */
 void decoder_checksums(struct decoder *decoder, bool look);
 
 /* A datagram completed by this packet is returned as that of this packet. `segment->payload` is valid until the next

@@ -6,10 +6,11 @@
  * in order; what comes early waits in the flow's budget. A hole is reported as a gap as soon as it is sure that nothing
  * will fill it: the receiver acknowledged bytes beyond it (they were sent and lost to the capture) and 16 more segments
  * of the flow or a second went by (a capture may show an ACK before its data), the budget is full, or the flow ends.
- * The first copy of a byte wins, as long as it was not delivered late (Windows keeps what it has).
+ * Where segments that wait contradict each other, the receiver's policy (overlap.h) says which bytes stay; what was
+ * delivered stays in any case.
  *
- * An RST, or FINs of both sides, close a flow after up to a second of capture time, since data that the capture has late
- * may follow. A side that sends new data after its FIN or after the close is followed as a new flow.
+ * An RST, or FINs of both sides, close a flow after up to a second of capture time, since data that the capture has
+ * late may follow. A side that sends new data after its FIN or after the close is followed as a new flow.
  *
  * UDP conversations are flows as well: each datagram is delivered as it comes, and two minutes of silence end them.
  *

@@ -298,7 +298,7 @@ void fragments_free(struct fragments *fragments)
     if (fragments == NULL)
         return;
     while (fragments->oldest != NULL)
-        give_up(fragments, fragments->oldest);
+        give_up(fragments, fragments->oldest); /* NOLINT(clang-analyzer-unix.Malloc): off the list */
     fragments_release(fragments);
     free(fragments);
 }

@@ -19,8 +19,8 @@ struct fragments *fragments_new(void); /* NULL when out of memory */
 void fragments_free(struct fragments *fragments);
 
 /* Adds a fragment. OUTCOME_OK: *ip now is the whole datagram, whose bytes are valid until fragments_release;
- * OUTCOME_MORE: kept, or dropped and counted; OUTCOME_MALFORMED: it cannot be part of any datagram. The fragment must be
- * captured whole; its bytes may be those of another datagram that was returned (a tunnel). */
+ * OUTCOME_MORE: kept, or dropped and counted; OUTCOME_MALFORMED: it cannot be part of any datagram. The fragment must
+ * be captured whole; its bytes may be those of another datagram that was returned (a tunnel). */
 MUST_USE enum outcome fragments_add(struct fragments *fragments, struct ip *ip, int64_t time_ns);
 
 /* Datagrams that were returned are no longer used: the next packet begins. */

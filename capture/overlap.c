@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Who wins, 'n' for newer, 'o' for older: a row for each place where the newer segment may start (before, with, after the
- * older one), in it a letter for each place where it may end (before, with, after). What systems do: J. Novak, S.
+/* Who wins, 'n' for newer, 'o' for older: a row for each place where the newer segment may start (before, with, after
+ * the older one), in it a letter for each place where it may end (before, with, after). What systems do: J. Novak, S.
  * Sturges, "Target-Based TCP Stream Reassembly", 2007; Suricata and Snort agree with it. */
 static const struct {
     const char *name;

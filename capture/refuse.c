@@ -101,8 +101,8 @@ void refuse_error(struct tcp *tcp, struct flow *flow, const struct segment *segm
         wait_at(tcp, flow, &refusal);
 }
 
-/* RFC 1122, section 4.2.3.9, and RFC 4443: "unreachable" ends an attempt to connect, but for the code that only asks for
- * smaller packets. */
+/* RFC 1122, section 4.2.3.9, and RFC 4443: "unreachable" ends an attempt to connect, but for the code that only asks
+ * for smaller packets. */
 bool refuse_is_final(const struct flow *flow)
 {
     enum { UNREACHABLE = 3, TOO_BIG_CODE = 4, UNREACHABLE_6 = 1 };

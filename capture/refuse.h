@@ -1,7 +1,7 @@
 /* capture/refuse.h: connections that were refused, and ICMP errors about flows. Used by flow.c.
  *
- * A refusal waits at its flow until that closes, so that it tells how often it was tried. The same error again about the
- * same flow is the same refusal.
+ * A refusal waits at its flow until that closes, so that it tells how often it was tried. The same error again about
+ * the same flow is the same refusal.
  */
 #ifndef CMSCOPE_CAPTURE_REFUSE_H
 #define CMSCOPE_CAPTURE_REFUSE_H

@@ -314,7 +314,7 @@ static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, struct half 
     struct waiting *after = waiting_before(half, piece->offset);
     while (piece->span > 0) {
         int64_t end = after == NULL ? piece->offset : after->offset + waiting_span(after);
-        if (end > piece->offset) {
+        if (after != NULL && end > piece->offset) {
             uint32_t from = (uint32_t)(piece->offset - after->offset);
             struct piece known = piece_take(piece, end - piece->offset);
             overlay(half, after, from, known.bytes, arrival);

@@ -32,8 +32,8 @@ static enum outcome erspan(struct frame *frame, bool sequenced)
     return outcome == OUTCOME_OK ? walk_from(frame, LAYER_ETHERNET, 0) : outcome;
 }
 
-/* Type III: version, VLAN 4, time stamp 4, group tag 2, flags 2; then 8 more bytes when the last flag says so. The flags
- * say what was captured: 0 Ethernet, 2 IP. */
+/* Type III: version, VLAN 4, time stamp 4, group tag 2, flags 2; then 8 more bytes when the last flag says so. The
+ * flags say what was captured: 0 Ethernet, 2 IP. */
 static enum outcome erspan3(struct frame *frame)
 {
     enum { FLAG_PLATFORM = 0x0001, FRAME_ETHERNET = 0, FRAME_IP = 2 };
@@ -217,8 +217,8 @@ static enum outcome teredo(struct frame *frame, bool *tunnel)
     return OUTCOME_OK;
 }
 
-/* The extension headers of a GTP packet, 3GPP TS 29.281, section 5.2: length 1 in units of 4 bytes, content, type of the
- * next 1 (0: none). */
+/* The extension headers of a GTP packet, 3GPP TS 29.281, section 5.2: length 1 in units of 4 bytes, content, type of
+ * the next 1 (0: none). */
 static enum outcome gtp_extensions(struct frame *frame, uint8_t next)
 {
     for (int count = 0; next != 0; count++) {

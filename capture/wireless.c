@@ -74,8 +74,8 @@ enum outcome wireless_wlan(struct walk *walk)
     return walk->padded ? frame_skip(walk->frame, (4 - length % 4) % 4) : OUTCOME_OK;
 }
 
-/* The "flags" field of radiotap (bit 1 of "present"), which stands behind all "present" words and the time stamp (bit 0,
- * 8 bytes, aligned). */
+/* The "flags" field of radiotap (bit 1 of "present"), which stands behind all "present" words and the time stamp (bit
+ * 0, 8 bytes, aligned). */
 static bool radiotap_flags(struct cursor header, uint8_t *flags)
 {
     enum { TIMESTAMP = 1, FLAGS = 2, AGAIN = (int)0x80000000u };

@@ -268,6 +268,10 @@ static void write_flow_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "budget_gaps", counts.budget_gaps, true, "of those holes: given up to stay within memory");
     write_counter(pipeline, "conflicts", counts.conflicts, false,
                   "retransmissions with other bytes than the first time: evasion, or a fault");
+    write_counter(pipeline, "never_acknowledged", counts.never_acknowledged, false,
+                  "of those holes: nothing acknowledges them, so they were never sent rather than lost to the capture");
+    write_counter(pipeline, "udp_conversations", counts.datagram_flows, false, "UDP conversations");
+    write_counter(pipeline, "refused", counts.refused, false, "connections that were refused or not answered");
     write_counter(pipeline, "cut_segments", counts.cut_segments, true, "segments that the snapshot length cut");
 }
 

@@ -509,9 +509,9 @@ static bool parser_is_spent(const struct http_flow *flow)
     if (newest != NULL && newest->done[HTTP_REQUEST] && !newest->started[HTTP_REPLY] &&
         newest->moment[HTTP_REQUEST].packet < flow->lone_until)
         return true;
-    if (flow->open_count >= EXCHANGES_OPEN_MAX)
-        return flow->open->done[HTTP_REQUEST];
-    return flow->open == NULL && flow->exchanges > EXCHANGES_OF_PARSER_MAX;
+    if (newest != NULL && flow->open_count >= EXCHANGES_OPEN_MAX)
+        return newest->done[HTTP_REQUEST];
+    return newest == NULL && flow->exchanges > EXCHANGES_OF_PARSER_MAX;
 }
 
 /* Feeds bytes, or a gap (bytes NULL). */

@@ -100,7 +100,7 @@ static struct text_block *block_add(struct textpool *pool, size_t size, uint64_t
 {
     size_t total = 0;
     bool possible = !__builtin_add_overflow(sizeof(struct text_block), size, &total) && total <= budget;
-    struct text_block *block = possible ? malloc(total) : NULL;
+    struct text_block *block = possible && total > 0 ? malloc(total) : NULL;
     if (block == NULL)
         return NULL;
     bool own = size != BLOCK_BYTES && pool->blocks != NULL;

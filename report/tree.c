@@ -57,7 +57,7 @@ static void print_lines(FILE *out, struct text text, int indent)
 
 static void print_text(FILE *out, struct text text, int indent)
 {
-    if (text.length > 0 && memchr(text.at, '\n', text.length) != NULL) {
+    if (text.at != NULL && memchr(text.at, '\n', text.length) != NULL) {
         print_lines(out, text, indent);
         return;
     }

@@ -1,4 +1,4 @@
-/* tests/unit/test_capture_decode.c: IP, fragments, TCP and UDP headers, ICMP errors, checksums, from bytes built here. */
+/* tests/unit/test_capture_decode.c: IP, fragments, TCP, UDP, ICMP errors, checksums, from bytes built here. */
 #include "packet_fixture.h"
 
 static void a_tcp_segment_is_read_field_by_field(void **state)

@@ -212,7 +212,7 @@ struct pile {
     uint32_t delivered;
 };
 
-/* May `byte` be what the receiver has at `offset`? With one copy there is no choice; with first and last it is known. */
+/* May `byte` be what the receiver has at `offset`? With one copy there is no choice; with first and last none. */
 static bool pile_allows(const struct pile *pile, uint32_t offset, uint8_t byte)
 {
     bool any = false;
