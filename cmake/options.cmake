@@ -15,6 +15,7 @@ set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -g") # for the sanitizers; asserts stay on
 option(CMSCOPE_WERROR "Treat warnings as errors" OFF)
 option(CMSCOPE_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(CMSCOPE_BENCH "Build the programs of bench/" OFF)
+option(CMSCOPE_PLUGIN "Build the Wireshark plugin (needs Debian's wireshark-dev and libwireshark-dev)" OFF)
 option(CMSCOPE_FUZZ "Build the libFuzzer harnesses (needs clang)" OFF)
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wpointer-arith -Wvla -Wstrict-prototypes -Wmissing-prototypes
