@@ -7,6 +7,7 @@
 
 bool ccm_decoder_init(struct ccm_decoder *decoder)
 {
+    xml_setup();
     *decoder = (struct ccm_decoder){.keys = ccm_keys_new()};
     arena_init(&decoder->arena, CCM_ARENA_MAX);
     ccm_inflater_init(&decoder->inflater);

@@ -250,6 +250,11 @@ static size_t bounded_length(struct text text, const char **reason)
 /* libxml2 takes an int length, so longer texts are handed over in pieces of this size. */
 #define XML_PIECE ((size_t)1 << 20)
 
+void xml_setup(void)
+{
+    xmlInitParser();
+}
+
 enum outcome xml_parse(struct text text, struct arena *arena, struct xml_document *document, struct error *error)
 {
     *document = (struct xml_document){0};

@@ -40,6 +40,9 @@ struct xml_document {
     bool complete;            /* well formed to its end */
 };
 
+/* Prepares the library. To be called before threads start that parse: it is not done twice, but not by two at a time. */
+void xml_setup(void);
+
 /* Parses `text` (UTF-8; an encoding named in it is ignored). OUTCOME_OK, or OUTCOME_MALFORMED or OUTCOME_LIMIT with
  * what was read before the error in *document, which lives in `arena`. */
 MUST_USE enum outcome xml_parse(struct text text, struct arena *arena, struct xml_document *document,
