@@ -187,7 +187,7 @@ static enum outcome read_archive(struct unpack *unpack, void *bytes, size_t size
         unpack->block = cursor_of(block, block_length);
     }
     *length = unpack->block.left < size ? unpack->block.left : size;
-    if (cursor_take(&unpack->block, *length, &part))
+    if (cursor_take(&unpack->block, *length, &part) && part.at != NULL)
         memcpy(bytes, part.at, part.left);
     return OUTCOME_OK;
 }

@@ -297,7 +297,7 @@ static void a_flow_ends_by_its_own_silence(void **state)
         shake_hands(play);
         out(play, "R", CLIENT + 1, 0, "");
         play->moment.time_ns += 119 * SECOND;
-        for (uint16_t i = 0; i < 5 * others; i++) {
+        for (int i = 0; i < 5 * others; i++) {
             struct segment other = segment_of(DIRECTION_OUT, "A", 1, 0, "");
             other.sport = (uint16_t)(50001 + i);
             play->silent = true;
