@@ -18,9 +18,8 @@
 
 #define HEADER_LINE_MAX ((size_t)64 * 1024) /* a hook token or signature fits many times */
 #define METHOD_MAX 24
-#define HTTP_BODY_KEEP ((size_t)64 * 1024) /* buffer kept for the next body of the same exchange */
-#define BOMB_LIMIT ((size_t)64 << 20)      /* content decoding of one body ends here */
-#define DECODE_LAYERS 2                    /* Content-Encoding: gzip, gzip */
+#define BOMB_LIMIT ((size_t)64 << 20) /* content decoding of one body ends here */
+#define DECODE_LAYERS 2               /* Content-Encoding: gzip, gzip */
 /* libhtp remembers a slot for each exchange of a connection: begin anew now and then, when none is open. */
 #define EXCHANGES_OF_PARSER_MAX 4096
 /* Requests of a connection that wait for a reply; each takes some 4 KB. More come when the capture holds one side

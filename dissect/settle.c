@@ -200,13 +200,6 @@ static void settle_http(struct dissect *dissect, const struct waiting *waiting, 
     sink_amend(&dissect->sink, TABLE_http, waiting->row, &row);
 }
 
-/* The client id is signed in UTF-16LE with its terminator. */
-static bool client_id_bytes(struct arena *arena, struct text id, struct cursor *bytes)
-{
-    struct text terminated = text_format(arena, "%.*s%c", (int)id.length, id.at, 0);
-    return terminated.at != NULL && text_to_utf16le(arena, terminated, bytes);
-}
-
 static void settle_signatures(struct dissect *dissect)
 {
     struct settle *settle = dissect->settle;
@@ -221,7 +214,7 @@ static void settle_signatures(struct dissect *dissect)
         arena_reset(&decoder->arena);
         if (waiting->kind == SETTLE_PAYLOAD || waiting->kind == SETTLE_REGISTRATION)
             ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
-        else if (waiting->kind == SETTLE_CLIENT_ID && client_id_bytes(&decoder->arena, data, &bytes))
+        else if (waiting->kind == SETTLE_CLIENT_ID && ccm_terminated_utf16(&decoder->arena, data, &bytes))
             ccm_signature_verify(decoder->keys, &signer, hex, bytes, &decoder->arena, &result);
         else if (waiting->kind == SETTLE_HTTP_TOKEN)
             ccm_token_verify(decoder, data, waiting->hex_length == 0 ? TEXT_NULL : hex, &result);

@@ -163,8 +163,7 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message)
 
 /* ---- Signatures ---- */
 
-/* What ClientIDSignature covers: the id in UTF-16LE with its terminator (wire.md 5.2). */
-static bool terminated_utf16(struct arena *arena, struct text text, struct cursor *bytes)
+bool ccm_terminated_utf16(struct arena *arena, struct text text, struct cursor *bytes)
 {
     struct text with_nul = text_format(arena, "%.*s%c", (int)text.length, text.at == NULL ? "" : text.at, 0);
     return with_nul.at != NULL && text_to_utf16le(arena, with_nul, bytes);
@@ -176,7 +175,8 @@ static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *me
     struct cursor bytes;
     if (hex.at == NULL)
         return;
-    if (message->header.source_id.at == NULL || !terminated_utf16(&decoder->arena, message->header.source_id, &bytes)) {
+    if (message->header.source_id.at == NULL ||
+        !ccm_terminated_utf16(&decoder->arena, message->header.source_id, &bytes)) {
         message->client_id_signature = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED,
                                                               .reason = "the client id that it covers is missing"};
         return;
@@ -223,7 +223,7 @@ void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct tex
         return;
     struct ccm_signer signer = {.public_key = TEXT_NULL, .smsid = ccm_token_client(decoder, token)};
     struct cursor with, without;
-    if (!terminated_utf16(&decoder->arena, token, &with) || !text_to_utf16le(&decoder->arena, token, &without))
+    if (!ccm_terminated_utf16(&decoder->arena, token, &with) || !text_to_utf16le(&decoder->arena, token, &without))
         return;
     ccm_signature_verify(decoder->keys, &signer, signature, with, &decoder->arena, result);
     struct ccm_signature other;

@@ -99,6 +99,10 @@ bool ccm_message_recognise(struct cursor body, struct text content_type);
 void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct text signature,
                       struct ccm_signature *result);
 
+/* What ClientIDSignature and most tokens are signed over: the text in UTF-16LE with its terminator (wire.md 5.2). False when
+ * the arena is full. */
+MUST_USE bool ccm_terminated_utf16(struct arena *arena, struct text text, struct cursor *bytes);
+
 /* The client id in a token ("GUID:...;time;2", "{...};time"): "GUID:..." upper case; TEXT_NULL when it has none. */
 struct text ccm_token_client(struct ccm_decoder *decoder, struct text token);
 
