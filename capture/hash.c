@@ -75,6 +75,15 @@ uint64_t hash_flow(const struct hash_seed *seed, const struct segment *segment)
     return hash_words(seed, words, 5);
 }
 
+uint64_t hash_hosts(const struct hash_seed *seed, const struct segment *segment)
+{
+    bool ordered = memcmp(segment->src.bytes, segment->dst.bytes, sizeof segment->src.bytes) < 0;
+    uint64_t words[4];
+    hash_address(ordered ? &segment->src : &segment->dst, words);
+    hash_address(ordered ? &segment->dst : &segment->src, words + 2);
+    return hash_words(seed, words, 4);
+}
+
 static inline uint64_t load(const uint8_t *at)
 {
     uint64_t word;

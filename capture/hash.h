@@ -17,6 +17,9 @@ uint64_t hash_words(const struct hash_seed *seed, const uint64_t *words, size_t 
 /* The same for both directions of a conversation, and for ICMP errors about it. */
 uint64_t hash_flow(const struct hash_seed *seed, const struct segment *segment);
 
+/* The same of the two hosts alone: all that they say to each other has one hash. */
+uint64_t hash_hosts(const struct hash_seed *seed, const struct segment *segment);
+
 /* A checksum of payload, fast rather than strong. */
 uint32_t hash_bytes(const struct hash_seed *seed, struct cursor bytes);
 

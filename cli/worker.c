@@ -114,7 +114,7 @@ void workers_segment(struct workers *workers, const struct segment *segment, str
     if (!workers->threaded)
         tracker_segment(workers->items[0].tracker, segment, moment);
     else
-        queue_segment(&workers->items[hash_flow(&workers->seed, segment) % workers->count], segment, moment);
+        queue_segment(&workers->items[hash_hosts(&workers->seed, segment) % workers->count], segment, moment);
 }
 
 static void close_queue(struct worker *worker)
@@ -172,7 +172,7 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, struc
         worker->store = i == 0 ? store : store_new(); /* the first one's becomes that of all */
         if (worker->store == NULL || !start_parts(worker, count, needs))
             return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
-        enum outcome outcome = keys == NULL ? OUTCOME_OK : ccm_keys_load(dissect_keys(worker->dissect), keys, error);
+        enum outcome outcome = keys == NULL ? OUTCOME_OK : dissect_load_keys(worker->dissect, keys, error);
         if (outcome != OUTCOME_OK)
             return outcome;
     }

@@ -1,10 +1,11 @@
 /* cli/worker.h: workers that follow flows side by side.
  *
- *   reader: packet -> segment --hash of the flow--> batch of worker 0 -> tracker -> dissect -> store
+ *   reader: packet -> segment --hash of the hosts-> batch of worker 0 -> tracker -> dissect -> store
  *                                            \----> batch of worker 1 -> tracker -> dissect -> store
  *                                                                                       then: one store, by packet
  *
- * Workers share nothing while they work; segments reach them in batches through a bounded queue, so that no lock is
+ * All that two hosts say to each other goes to one worker, in the order of the capture: what one connection teaches
+ * (a resumed TLS session, a port) is known in the next. Workers share nothing while they work; segments reach them in batches through a bounded queue, so that no lock is
  * taken for a packet. With one worker there is no thread and no copy: the reader does the work itself. When all is
  * read their records become one store, whose order does not depend on their number.
  */
@@ -19,7 +20,7 @@
 struct workers;
 
 /* `count` workers (1 ... WORKERS_MAX) that decode what `needs` asks for, into `store` in the end. Keys are loaded from
- * `keys` (NULL: none). OUTCOME_SYSTEM, or what ccm_keys_load says. */
+ * `keys` (NULL: none). OUTCOME_SYSTEM, or what dissect_load_keys says. */
 MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store,
                                     struct workers **workers, struct error *error);
 

@@ -2,11 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dissect/configmgr/keyfile.h"
 #include "dissect/internal.h"
 #include "dissect/settle.h"
 
-/* The one table of protocols. The first that recognises a stream gets it. */
-static const struct dissector *const DISSECTORS[] = {&http_dissector, &tls_dissector};
+/* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
+ * recognises the bytes gets them. */
+static const struct dissector *const DISSECTORS[] = {
+    &http_dissector,
+    &tls_dissector,
+};
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;
  * but not for ever. */
@@ -50,6 +55,11 @@ void dissect_free(struct dissect *dissect)
 struct ccm_keys *dissect_keys(struct dissect *dissect)
 {
     return dissect->decoder.keys;
+}
+
+enum outcome dissect_load_keys(struct dissect *dissect, const char *path, struct error *error)
+{
+    return ccm_keyfile_load(dissect->decoder.keys, path, NULL, error);
 }
 
 struct dissect_counts dissect_counts(const struct dissect *dissect)
@@ -120,8 +130,9 @@ static struct flow_row flow_row_of(const struct conversation *conversation)
     row.retransmitted = (int64_t)flow->retransmitted;
     row.out_of_order = (int64_t)flow->out_of_order;
     row.conflicts = (int64_t)flow->conflicts;
-    row.app = conversation->dissector == NULL ? TEXT_NULL : text_of(conversation->dissector->name);
-    row.encrypted = conversation->dissector != NULL && conversation->dissector->encrypted;
+    const struct dissector *dissector = conversation->layer.dissector;
+    row.app = dissector == NULL ? TEXT_NULL : text_of(dissector->name);
+    row.encrypted = dissector != NULL && dissector->encrypted;
     return row;
 }
 
@@ -134,6 +145,7 @@ static void on_opened(void *context, struct flow *flow)
         return;
     conversation->dissect = dissect;
     conversation->flow = flow;
+    conversation->layer.conversation = conversation;
     address_print(&flow->address[0], conversation->address[0]);
     address_print(&flow->address[1], conversation->address[1]);
     struct flow_row row = flow_row_of(conversation);
@@ -142,11 +154,14 @@ static void on_opened(void *context, struct flow *flow)
 
 /* ---- Recognition ---- */
 
-static enum recognition recognise(struct cursor first, const struct dissector **found)
+static enum recognition recognise(const struct layer *layer, struct cursor first, bool datagram,
+                                  const struct dissector **found)
 {
     enum recognition best = RECOGNISED_NOT;
     for (size_t i = 0; i < sizeof DISSECTORS / sizeof DISSECTORS[0]; i++) {
-        enum recognition result = DISSECTORS[i]->recognise(first);
+        if ((DISSECTORS[i]->datagram != NULL) != datagram)
+            continue;
+        enum recognition result = DISSECTORS[i]->recognise(first, layer->conversation->flow);
         if (result == RECOGNISED_CLIENT || result == RECOGNISED_SERVER) {
             *found = DISSECTORS[i];
             return result;
@@ -157,11 +172,11 @@ static enum recognition recognise(struct cursor first, const struct dissector **
 }
 
 /* Keeps a short beginning of the stream; true when the whole chunk went there and more is needed. */
-static bool prefix_keep(struct conversation *conversation, enum direction direction, struct cursor bytes)
+static bool prefix_keep(struct layer *layer, enum direction direction, struct cursor bytes)
 {
-    if (conversation->prefix == NULL)
-        conversation->prefix = calloc(1, sizeof *conversation->prefix);
-    struct prefix *prefix = conversation->prefix;
+    if (layer->prefix == NULL)
+        layer->prefix = calloc(1, sizeof *layer->prefix);
+    struct prefix *prefix = layer->prefix;
     if (prefix == NULL || bytes.left > PREFIX_MAX - prefix->length[direction])
         return false;
     memcpy(prefix->bytes[direction] + prefix->length[direction], bytes.at, bytes.left);
@@ -170,10 +185,10 @@ static bool prefix_keep(struct conversation *conversation, enum direction direct
 }
 
 /* The prefix so far with the new chunk behind it, as far as recognition needs it. */
-static struct cursor prefix_view(const struct conversation *conversation, enum direction direction, struct cursor bytes,
+static struct cursor prefix_view(const struct layer *layer, enum direction direction, struct cursor bytes,
                                  uint8_t joined[2 * PREFIX_MAX])
 {
-    const struct prefix *prefix = conversation->prefix;
+    const struct prefix *prefix = layer->prefix;
     if (prefix == NULL || prefix->length[direction] == 0)
         return bytes;
     size_t length = bytes.left < PREFIX_MAX ? bytes.left : PREFIX_MAX;
@@ -182,80 +197,132 @@ static struct cursor prefix_view(const struct conversation *conversation, enum d
     return cursor_of(joined, prefix->length[direction] + length);
 }
 
-static void prefix_flush(struct conversation *conversation, enum direction direction, struct moment moment)
+static void prefix_flush(struct layer *layer, enum direction direction, struct moment moment)
 {
-    struct prefix *prefix = conversation->prefix;
+    struct prefix *prefix = layer->prefix;
     if (prefix == NULL || prefix->length[direction] == 0)
         return;
     size_t length = prefix->length[direction];
     prefix->length[direction] = 0;
-    if (conversation->dissector != NULL)
-        conversation->dissector->data(conversation->state, direction, cursor_of(prefix->bytes[direction], length),
-                                      moment);
+    layer->dissector->data(layer->state, direction, cursor_of(prefix->bytes[direction], length), moment);
 }
 
-static void recognition_failed(struct conversation *conversation, enum direction direction)
+static void recognition_failed(struct layer *layer, enum direction direction)
 {
-    if (conversation->prefix != NULL)
-        conversation->prefix->length[direction] = 0;
-    conversation->attempts++;
+    if (layer->prefix != NULL)
+        layer->prefix->length[direction] = 0;
+    layer->attempts++;
 }
 
-static void try_recognise(struct conversation *conversation, enum direction direction, struct cursor bytes,
-                          struct moment moment)
+bool layer_open(struct layer *layer, const struct dissector *dissector, enum direction client)
+{
+    layer->state = dissector->open(layer, client);
+    if (layer->state == NULL) {
+        layer->attempts = RECOGNITION_ATTEMPTS_MAX;
+        return false;
+    }
+    layer->dissector = dissector;
+    return true;
+}
+
+static void try_recognise(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment)
 {
     uint8_t joined[2 * PREFIX_MAX];
     const struct dissector *dissector = NULL;
-    enum recognition result = recognise(prefix_view(conversation, direction, bytes, joined), &dissector);
-    if (result == RECOGNISED_MAYBE && prefix_keep(conversation, direction, bytes))
+    enum recognition result = recognise(layer, prefix_view(layer, direction, bytes, joined), false, &dissector);
+    if (result == RECOGNISED_MAYBE && prefix_keep(layer, direction, bytes))
         return;
     if (dissector == NULL) {
-        recognition_failed(conversation, direction);
+        recognition_failed(layer, direction);
         return;
     }
-    conversation->state =
-        dissector->open(conversation, result == RECOGNISED_CLIENT ? direction : direction_reverse(direction));
-    if (conversation->state == NULL) {
-        conversation->attempts = RECOGNITION_ATTEMPTS_MAX;
+    if (!layer_open(layer, dissector, result == RECOGNISED_CLIENT ? direction : direction_reverse(direction)))
         return;
-    }
-    conversation->dissector = dissector;
-    prefix_flush(conversation, direction_reverse(direction), moment);
-    prefix_flush(conversation, direction, moment);
-    dissector->data(conversation->state, direction, bytes, moment);
+    prefix_flush(layer, direction_reverse(direction), moment);
+    prefix_flush(layer, direction, moment);
+    dissector->data(layer->state, direction, bytes, moment);
 }
+
+void layer_data(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment)
+{
+    if (layer->dissector != NULL)
+        layer->dissector->data(layer->state, direction, bytes, moment);
+    else if (layer->attempts < RECOGNITION_ATTEMPTS_MAX)
+        try_recognise(layer, direction, bytes, moment);
+}
+
+void layer_gap(struct layer *layer, enum direction direction, uint64_t bytes, struct moment moment)
+{
+    if (layer->dissector != NULL)
+        layer->dissector->gap(layer->state, direction, bytes, moment);
+    else
+        recognition_failed(layer, direction);
+}
+
+void layer_ended(struct layer *layer, enum direction direction, struct moment moment)
+{
+    if (layer->dissector != NULL && layer->dissector->ended != NULL)
+        layer->dissector->ended(layer->state, direction, moment);
+}
+
+void layer_datagram(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment)
+{
+    const struct dissector *dissector = NULL;
+    if (layer->dissector == NULL && layer->attempts < RECOGNITION_ATTEMPTS_MAX) {
+        enum recognition result = recognise(layer, bytes, true, &dissector);
+        if (dissector == NULL)
+            layer->attempts++;
+        else
+            layer_open(layer, dissector, result == RECOGNISED_CLIENT ? direction : direction_reverse(direction));
+    }
+    if (layer->dissector != NULL)
+        layer->dissector->datagram(layer->state, direction, bytes, moment);
+}
+
+void layer_close(struct layer *layer)
+{
+    if (layer->dissector != NULL)
+        layer->dissector->close(layer->state);
+    free(layer->prefix);
+    layer->dissector = NULL;
+    layer->state = NULL;
+    layer->prefix = NULL;
+}
+
+/* ---- Events of flows ---- */
 
 static void on_data(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
                     struct moment moment)
 {
     (void)context;
     struct conversation *conversation = flow->user;
-    if (conversation == NULL)
-        return;
-    if (conversation->dissector != NULL)
-        conversation->dissector->data(conversation->state, direction, bytes, moment);
-    else if (conversation->attempts < RECOGNITION_ATTEMPTS_MAX)
-        try_recognise(conversation, direction, bytes, moment);
+    if (conversation != NULL)
+        layer_data(&conversation->layer, direction, bytes, moment);
 }
 
 static void on_gap(void *context, struct flow *flow, enum direction direction, uint64_t bytes, struct moment moment)
 {
     (void)context;
     struct conversation *conversation = flow->user;
-    if (conversation == NULL)
-        return;
-    if (conversation->dissector != NULL)
-        conversation->dissector->gap(conversation->state, direction, bytes, moment);
-    else
-        recognition_failed(conversation, direction);
+    if (conversation != NULL)
+        layer_gap(&conversation->layer, direction, bytes, moment);
 }
 
 static void on_ended(void *context, struct flow *flow, enum direction direction, struct moment moment)
 {
     (void)context;
     struct conversation *conversation = flow->user;
-    if (conversation != NULL && conversation->dissector != NULL && conversation->dissector->ended != NULL)
-        conversation->dissector->ended(conversation->state, direction, moment);
+    if (conversation != NULL)
+        layer_ended(&conversation->layer, direction, moment);
+}
+
+static void on_datagram(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
+                        struct moment moment)
+{
+    (void)context;
+    struct conversation *conversation = flow->user;
+    if (conversation != NULL)
+        layer_datagram(&conversation->layer, direction, bytes, moment);
 }
 
 static void on_closed(void *context, struct flow *flow)
@@ -264,14 +331,13 @@ static void on_closed(void *context, struct flow *flow)
     struct conversation *conversation = flow->user;
     if (conversation == NULL)
         return;
-    if (conversation->dissector != NULL)
-        conversation->dissector->close(conversation->state);
     struct flow_row row = flow_row_of(conversation);
+    const struct dissector *dissector = conversation->layer.dissector;
+    layer_close(&conversation->layer);
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
-    dissect->counts.tls_flows += conversation->dissector == &tls_dissector;
+    dissect->counts.tls_flows += dissector == &tls_dissector;
     dissect->counts.unrecognised +=
-        conversation->dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;
-    free(conversation->prefix);
+        dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;
     free(conversation);
     flow->user = NULL;
 }
@@ -318,6 +384,7 @@ struct flow_events dissect_events(struct dissect *dissect)
         .data = on_data,
         .gap = on_gap,
         .ended = on_ended,
+        .datagram = on_datagram,
         .closed = on_closed,
         .refused = on_refused,
     };

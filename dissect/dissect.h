@@ -29,8 +29,10 @@ struct dissect_counts {
 struct dissect *dissect_new(const struct sink *sink, unsigned needs);
 void dissect_free(struct dissect *dissect);
 
-/* The key store, to load keys into before the first packet. */
+/* The key store. */
 struct ccm_keys *dissect_keys(struct dissect *dissect);
+/* Takes the keys in `path` (a file or a folder) before the first packet: see ccm_keyfile_load. */
+MUST_USE enum outcome dissect_load_keys(struct dissect *dissect, const char *path, struct error *error);
 
 /* To be given to tracker_new. */
 struct flow_events dissect_events(struct dissect *dissect);

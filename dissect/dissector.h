@@ -1,9 +1,11 @@
-/* dissect/dissector.h: protocols over TCP: the one table of them, and what each must bring.
+/* dissect/dissector.h: protocols: the one table of them, and what each must bring.
  *
  *   flow_events (capture/flow.h) --> dispatch.c: recognise by content --> a dissector --> rows to the sink
+ *                                       ^                                    |
+ *                                       +------ layer: what it carries ------+
  *
- * A dissector is recognised by the first bytes of a stream, never by a port. It gets bytes in order, is told of gaps,
- * and emits rows. It does no I/O, reads no clock and keeps no globals.
+ * A dissector is recognised by the first bytes of a stream or of a datagram. It gets a stream's bytes in order and is
+ * told of gaps; or it gets datagrams. It emits rows. It does no I/O, reads no clock and keeps no globals.
  */
 #ifndef CMSCOPE_DISSECT_DISSECTOR_H
 #define CMSCOPE_DISSECT_DISSECTOR_H
@@ -12,6 +14,7 @@
 #include "dissect/dissect.h"
 
 struct conversation;
+struct layer;
 
 enum recognition {
     RECOGNISED_NOT,
@@ -23,29 +26,52 @@ enum recognition {
 struct dissector {
     const char *name; /* as in flow.app */
     bool encrypted;   /* its content is hidden */
-    /* Looks at the first bytes of one direction. */
-    enum recognition (*recognise)(struct cursor first);
-    /* A new state for a flow, NULL when out of memory. `client` is the direction of the asking side. */
-    void *(*open)(struct conversation *conversation, enum direction client);
+    /* Looks at the first bytes of one direction, or at a datagram. `flow` is for protocols whose bytes alone are too
+     * common: a port may confirm what the bytes allow, and never stands for itself. */
+    enum recognition (*recognise)(struct cursor first, const struct flow *flow);
+    /* A new state for a layer, NULL when out of memory. `client` is the direction of the asking side. */
+    void *(*open)(struct layer *layer, enum direction client);
+    /* Of protocols over streams; those over datagrams leave these three NULL. */
     void (*data)(void *state, enum direction direction, struct cursor bytes, struct moment moment);
     void (*gap)(void *state, enum direction direction, uint64_t bytes, struct moment moment);
     void (*ended)(void *state, enum direction direction, struct moment moment); /* may be NULL */
-    void (*close)(void *state);                                                 /* frees the state */
+    /* Of protocols over datagrams. */
+    void (*datagram)(void *state, enum direction direction, struct cursor bytes, struct moment moment);
+    void (*close)(void *state); /* frees the state */
 };
 
 extern const struct dissector http_dissector; /* http.c */
 extern const struct dissector tls_dissector;  /* tls.c */
+
+/* Two streams, or the datagrams of a conversation, and what reads them: those of a flow itself, or those that a
+ * dissector found inside (what TLS hid, what a named pipe carries). Zeroed but for `conversation` and `secure`, it
+ * stands for nothing recognised yet. */
+struct layer {
+    struct conversation *conversation;
+    const struct dissector *dissector; /* NULL: not recognised (yet) */
+    void *state;
+    struct prefix *prefix; /* bytes that wait for recognition, or NULL */
+    unsigned attempts;     /* chunks that were not recognised */
+    bool secure;           /* it was decrypted from TLS */
+};
 
 /* One flow as the dissectors see it. */
 struct conversation {
     struct dissect *dissect;
     struct flow *flow;
     int64_t row; /* id of its row of `flow` */
-    const struct dissector *dissector;
-    void *state;
-    struct prefix *prefix; /* bytes that wait for recognition, or NULL */
-    unsigned attempts;     /* chunks that were not recognised */
+    struct layer layer;
     char address[2][ADDRESS_TEXT_MAX];
 };
+
+/* Streams of a layer: recognised when needed, and handed on. */
+void layer_data(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment);
+void layer_gap(struct layer *layer, enum direction direction, uint64_t bytes, struct moment moment);
+void layer_ended(struct layer *layer, enum direction direction, struct moment moment);
+void layer_datagram(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment);
+/* Gives the layer to a dissector that its carrier names. False when memory ran out; then nothing more is read of it. */
+bool layer_open(struct layer *layer, const struct dissector *dissector, enum direction client);
+/* Closes what reads it and frees what waits. The layer stands for nothing recognised again. */
+void layer_close(struct layer *layer);
 
 #endif

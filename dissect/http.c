@@ -31,6 +31,7 @@ struct http_flow {
     struct dissect *dissect;
     htp_connp_t *parser; /* NULL: lost; taken up again at the next start line */
     enum direction client;
+    bool secure;       /* inside TLS that was decrypted */
     struct moment now; /* of the bytes being parsed */
     struct http_exchange *open;
     size_t open_count;
@@ -62,8 +63,9 @@ static enum recognition target_recognise(struct text method, struct text target)
     return text_starts_like(target, "http:") || text_starts_like(target, "https") ? RECOGNISED_CLIENT : RECOGNISED_NOT;
 }
 
-static enum recognition http_recognise(struct cursor first)
+static enum recognition http_recognise(struct cursor first, const struct flow *flow)
 {
+    (void)flow;
     static const char reply[] = "HTTP/1.";
     size_t length = first.left < sizeof reply - 1 ? first.left : sizeof reply - 1;
     if (length > 0 && memcmp(first.at, reply, length) == 0)
@@ -274,6 +276,7 @@ static struct http_exchange *exchange_new(htp_tx_t *tx)
         .client = conversation->address[flow->client],
         .server = conversation->address[server],
         .port = conversation->flow->port[server],
+        .secure = flow->secure,
         .mp = {.request_message = INT_NULL, .registration = INT_NULL},
     };
     buffer_init(&exchange->body[HTTP_REQUEST], HTTP_BODY_MAX);
@@ -480,12 +483,18 @@ static void parser_close(struct http_flow *flow)
     flow->parser = NULL;
 }
 
-static void *http_open(struct conversation *conversation, enum direction client)
+static void *http_open(struct layer *layer, enum direction client)
 {
+    struct conversation *conversation = layer->conversation;
     struct http_flow *flow = calloc(1, sizeof *flow);
     if (flow == NULL)
         return NULL;
-    *flow = (struct http_flow){.conversation = conversation, .dissect = conversation->dissect, .client = client};
+    *flow = (struct http_flow){
+        .conversation = conversation,
+        .dissect = conversation->dissect,
+        .client = client,
+        .secure = layer->secure,
+    };
     if (parser_open(flow))
         return flow;
     free(flow);
@@ -553,7 +562,7 @@ static size_t through_blank_line(struct http_flow *flow, struct cursor bytes)
 /* Whether there is a parser for `bytes`: the one at work, or a new one where a start line begins. */
 static bool parser_ready(struct http_flow *flow, struct cursor bytes, enum recognition side)
 {
-    return flow->parser != NULL || (!flow->lost && http_recognise(bytes) == side && parser_open(flow));
+    return flow->parser != NULL || (!flow->lost && http_recognise(bytes, NULL) == side && parser_open(flow));
 }
 
 /* libhtp takes a request with a method that it does not know (CCM_POST), when it comes right behind a body, for more of

@@ -10,8 +10,9 @@
 
 enum { TLS_HANDSHAKE = 22, TLS_CLIENT_HELLO = 1, TLS_SERVER_HELLO = 2 };
 
-static enum recognition tls_recognise(struct cursor first)
+static enum recognition tls_recognise(struct cursor first, const struct flow *flow)
 {
+    (void)flow;
     uint8_t type, handshake;
     uint16_t version, length;
     if (!cursor_u8(&first, &type))
@@ -31,10 +32,10 @@ static enum recognition tls_recognise(struct cursor first)
     return handshake == TLS_SERVER_HELLO ? RECOGNISED_SERVER : RECOGNISED_NOT;
 }
 
-static void *tls_open(struct conversation *conversation, enum direction client)
+static void *tls_open(struct layer *layer, enum direction client)
 {
     (void)client;
-    return conversation;
+    return layer;
 }
 
 static void tls_data(void *state, enum direction direction, struct cursor bytes, struct moment moment)

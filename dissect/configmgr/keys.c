@@ -2,17 +2,13 @@
 #define _GNU_SOURCE
 #include "dissect/configmgr/keys.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define BUCKETS 4096                         /* of each of the three hash tables */
 #define BLOB_MAX (20 + CCM_KEY_BITS_MAX / 8) /* a longer one is read, but not remembered */
@@ -47,6 +43,8 @@ struct ccm_keys {
     size_t client_count; /* of registrations remembered, at most CCM_KEYS_MAX too */
     const struct ccm_key **loaded;
     size_t loaded_count;
+    struct ccm_private *privates;
+    size_t private_count;
 };
 
 static const char *const HASH_NAMES[CCM_HASH_COUNT] = {"md5", "sha1", "sha256", "sha384", "sha512"};
@@ -96,6 +94,9 @@ void ccm_keys_free(struct ccm_keys *keys)
     for (int i = 0; i < CCM_HASH_COUNT; i++)
         EVP_MD_free(keys->hashes[i]);
     EVP_MD_CTX_free(keys->hasher);
+    for (size_t i = 0; i < keys->private_count; i++)
+        EVP_PKEY_free(keys->privates[i].pkey);
+    free(keys->privates);
     free(keys->loaded);
     free(keys);
 }
@@ -310,14 +311,10 @@ size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct 
     return count;
 }
 
-/* ---- Keys from files ---- */
+/* ---- Keys that the user gave ---- */
 
-static bool keys_load_one(struct ccm_keys *keys, EVP_PKEY *pkey)
+static bool loaded_add(struct ccm_keys *keys, const struct ccm_key *key)
 {
-    const struct ccm_key *key = pkey == NULL ? NULL : ccm_keys_add(keys, pkey);
-    EVP_PKEY_free(pkey);
-    if (key == NULL)
-        return false;
     const struct ccm_key **grown = realloc(keys->loaded, (keys->loaded_count + 1) * sizeof(*grown));
     if (grown == NULL)
         return false;
@@ -326,102 +323,31 @@ static bool keys_load_one(struct ccm_keys *keys, EVP_PKEY *pkey)
     return true;
 }
 
-/* Reads PEM blocks raw, so that OpenSSL never asks for a password at the terminal: an encrypted key is passed over. */
-static bool keys_load_pem(struct ccm_keys *keys, const char *bytes, int length)
+static bool private_add(struct ccm_keys *keys, EVP_PKEY *pkey, const struct ccm_key *key)
 {
-    bool any = false;
-    BIO *bio = BIO_new_mem_buf(bytes, length);
-    char *name = NULL, *header = NULL;
-    unsigned char *data = NULL;
-    long size;
-    while (bio != NULL && PEM_read_bio(bio, &name, &header, &data, &size) == 1) {
-        const unsigned char *at = data;
-        EVP_PKEY *pkey = NULL;
-        X509 *certificate = NULL;
-        if (strstr(name, "CERTIFICATE") != NULL)
-            certificate = d2i_X509(NULL, &at, size);
-        else if (strstr(name, "PUBLIC KEY") != NULL)
-            pkey = d2i_PUBKEY(NULL, &at, size);
-        else if (strstr(name, "PRIVATE KEY") != NULL && strstr(name, "ENCRYPTED") == NULL && header[0] == '\0')
-            pkey = d2i_AutoPrivateKey(NULL, &at, size);
-        if (certificate != NULL)
-            pkey = X509_get_pubkey(certificate);
-        any = keys_load_one(keys, pkey) || any;
-        X509_free(certificate);
-        OPENSSL_free(name);
-        OPENSSL_free(header);
-        OPENSSL_free(data);
-    }
-    BIO_free(bio);
-    return any;
-}
-
-static bool keys_load_der(struct ccm_keys *keys, const unsigned char *bytes, long length)
-{
-    const unsigned char *at = bytes;
-    EVP_PKEY *pkey = NULL;
-    X509 *certificate = d2i_X509(NULL, &at, length);
-    if (certificate != NULL)
-        pkey = X509_get_pubkey(certificate);
-    X509_free(certificate);
-    at = bytes;
-    if (pkey == NULL)
-        pkey = d2i_PUBKEY(NULL, &at, length);
-    at = bytes;
-    if (pkey == NULL)
-        pkey = d2i_AutoPrivateKey(NULL, &at, length);
-    return keys_load_one(keys, pkey);
-}
-
-static bool keys_load_file(struct ccm_keys *keys, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
+    struct ccm_private *grown = realloc(keys->privates, (keys->private_count + 1) * sizeof(*grown));
+    if (grown == NULL)
         return false;
-    unsigned char *bytes = malloc((size_t)CCM_KEY_FILE_MAX);
-    size_t length = bytes == NULL ? 0 : fread(bytes, 1, (size_t)CCM_KEY_FILE_MAX, file);
-    fclose(file);
-    bool any = length > 0 &&
-               (keys_load_pem(keys, (const char *)bytes, (int)length) || keys_load_der(keys, bytes, (long)length));
-    if (bytes != NULL)
-        OPENSSL_cleanse(bytes, (size_t)CCM_KEY_FILE_MAX);
-    free(bytes);
-    ERR_clear_error();
-    return any;
+    EVP_PKEY_up_ref(pkey);
+    keys->privates = grown;
+    keys->privates[keys->private_count++] = (struct ccm_private){.pkey = pkey, .key = key};
+    return true;
 }
 
-enum outcome ccm_keys_load(struct ccm_keys *keys, const char *path, struct error *error)
+bool ccm_keys_give(struct ccm_keys *keys, EVP_PKEY *pkey, bool is_private)
 {
-    struct stat status;
-    if (stat(path, &status) != 0)
-        return error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
-    bool any = false;
-    if (S_ISDIR(status.st_mode)) {
-        struct dirent **names = NULL;
-        int count = scandir(path, &names, NULL, alphasort);
-        if (count < 0)
-            return error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
-        for (int i = 0; i < count; i++) {
-            char *file = NULL;
-            if (asprintf(&file, "%s/%s", path, names[i]->d_name) > 0 && stat(file, &status) == 0 &&
-                S_ISREG(status.st_mode))
-                any = keys_load_file(keys, file) || any;
-            free(file);
-            free(names[i]);
-        }
-        free(names);
-    } else {
-        any = keys_load_file(keys, path);
-    }
-    if (!any)
-        return error_set(
-            error, OUTCOME_MALFORMED, 0,
-            "%s: no certificate or key in it; PEM and DER certificates and keys without a password are read", path);
-    return OUTCOME_OK;
+    const struct ccm_key *key = keys->loaded_count < CCM_KEYS_LOADED_MAX ? ccm_keys_add(keys, pkey) : NULL;
+    return key != NULL && loaded_add(keys, key) && (!is_private || private_add(keys, pkey, key));
 }
 
 const struct ccm_key *const *ccm_keys_loaded(const struct ccm_keys *keys, size_t *count)
 {
     *count = keys->loaded_count;
     return keys->loaded;
+}
+
+const struct ccm_private *ccm_keys_private(const struct ccm_keys *keys, size_t *count)
+{
+    *count = keys->private_count;
+    return keys->privates;
 }

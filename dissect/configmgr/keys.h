@@ -11,10 +11,10 @@
 #include "core/cursor.h"
 #include "core/text.h"
 
-#define CCM_KEYS_MAX 65536          /* different keys in one store; some 2 KB each */
-#define CCM_KEY_BITS_MAX 16384      /* a bigger modulus only serves to burn time */
-#define CCM_KEYS_OF_CLIENT_MAX 8    /* keys registered for one client id that are tried */
-#define CCM_KEY_FILE_MAX (1L << 20) /* a key file that is bigger is something else */
+#define CCM_KEYS_MAX 65536       /* different keys in one store; some 2 KB each */
+#define CCM_KEY_BITS_MAX 16384   /* a bigger modulus only serves to burn time */
+#define CCM_KEYS_OF_CLIENT_MAX 8 /* keys registered for one client id that are tried */
+#define CCM_KEYS_LOADED_MAX 4096 /* keys that the user gives; each is tried where nothing names a key */
 
 struct ccm_key {
     EVP_PKEY *pkey;
@@ -38,12 +38,19 @@ MUST_USE bool ccm_keys_register(struct ccm_keys *keys, struct text smsid, const 
 /* The keys registered for `smsid`; returns their number. */
 size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX]);
 
-/* Takes the public keys of all certificates and keys in `path` (a file or a folder, not deeper), by content: PEM or DER
- * certificates, private and public keys. Other files are passed over. OUTCOME_SYSTEM when it cannot be read,
- * OUTCOME_MALFORMED when nothing in it is a key. */
-MUST_USE enum outcome ccm_keys_load(struct ccm_keys *keys, const char *path, struct error *error);
+/* A private key that the user gave, and its public half in the store. */
+struct ccm_private {
+    EVP_PKEY *pkey;
+    const struct ccm_key *key;
+};
+
+/* Takes a key that the user gave (which stays the caller's): the public half may verify anything; with `is_private` the
+ * key may open what is encrypted. False when the store is full or memory ran out. */
+MUST_USE bool ccm_keys_give(struct ccm_keys *keys, EVP_PKEY *pkey, bool is_private);
 /* The keys that were loaded: *count of them. */
 const struct ccm_key *const *ccm_keys_loaded(const struct ccm_keys *keys, size_t *count);
+/* The private keys among them: *count of them. */
+const struct ccm_private *ccm_keys_private(const struct ccm_keys *keys, size_t *count);
 
 /* Adds all keys and registrations of `from` (another worker's) to `keys`. What does not fit is left out: the number of
  * registrations that are lost is returned. */

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dissect/configmgr/keys.h"
+#include "dissect/configmgr/keyfile.h"
 #include "tests/unit/message_fixture.h"
 
 /* What openssl made of VECTOR_PRIVATE_KEY: rsa -aes128 -traditional -passout pass:test, and
@@ -100,7 +100,7 @@ static const struct ccm_key *load(struct fixture *fixture, struct cursor bytes)
     size_t before, after;
     ccm_keys_loaded(fixture->keys, &before);
     struct error error = {0};
-    enum outcome outcome = ccm_keys_load(fixture->keys, put_file(fixture, "a", bytes), &error);
+    enum outcome outcome = ccm_keyfile_load(fixture->keys, put_file(fixture, "a", bytes), NULL, &error);
     const struct ccm_key *const *loaded = ccm_keys_loaded(fixture->keys, &after);
     assert_int_equal(outcome, after > before ? OUTCOME_OK : OUTCOME_MALFORMED);
     assert_int_equal(error.text[0] != '\0', outcome != OUTCOME_OK);
@@ -272,7 +272,7 @@ static void what_is_no_key_is_refused_with_a_reason(void **state)
     certificate.left -= 1;
     assert_null(load(fixture, certificate));
     struct error error;
-    assert_int_equal(ccm_keys_load(fixture->keys, "/nonexistent/keys", &error), OUTCOME_SYSTEM);
+    assert_int_equal(ccm_keyfile_load(fixture->keys, "/nonexistent/keys", NULL, &error), OUTCOME_SYSTEM);
     assert_non_null(strstr(error.text, "/nonexistent/keys"));
 }
 
@@ -280,13 +280,13 @@ static void a_folder_is_read_without_what_is_no_key(void **state)
 {
     struct fixture *fixture = *state;
     struct error error;
-    assert_int_equal(ccm_keys_load(fixture->keys, fixture->folder, &error), OUTCOME_MALFORMED);
+    assert_int_equal(ccm_keyfile_load(fixture->keys, fixture->folder, NULL, &error), OUTCOME_MALFORMED);
     put_file(fixture, "a", cursor_of("readme", 6));
     put_file(fixture, "b", hex(fixture, VECTOR_CERTIFICATE_EC));
     put_file(fixture, "c", cursor_of(VECTOR_PRIVATE_KEY, sizeof VECTOR_PRIVATE_KEY - 1));
     put_file(fixture, "d", cursor_of(ENCRYPTED_PKCS8, sizeof ENCRYPTED_PKCS8 - 1));
     put_file(fixture, "e", cursor_of("", 0));
-    assert_int_equal(ccm_keys_load(fixture->keys, fixture->folder, &error), OUTCOME_OK);
+    assert_int_equal(ccm_keyfile_load(fixture->keys, fixture->folder, NULL, &error), OUTCOME_OK);
     size_t count;
     const struct ccm_key *const *loaded = ccm_keys_loaded(fixture->keys, &count);
     assert_int_equal(count, 2);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "dissect/configmgr/keyfile.h"
 #include "dissect/configmgr/message.h"
 #include "tests/unit/message_fixture.h"
 
@@ -227,7 +228,7 @@ static void an_elliptic_key_is_unsupported_not_wrong(void **state)
     sample_hex(&fixture->bytes, VECTOR_CERTIFICATE_EC);
     assert_int_equal(write(file, fixture->bytes.bytes, fixture->bytes.length), (ssize_t)fixture->bytes.length);
     close(file);
-    assert_int_equal(ccm_keys_load(fixture->keys, path, NULL), OUTCOME_OK);
+    assert_int_equal(ccm_keyfile_load(fixture->keys, path, NULL, NULL), OUTCOME_OK);
     unlink(path);
     size_t count;
     const struct ccm_key *key = ccm_keys_loaded(fixture->keys, &count)[0];
@@ -285,7 +286,7 @@ static void a_key_from_a_file_verifies_anyones_signature(void **state)
     assert_true(file >= 0);
     assert_true(write(file, VECTOR_PRIVATE_KEY, sizeof VECTOR_PRIVATE_KEY - 1) > 0);
     close(file);
-    assert_int_equal(ccm_keys_load(fixture->keys, path, NULL), OUTCOME_OK);
+    assert_int_equal(ccm_keyfile_load(fixture->keys, path, NULL, NULL), OUTCOME_OK);
     unlink(path);
     const struct ccm_signature *result =
         verify(fixture, NULL, "GUID:nobody", VECTOR_SHA256, buffer_cursor(&fixture->id));

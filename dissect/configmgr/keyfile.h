@@ -1,0 +1,21 @@
+/* dissect/configmgr/keyfile.h: keys from the files that the user gives (--keys), by content. */
+#ifndef CMSCOPE_DISSECT_CONFIGMGR_KEYFILE_H
+#define CMSCOPE_DISSECT_CONFIGMGR_KEYFILE_H
+
+#include "dissect/configmgr/keys.h"
+
+#define CCM_KEY_FILE_MAX (1L << 20) /* a key file that is bigger is something else */
+
+/* Looks at the content of a file that holds neither certificate nor key. True when it was of use. */
+struct ccm_key_reader {
+    void *context;
+    bool (*read)(void *context, struct cursor content);
+};
+
+/* Takes the keys of all certificates and keys in `path` (a file or a folder, not deeper): PEM or DER certificates,
+ * private and public keys. Other files go to `reader` (may be NULL), or are passed over. OUTCOME_SYSTEM when it cannot
+ * be read, OUTCOME_MALFORMED when nothing in it is of use. */
+MUST_USE enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const struct ccm_key_reader *reader,
+                                       struct error *error);
+
+#endif
