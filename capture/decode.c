@@ -7,6 +7,7 @@
 #include "capture/checksum.h"
 #include "capture/fragment.h"
 #include "capture/ip.h"
+#include "capture/ipsec.h"
 #include "capture/link.h"
 #include "capture/transport.h"
 #include "capture/tunnel.h"
@@ -14,9 +15,12 @@
 /* IP headers inside each other. A mirrored (ERSPAN) overlay (VXLAN) of a VPN (GRE, IP in IP) has five; more is an
  * attack on the reader. */
 #define MAX_DEPTH 8
+/* Headers of IPsec behind one IP header: ESP inside AH, and what they hold. */
+#define MAX_IPSEC 4
 
 struct decoder {
     struct fragments *fragments;
+    struct ipsec *ipsec;
     bool checksums;
     struct decoder_counts counts;
 };
@@ -27,11 +31,11 @@ struct decoder *decoder_new(void)
     if (decoder == NULL)
         return NULL;
     decoder->fragments = fragments_new();
-    if (decoder->fragments == NULL) {
-        free(decoder);
-        return NULL;
-    }
-    return decoder;
+    decoder->ipsec = ipsec_new();
+    if (decoder->fragments != NULL && decoder->ipsec != NULL)
+        return decoder;
+    decoder_free(decoder);
+    return NULL;
 }
 
 void decoder_free(struct decoder *decoder)
@@ -39,6 +43,7 @@ void decoder_free(struct decoder *decoder)
     if (decoder == NULL)
         return;
     fragments_free(decoder->fragments);
+    ipsec_free(decoder->ipsec);
     free(decoder);
 }
 
@@ -48,6 +53,11 @@ void decoder_checksums(struct decoder *decoder, bool look)
 }
 
 /* ---- counts and names ---- */
+
+const struct ipsec *decoder_ipsec(const struct decoder *decoder)
+{
+    return decoder->ipsec;
+}
 
 struct decoder_counts decoder_counts(const struct decoder *decoder)
 {
@@ -82,7 +92,6 @@ const char *decoded_name(enum decoded decoded)
         [DECODED_ICMP_ERROR] = "ICMP error",
         [DECODED_FRAGMENT] = "IP fragment",
         [DECODED_NOT_IP] = "not IP",
-        [DECODED_AH] = "IPsec AH",
         [DECODED_ESP] = "IPsec ESP",
         [DECODED_OTHER] = "other protocol over IP",
         [DECODED_CUT] = "headers cut off by the snapshot length",
@@ -117,6 +126,12 @@ const char *transport_name(enum transport transport)
     return transport == TRANSPORT_TCP ? "tcp" : "udp";
 }
 
+const char *protection_name(enum protection protection, bool mixed)
+{
+    static const char *const names[] = {NULL, "ah", "esp-null"};
+    return mixed ? "mixed" : names[protection];
+}
+
 void address_print(const struct address *address, char text[ADDRESS_TEXT_MAX])
 {
     int family = address->version == 4 ? AF_INET : AF_INET6;
@@ -126,31 +141,24 @@ void address_print(const struct address *address, char text[ADDRESS_TEXT_MAX])
 
 /* ---- from IP on ---- */
 
+static bool is_ipsec(uint8_t protocol)
+{
+    return protocol == IP_ESP || protocol == IP_AH || protocol == IP_WESP;
+}
+
 /* Protocols whose fragments are worth keeping: those that are read. */
 static bool is_read(uint8_t protocol)
 {
     return protocol == IP_TCP || protocol == IP_UDP || protocol == IP_ICMP || protocol == IP_ICMPV6 ||
-           tunnel_is_protocol(protocol);
-}
-
-static enum decoded not_read(const struct ip *ip, struct segment *segment)
-{
-    segment->src = ip->src;
-    segment->dst = ip->dst;
-    segment->ttl = ip->ttl;
-    segment->payload = ip->payload.bytes;
-    segment->payload_bytes = ip->payload.wire;
-    if (ip->protocol == IP_AH)
-        return DECODED_AH;
-    return ip->protocol == IP_ESP ? DECODED_ESP : DECODED_OTHER;
+           is_ipsec(protocol) || tunnel_is_protocol(protocol);
 }
 
 /* Puts a fragment to the others. DECODED_COUNT: *ip is a whole datagram now; else it is the packet's result. */
-static enum decoded put_together(struct decoder *decoder, struct ip *ip, int64_t time_ns, struct segment *segment)
+static enum decoded put_together(struct decoder *decoder, struct ip *ip, int64_t time_ns)
 {
     /* IPv4 tells the protocol in each fragment; in IPv6 only the first one counts (RFC 8200, section 4.5). */
     if (ip->src.version == 4 && !is_read(ip->protocol))
-        return not_read(ip, segment);
+        return DECODED_OTHER;
     if (ip->payload.bytes.left < ip->payload.wire)
         return DECODED_CUT;
     enum outcome outcome = fragments_add(decoder->fragments, ip, time_ns);
@@ -186,35 +194,72 @@ static enum decoded inner(enum outcome outcome, const struct frame *frame, enum 
     return decoded_of(outcome, frame->unread == UNREAD_NONE ? otherwise : DECODED_UNREAD);
 }
 
-/* The upper protocol. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
-static enum decoded upper(const struct decoder *decoder, const struct ip *ip, struct frame *frame,
-                          struct segment *segment)
+/* What is neither UDP nor IPsec. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
+static enum decoded carried(const struct ip *ip, struct frame *frame, struct segment *segment)
 {
-    bool has_checksum =
-        ip->protocol == IP_TCP || ip->protocol == IP_UDP || ip->protocol == IP_ICMP || ip->protocol == IP_ICMPV6;
-    if (decoder->checksums && has_checksum && wrong_checksum(ip))
-        return DECODED_CHECKSUM;
     if (ip->protocol == IP_TCP)
         return transport_tcp(ip, segment);
     if (ip->protocol == IP_ICMP || ip->protocol == IP_ICMPV6)
         return transport_icmp(ip, segment);
-    enum outcome outcome;
-    if (ip->protocol == IP_UDP) {
-        bool tunnel;
-        enum decoded decoded = transport_udp(ip, segment);
-        if (decoded != DECODED_DATAGRAM)
-            return decoded;
-        *frame = (struct frame){.bytes = segment->payload, .wire = segment->payload_bytes};
-        outcome = tunnel_udp(segment->sport, segment->dport, frame, &tunnel);
-        if (!tunnel)
-            return DECODED_DATAGRAM;
-    } else if (tunnel_is_protocol(ip->protocol)) {
-        *frame = ip->payload;
-        outcome = tunnel_protocol(ip->protocol, frame);
-    } else {
-        return not_read(ip, segment);
-    }
+    if (!tunnel_is_protocol(ip->protocol))
+        return DECODED_OTHER;
+    *frame = ip->payload;
+    enum outcome outcome = tunnel_protocol(ip->protocol, frame);
     return outcome == OUTCOME_OK ? DECODED_COUNT : inner(outcome, frame, DECODED_NOT_IP);
+}
+
+/* UDP, which may hold a tunnel or ESP. DECODED_COUNT as above. */
+static enum decoded carried_udp(struct decoder *decoder, struct moment moment, const struct ip *ip, struct frame *frame,
+                                struct segment *segment)
+{
+    enum { NAT_TRAVERSAL = 4500 };
+    bool tunnel;
+    enum decoded decoded = transport_udp(ip, segment);
+    if (decoded != DECODED_DATAGRAM)
+        return decoded;
+    *frame = (struct frame){.bytes = segment->payload, .wire = segment->payload_bytes};
+    if (segment->sport == NAT_TRAVERSAL || segment->dport == NAT_TRAVERSAL) {
+        struct ip inside = *ip;
+        inside.payload = *frame;
+        if (ipsec_enter_udp(decoder->ipsec, moment, &inside) != OUTCOME_OK)
+            return DECODED_DATAGRAM;
+        segment->protection = PROTECTION_ESP_NULL;
+        return inside.protocol == IP_UDP ? transport_udp(&inside, segment) : carried(&inside, frame, segment);
+    }
+    enum outcome outcome = tunnel_udp(segment->sport, segment->dport, frame, &tunnel);
+    if (!tunnel)
+        return DECODED_DATAGRAM;
+    return outcome == OUTCOME_OK ? DECODED_COUNT : inner(outcome, frame, DECODED_NOT_IP);
+}
+
+/* Goes into IPsec as far as it can be read. DECODED_COUNT: *ip is what is inside. */
+static enum decoded unwrap(struct decoder *decoder, struct moment moment, struct ip *ip, struct segment *segment)
+{
+    for (int layers = 0; is_ipsec(ip->protocol); layers++) {
+        if (layers == MAX_IPSEC)
+            return DECODED_MALFORMED;
+        segment->protection = ip->protocol == IP_AH ? PROTECTION_AH : PROTECTION_ESP_NULL;
+        enum outcome outcome = ipsec_enter(decoder->ipsec, moment, ip);
+        if (outcome != OUTCOME_OK)
+            return decoded_of(outcome, DECODED_ESP);
+    }
+    return DECODED_COUNT;
+}
+
+/* The upper protocol. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
+static enum decoded upper(struct decoder *decoder, struct moment moment, struct ip *ip, struct frame *frame,
+                          struct segment *segment)
+{
+    if (is_ipsec(ip->protocol)) {
+        enum decoded decoded = unwrap(decoder, moment, ip, segment);
+        if (decoded != DECODED_COUNT)
+            return decoded;
+    }
+    bool has_checksum =
+        ip->protocol == IP_TCP || ip->protocol == IP_UDP || ip->protocol == IP_ICMP || ip->protocol == IP_ICMPV6;
+    if (decoder->checksums && has_checksum && wrong_checksum(ip))
+        return DECODED_CHECKSUM;
+    return ip->protocol == IP_UDP ? carried_udp(decoder, moment, ip, frame, segment) : carried(ip, frame, segment);
 }
 
 static enum decoded decode(struct decoder *decoder, const struct packet *packet, struct frame *frame,
@@ -233,9 +278,9 @@ static enum decoded decode(struct decoder *decoder, const struct packet *packet,
             return DECODED_CHECKSUM;
         enum decoded decoded = DECODED_COUNT;
         if (ip.fragment)
-            decoded = put_together(decoder, &ip, packet->moment.time_ns, segment);
+            decoded = put_together(decoder, &ip, packet->moment.time_ns);
         if (decoded == DECODED_COUNT)
-            decoded = upper(decoder, &ip, frame, segment);
+            decoded = upper(decoder, packet->moment, &ip, frame, segment);
         if (decoded != DECODED_COUNT) {
             decoder->counts.tunnelled += depth > 0;
             return decoded;
@@ -250,6 +295,7 @@ enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet
     uint32_t wire = packet->wire_length < packet->bytes.left ? (uint32_t)packet->bytes.left : packet->wire_length;
     struct frame frame = {.bytes = packet->bytes, .wire = wire, .unread = UNREAD_NONE};
     fragments_release(decoder->fragments);
+    segment->protection = PROTECTION_NONE;
     enum decoded decoded = decode(decoder, packet, &frame, segment);
     decoder->counts.by_result[decoded]++;
     if (decoded == DECODED_UNREAD)

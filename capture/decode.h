@@ -41,6 +41,12 @@ struct icmp_error {
     struct address reporter; /* who sent it */
 };
 
+/* What IPsec did for a packet that can be read: its integrity was guarded, it was not hidden. */
+enum protection { PROTECTION_NONE, PROTECTION_AH, PROTECTION_ESP_NULL };
+
+/* "ah", "esp-null", "mixed" when `mixed`; NULL for none. */
+const char *protection_name(enum protection protection, bool mixed);
+
 /* What a packet brings to a conversation. Of an ICMP error, ends, ports and sequence number are those of the packet
  * that it quotes, so that it belongs to the same flow. */
 struct segment {
@@ -48,6 +54,7 @@ struct segment {
     uint16_t sport, dport;
     enum transport transport;
     bool is_error; /* an ICMP error about such a packet: see `error`; it has no payload */
+    enum protection protection;
     bool syn, fin, rst, ack, urg;
     uint8_t ttl; /* time to live or hop limit of the packet as captured; of an ICMP error that of the error */
     uint32_t sequence, acknowledgement;
@@ -56,17 +63,14 @@ struct segment {
     struct icmp_error error;
 };
 
-/* What became of a packet. Each is counted. Only the first three give a segment, for tracker_segment. For DECODED_AH,
- * DECODED_ESP and DECODED_OTHER, src, dst, ttl and payload (all behind the IP header) of the segment are set, and
- * nothing else: IPsec is read elsewhere. */
+/* What became of a packet. Each is counted. Only the first three give a segment, for tracker_segment. */
 enum decoded {
     DECODED_SEGMENT,      /* a TCP segment */
     DECODED_DATAGRAM,     /* a UDP datagram */
     DECODED_ICMP_ERROR,   /* an ICMP error about a TCP segment or a UDP datagram */
     DECODED_FRAGMENT,     /* an IP fragment, kept until the rest comes */
     DECODED_NOT_IP,       /* ARP, LLDP, ... */
-    DECODED_AH,           /* IPsec authentication header (RFC 4302): not stepped over here */
-    DECODED_ESP,          /* IPsec encapsulation (RFC 4303) */
+    DECODED_ESP,          /* IPsec encapsulation (RFC 4303) that hides what is inside, as far as is known */
     DECODED_OTHER,        /* other protocols over IP: ICMP echo, IGMP, SCTP, ... */
     DECODED_CUT,          /* headers cut off by the snapshot length */
     DECODED_MALFORMED,    /* headers contradict themselves */
@@ -137,6 +141,10 @@ struct decoder_counts {
 };
 
 struct decoder_counts decoder_counts(const struct decoder *decoder);
+
+/* The security associations seen: ipsec.h. */
+struct ipsec;
+const struct ipsec *decoder_ipsec(const struct decoder *decoder);
 
 /* A short phrase for the coverage report, for example "not IP". */
 const char *decoded_name(enum decoded decoded);

@@ -326,6 +326,7 @@ static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const stru
     flow->first = flow->last = moment;
     flow->state = FLOW_OPEN;
     flow->transport = segment->transport;
+    flow->protection = segment->protection;
     flow->private->touched = moment.time_ns;
     flow->private->on = (uint8_t)list_for(segment);
     flow->private->only_syn = flow->private->on == LIST_OPENING;
@@ -382,6 +383,7 @@ static bool starts_another(const struct flow *flow, enum direction direction, co
 static void count(struct tracker *tracker, struct flow *flow, enum direction direction, const struct segment *segment,
                   struct moment moment)
 {
+    flow->protection_mixed = flow->protection_mixed || flow->protection != segment->protection;
     flow->packets[direction]++;
     flow->last = moment;
     if (flow->ttl[direction] == 0 && !segment->rst)

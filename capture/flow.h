@@ -56,6 +56,8 @@ struct flow {
     enum transport transport;
     enum flow_state state;
     bool handshake; /* the opening SYN was seen */
+    enum protection protection; /* of its first packet */
+    bool protection_mixed;      /* other packets had another one */
     uint8_t ttl[2]; /* time to live or hop limit of the first packet but an RST; 0: there was none */
     uint64_t packets[2];
     uint64_t bytes[2]; /* delivered in order; UDP: captured payload */

@@ -23,7 +23,8 @@ enum ip_protocol {
     IP_DESTINATION = 60,
     IP_ETHERIP = 97,
     IP_L2TP = 115,
-    IP_MPLS = 137
+    IP_MPLS = 137,
+    IP_WESP = 141
 };
 
 struct ip {

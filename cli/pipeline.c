@@ -10,6 +10,7 @@
 #include "capture/link_type.h"
 #include "capture/source.h"
 #include "cli/worker.h"
+#include "dissect/ipsec.h"
 
 /* One file to read. */
 struct item {
@@ -225,9 +226,8 @@ static void write_packet_coverage(struct pipeline *pipeline)
         {DECODED_ICMP_ERROR, "icmp_errors", false, "ICMP errors about a TCP or UDP packet"},
         {DECODED_FRAGMENT, "fragments", false, "IP fragments that waited for the rest of their datagram"},
         {DECODED_NOT_IP, "not_ip", false, "packets without IP (ARP, LLDP ...)"},
-        {DECODED_AH, "ipsec_ah", false,
-         "packets with an IPsec authentication header, which this version does not read"},
-        {DECODED_ESP, "ipsec_esp", false, "packets with IPsec encapsulation, which this version does not read"},
+        {DECODED_ESP, "ipsec_esp", false,
+         "packets in IPsec that hides what is inside, or of which too little is known"},
         {DECODED_OTHER, "other_ip", false, "IP packets of other protocols (ICMP echo, IGMP, SCTP ...)"},
         {DECODED_CUT, "headers_cut", true, "packets whose headers the capture cut off"},
         {DECODED_MALFORMED, "headers_malformed", false, "packets whose headers contradict themselves"},
@@ -252,6 +252,8 @@ static void write_packet_coverage(struct pipeline *pipeline)
     for (size_t i = 0; i < counts.link_count; i++)
         write_counter(pipeline, "unknown_link_type", counts.links[i].packets, false,
                       link_type_name(counts.links[i].link_type));
+    write_counter(pipeline, "ipsec_forgotten", ipsec_forgotten(decoder_ipsec(pipeline->decoder)), true,
+                  "IPsec packets of associations that there was no room for");
     write_counter(pipeline, "tunnelled", counts.tunnelled, false, "packets found inside a tunnel");
     write_counter(pipeline, "fragments_expired", counts.fragments_expired, true,
                   "fragments whose datagram never became whole");
@@ -345,6 +347,7 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
                       "1 when memory ran out before the records could be put in order");
         write_counter(&pipeline, "empty_inputs", pipeline.empty, true, "captures without a packet");
         write_counter(&pipeline, "passed_over", pipeline.passed_over, false, "files in folders that are no captures");
+        ipsec_write(decoder_ipsec(pipeline.decoder), &pipeline.sink);
         write_packet_coverage(&pipeline);
         write_flow_coverage(&pipeline);
         write_content_coverage(&pipeline);

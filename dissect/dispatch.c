@@ -11,6 +11,7 @@
 static const struct dissector *const DISSECTORS[] = {
     &http_dissector,
     &tls_dissector,
+    &ike_dissector,
 };
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;
@@ -133,6 +134,7 @@ static struct flow_row flow_row_of(const struct conversation *conversation)
     const struct dissector *dissector = conversation->layer.dissector;
     row.app = dissector == NULL ? TEXT_NULL : text_of(dissector->name);
     row.encrypted = dissector != NULL && dissector->encrypted;
+    row.ipsec = text_of(protection_name(flow->protection, flow->protection_mixed));
     return row;
 }
 

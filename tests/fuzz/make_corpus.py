@@ -260,6 +260,38 @@ CAPTURES = {
     "ppp": packets(6, (0, b"\xff\x03\0\x21" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
 }
 
+
+
+def ike_payload(following, body):
+    return struct.pack(">BBH", following, 0, 4 + len(body)) + body
+
+
+def ike_message(version, exchange, flags, first, payloads, answered=False):
+    body = b"".join(payloads)
+    return struct.pack(">8s8sBBBBII", b"initiate", b"responds" if answered else b"", first, version, exchange, flags, 0,
+                       28 + len(body)) + body
+
+
+def datagrams(*items):
+    return b"".join(struct.pack(">BH", event, len(content)) + content for event, content in items)
+
+
+IKE1_TRANSFORM = struct.pack(">BBHBBHHHHHHHHHHHHI", 0, 0, 36, 1, 1, 0, 0x8001, 7, 0x800e, 128, 0x8002, 2, 0x8003, 1, 0x8004, 2,
+                             0x800b, 1)[:24] + struct.pack(">HHHHI", 0x800b, 1, 0x000c, 4, 28800)
+IKE1_SA = struct.pack(">II", 1, 1) + ike_payload(0, struct.pack(">BBBB", 1, 1, 0, 1) + IKE1_TRANSFORM)
+IKE2_TRANSFORMS = (struct.pack(">BBHBBHHH", 3, 0, 12, 1, 0, 12, 0x800e, 256) + struct.pack(">BBHBBH", 3, 0, 8, 2, 0, 5)
+                   + struct.pack(">BBHBBH", 3, 0, 8, 3, 0, 12) + struct.pack(">BBHBBH", 0, 0, 8, 4, 0, 14))
+IKE2_SA = ike_payload(0, struct.pack(">BBBB", 1, 1, 0, 4) + IKE2_TRANSFORMS)
+WINDOWS = bytes.fromhex("1e2b516905991c7d7c96fcbfb587e46100000008")
+IKES = {
+    "main": datagrams((0, ike_message(0x10, 2, 0, 1, [ike_payload(13, IKE1_SA), ike_payload(0, WINDOWS)]))),
+    "aggressive": datagrams((1, ike_message(0x10, 4, 0, 5, [ike_payload(0, b"\x02\x11\x01\xf4host.example")], True))),
+    "quick": datagrams((0, ike_message(0x10, 32, 1, 8, [b"hidden"], True))),
+    "sa-init": datagrams((2, b"\0\0\0\0" + ike_message(0x20, 34, 8, 33, [
+        ike_payload(41, IKE2_SA), ike_payload(43, b"\0\0\x40\x04" + b"x" * 20), ike_payload(0, WINDOWS)]))),
+    "auth": datagrams((3, b"\0\0\0\0" + ike_message(0x20, 35, 0x20, 46, [ike_payload(0, b"hidden")], True)), (2, b"\xff")),
+}
+
 NTLMS = {
     "unicode": ntlm(True),
     "oem": ntlm(False),
@@ -276,6 +308,7 @@ def main():
         "http": DIALOGUES,
         "decode": CAPTURES,
         "ntlm": NTLMS,
+        "ike": IKES,
     }
     for harness, files in seeds.items():
         folder = HERE / "corpus" / harness
