@@ -238,9 +238,9 @@ static bool proposal(struct message *message, struct cursor body)
 static bool payload_sa(struct message *message, struct cursor body)
 {
     struct cursor part;
-    uint32_t situation;
-    if (message->major == VERSION_1 && (!cursor_be32(&body, &situation) || !cursor_be32(&body, &situation)))
-        return false; /* domain of interpretation, situation */
+    enum { DOMAIN_AND_SITUATION = 8 };
+    if (message->major == VERSION_1 && !cursor_skip(&body, DOMAIN_AND_SITUATION))
+        return false;
     while (body.left > 0) {
         if (!next_part(&body, &part) || !proposal(message, part))
             return false;
