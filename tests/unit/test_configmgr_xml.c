@@ -48,7 +48,7 @@ static void elements_attributes_and_text_become_a_tree(void **state)
     const struct xml_element *a = document.root;
     assert_true(text_is(a->name, "a"));
     assert_null(a->parent);
-    assert_true(text_is(a->text, " one  three"));
+    assert_true(text_is(a->text, "one  three"));
     assert_true(text_is(xml_text(a), "one  three"));
     assert_true(text_is(xml_attribute(a, "x"), "1"));
     assert_true(text_is(xml_attribute(a, "y"), "<A"));
