@@ -296,6 +296,25 @@ static bool scan_text(struct scanner *scanner)
     }
 }
 
+/* CDSect [18], behind its "<![CDATA[". libxml2 leaves line ends in it as they are, which XML does not; so they are not plain. */
+static bool scan_cdata(struct scanner *scanner)
+{
+    size_t length;
+    struct cursor raw;
+    if (!cursor_find(scanner->left, cursor_of("]]>", 3), &length) || !cursor_take(&scanner->left, length, &raw) ||
+        !cursor_skip(&scanner->left, 3))
+        return false;
+    struct cursor rest = raw;
+    while (rest.left > 0) {
+        uint8_t byte = rest.at[0];
+        bool markup = byte == '&' || byte == '<' || byte == ']';
+        size_t step = (CLASSES[byte] & BEYOND) ? character_length(rest) : markup ? 1 : plain_length(rest);
+        if (step == 0 || !cursor_skip(&rest, step))
+            return false;
+    }
+    return xml_tree_text(&scanner->tree, text_from(raw)) == NULL;
+}
+
 /* ---- Documents ---- */
 
 static bool accept_quoted(struct scanner *scanner, const char *const *values)
@@ -333,6 +352,14 @@ static bool scan_declaration(struct scanner *scanner)
     return accept_word(&scanner->left, TEXT("?>"));
 }
 
+/* What stands behind a "<" in the content of an element [43]. */
+static bool scan_markup(struct scanner *scanner)
+{
+    if (accept(scanner, '/'))
+        return scan_end(scanner);
+    return accept_word(&scanner->left, TEXT("![CDATA[")) ? scan_cdata(scanner) : scan_start(scanner);
+}
+
 bool xml_scan(struct text text, struct arena *arena, struct xml_document *document)
 {
     struct scanner scanner;
@@ -346,9 +373,7 @@ bool xml_scan(struct text text, struct arena *arena, struct xml_document *docume
     if (!accept(&scanner, '<') || !scan_start(&scanner))
         return false;
     while (scanner.tree.depth > 0) {
-        if (!scan_text(&scanner) || !accept(&scanner, '<'))
-            return false;
-        if (!(accept(&scanner, '/') ? scan_end(&scanner) : scan_start(&scanner)))
+        if (!scan_text(&scanner) || !accept(&scanner, '<') || !scan_markup(&scanner))
             return false;
     }
     skip_space(&scanner);

@@ -1,7 +1,7 @@
 /* dissect/configmgr/xml_scan.h: reads XML that is written plainly, several times faster than a whole parser can.
  *
- * Plain is what senders of messages write: an XML declaration, elements, attributes, text, the five predefined entities.
- * All else (comments, instructions, CDATA, document types, other references, names that are not ASCII, every error) is
+ * Plain is what senders of messages write: an XML declaration, elements, attributes, text, CDATA, the five predefined
+ * entities. All else (comments, instructions, document types, other references, names that are not ASCII, every error) is
  * for the library. tests/fuzz/fuzz_xml.c holds the two against each other.
  */
 #ifndef CMSCOPE_DISSECT_CONFIGMGR_XML_SCAN_H
