@@ -15,11 +15,20 @@ bool text_equal_like(struct text a, struct text b)
     return a.length == b.length && strncasecmp(a.at, b.at, a.length) == 0;
 }
 
+/* The other form of an ASCII letter; other characters as they are. */
+static char other_case(char c)
+{
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return letter ? (char)(c ^ 0x20) : c;
+}
+
 bool text_find_like(struct text text, const char *needle, size_t *offset)
 {
     size_t length = strlen(needle);
+    char first = needle[0], other = other_case(first);
     for (size_t i = 0; text.at != NULL && i + length <= text.length; i++) {
-        if (strncasecmp(text.at + i, needle, length) == 0) {
+        bool likely = text.at[i] == first || text.at[i] == other || length == 0;
+        if (likely && strncasecmp(text.at + i, needle, length) == 0) {
             *offset = i;
             return true;
         }

@@ -194,7 +194,8 @@ static bool scan_attribute(struct scanner *scanner, struct text names[ATTRIBUTES
     if (!scan_value(scanner, &value))
         return false;
     bool prefixed = local.length < names[count].length;
-    if (text_is(names[count], "xmlns") || (prefixed && text_starts_like(names[count], "xmlns:")))
+    struct text declaration = {names[count].at, names[count].length - (prefixed ? local.length + 1 : 0)};
+    if (text_is(declaration, "xmlns"))
         return ++scanner->namespaces <= NAMESPACES_MAX;
     return xml_tree_attribute(&scanner->tree, local, value) == NULL;
 }

@@ -57,6 +57,7 @@ static void what_senders_write_is_scanned(void **state)
         "<a b='\xC3\xA9\xF0\x9F\x98\x80'>\xC3\xA9 \xE2\x82\xAC \xEF\xBF\xBD\x7F\xC2\x85</a>",
         "<a><![CDATA[]]>x<![CDATA[ <b>&amp;]] \xC3\xA9 ]]> y </a>",
         "<p:a xmlns:p='urn:p' xmlns='q' p:x='1' x='2'><p:b q:x=''/><b xmlns=''></b></p:a>",
+        "<p:a Xmlns:p='u' XMLNS='v' xmlnsx='w' xmlns='x'/>",
         "<a.b-c_d9 e.f-g_h9=''/>",
         NULL,
     };
