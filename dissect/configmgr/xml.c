@@ -14,7 +14,8 @@ enum outcome xml_parse(struct text text, struct arena *arena, struct xml_documen
 const struct xml_element *xml_child(const struct xml_element *element, const char *name)
 {
     const struct xml_element *child = element == NULL ? NULL : element->child;
-    while (child != NULL && !text_is(child->name, name))
+    const struct text wanted = text_of(name);
+    while (child != NULL && !text_equal(child->name, wanted))
         child = child->next;
     return child;
 }
@@ -45,8 +46,9 @@ struct text xml_attribute(const struct xml_element *element, const char *name)
 {
     if (element == NULL)
         return TEXT_NULL;
+    const struct text wanted = text_of(name);
     for (const struct xml_attribute *attribute = element->attributes; attribute != NULL; attribute = attribute->next) {
-        if (text_is_like(attribute->name, name))
+        if (attribute->name.length == wanted.length && text_equal_like(attribute->name, wanted))
             return attribute->value;
     }
     return TEXT_NULL;
@@ -60,9 +62,10 @@ struct text xml_text(const struct xml_element *element)
 size_t xml_count(const struct xml_element *element, const char *name, const struct xml_element **first)
 {
     size_t count = 0;
+    const struct text wanted = text_of(name);
     const struct xml_element *at = element;
     while (at != NULL) {
-        if (text_is(at->name, name) && count++ == 0 && first != NULL)
+        if (text_equal(at->name, wanted) && count++ == 0 && first != NULL)
             *first = at;
         if (at->child != NULL) {
             at = at->child;
