@@ -165,8 +165,8 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message)
 
 bool ccm_terminated_utf16(struct arena *arena, struct text text, struct cursor *bytes)
 {
-    struct text with_nul = text_format(arena, "%.*s%c", (int)text.length, text.at == NULL ? "" : text.at, 0);
-    return with_nul.at != NULL && text_to_utf16le(arena, with_nul, bytes);
+    struct text copy = text_copy(arena, text.at == NULL ? TEXT("") : text); /* a NUL stands behind it */
+    return copy.at != NULL && text_to_utf16le(arena, (struct text){copy.at, copy.length + 1}, bytes);
 }
 
 static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *message, const struct ccm_signer *signer)

@@ -166,12 +166,18 @@ static bool cook_value(struct scanner *scanner, struct cursor value, struct text
 static bool scan_value(struct scanner *scanner, struct text *value)
 {
     uint8_t quote = next_byte(scanner);
-    size_t length;
+    if ((quote != '"' && quote != '\'') || !cursor_skip(&scanner->left, 1))
+        return false;
+    size_t length = 0;
+    while (length < scanner->left.left && (CLASSES[scanner->left.at[length]] & VALUE) &&
+           scanner->left.at[length] != quote)
+        length++;
     struct cursor raw;
-    bool cook;
-    if ((quote != '"' && quote != '\'') || !cursor_skip(&scanner->left, 1) ||
-        !cursor_find(scanner->left, cursor_of(&quote, 1), &length) || !cursor_take(&scanner->left, length, &raw) ||
-        !cursor_skip(&scanner->left, 1) || !check_value(raw, &cook))
+    bool cook = false;
+    bool simple = length < scanner->left.left && scanner->left.at[length] == quote;
+    if ((!simple && !cursor_find(scanner->left, cursor_of(&quote, 1), &length)) ||
+        !cursor_take(&scanner->left, length, &raw) || !cursor_skip(&scanner->left, 1) ||
+        (!simple && !check_value(raw, &cook)))
         return false;
     *value = text_from(raw);
     return !cook || cook_value(scanner, raw, value);
@@ -184,7 +190,7 @@ static bool scan_attribute(struct scanner *scanner, struct text names[ATTRIBUTES
     if (count == ATTRIBUTES_MAX || !scan_name(scanner, &names[count], &local))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (text_equal(names[i], names[count]))
+        if (names[i].length == names[count].length && text_equal(names[i], names[count]))
             return false;
     }
     skip_space(scanner);
@@ -195,7 +201,7 @@ static bool scan_attribute(struct scanner *scanner, struct text names[ATTRIBUTES
         return false;
     bool prefixed = local.length < names[count].length;
     struct text declaration = {names[count].at, names[count].length - (prefixed ? local.length + 1 : 0)};
-    if (text_is(declaration, "xmlns"))
+    if (declaration.length == 5 && text_is(declaration, "xmlns"))
         return ++scanner->namespaces <= NAMESPACES_MAX;
     return xml_tree_attribute(&scanner->tree, local, value) == NULL;
 }
@@ -237,18 +243,30 @@ static bool scan_end(struct scanner *scanner)
 
 typedef int8_t block __attribute__((vector_size(16)));
 
-/* How many bytes at the start of `bytes` are text that needs no thought. */
+/* How many bytes at the start of a block are text that needs no thought; white space other than spaces ends it too. */
+static size_t plain_of_block(const uint8_t *at)
+{
+    block b;
+    uint64_t halves[2];
+    memcpy(&b, at, sizeof b);
+    b = (b < ' ') | (b == '<') | (b == '&') | (b == ']'); /* as signed numbers, all beyond ASCII is below a space */
+    memcpy(halves, &b, sizeof b);
+    if ((halves[0] | halves[1]) == 0)
+        return sizeof b;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)(halves[0] != 0 ? __builtin_ctzll(halves[0]) / 8 : 8 + __builtin_ctzll(halves[1]) / 8);
+#else
+    return 0;
+#endif
+}
+
+/* The same for all of `bytes`. */
 static size_t plain_length(struct cursor bytes)
 {
-    size_t length = 0;
-    for (; length + sizeof(block) <= bytes.left; length += sizeof(block)) {
-        block b;
-        uint64_t halves[2];
-        memcpy(&b, bytes.at + length, sizeof b);
-        b = (b < ' ') | (b == '<') | (b == '&') | (b == ']'); /* as signed numbers, all beyond ASCII is below a space */
-        memcpy(halves, &b, sizeof b);
-        if ((halves[0] | halves[1]) != 0)
-            break;
+    size_t length = 0, step = sizeof(block);
+    while (step == sizeof(block) && bytes.left - length >= sizeof(block)) {
+        step = plain_of_block(bytes.at + length);
+        length += step;
     }
     while (length < bytes.left && (CLASSES[bytes.at[length]] & CHARACTER))
         length++;
@@ -358,7 +376,9 @@ static bool scan_markup(struct scanner *scanner)
 {
     if (accept(scanner, '/'))
         return scan_end(scanner);
-    return accept_word(&scanner->left, TEXT("![CDATA[")) ? scan_cdata(scanner) : scan_start(scanner);
+    if (next_byte(scanner) != '!')
+        return scan_start(scanner);
+    return accept_word(&scanner->left, TEXT("![CDATA[")) && scan_cdata(scanner);
 }
 
 bool xml_scan(struct text text, struct arena *arena, struct xml_document *document)

@@ -31,13 +31,11 @@ const char *xml_tree_open(struct xml_tree *tree, struct text name)
         return TOO_MANY;
     if (tree->depth == XML_DEPTH_MAX)
         return TOO_DEEP;
-    struct xml_element *element = arena_alloc(tree->arena, sizeof *element);
+    struct xml_element *element = arena_take(tree->arena, sizeof *element);
     if (element == NULL || !keep(tree, &name))
         return NO_MEMORY;
     struct xml_level *level = &tree->levels[tree->depth++];
-    element->name = name;
-    element->text = TEXT("");
-    element->parent = level->element;
+    *element = (struct xml_element){.name = name, .text = TEXT(""), .parent = level->element};
     if (level->last != NULL)
         level->last->next = element;
     else if (level->element != NULL)
@@ -54,11 +52,10 @@ const char *xml_tree_attribute(struct xml_tree *tree, struct text name, struct t
 {
     if (++tree->nodes > XML_NODES_MAX)
         return TOO_MANY;
-    struct xml_attribute *attribute = arena_alloc(tree->arena, sizeof *attribute);
+    struct xml_attribute *attribute = arena_take(tree->arena, sizeof *attribute);
     if (attribute == NULL || !keep(tree, &name) || !keep(tree, &value))
         return NO_MEMORY;
-    attribute->name = name;
-    attribute->value = value;
+    *attribute = (struct xml_attribute){.name = name, .value = value};
     *tree->attribute = attribute;
     tree->attribute = &attribute->next;
     return NULL;
