@@ -73,6 +73,16 @@ static void cdata_comments_and_instructions_are_read_as_xml_says(void **state)
     assert_true(text_is(document.root->text, "x<d>&amp;y"));
 }
 
+static void an_ampersand_in_a_value_is_one(void **state)
+{
+    struct xml_document document =
+        parse(state, "<a b='x&amp;y' c='&#38;&amp;#38;'><!-- for libxml2 --></a>", OUTCOME_OK);
+    assert_true(text_is(xml_attribute(document.root, "b"), "x&y"));
+    assert_true(text_is(xml_attribute(document.root, "c"), "&&#38;"));
+    document = parse(state, "<a b='x&amp;y'/>", OUTCOME_OK);
+    assert_true(text_is(xml_attribute(document.root, "b"), "x&y"));
+}
+
 static void paths_and_counts_follow_the_tree(void **state)
 {
     struct xml_document document =
