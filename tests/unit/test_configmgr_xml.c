@@ -306,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_attributes_and_text_become_a_tree),
         cmocka_unit_test(cdata_comments_and_instructions_are_read_as_xml_says),
+        cmocka_unit_test(an_ampersand_in_a_value_is_one),
         cmocka_unit_test(paths_and_counts_follow_the_tree),
         cmocka_unit_test(prefixes_of_namespaces_are_dropped),
         cmocka_unit_test(what_stood_before_an_error_stays_in_the_tree),
