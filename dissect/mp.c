@@ -42,15 +42,18 @@ bool mp_wants(const struct http_exchange *exchange, enum http_side side)
 
 static struct text join_hooks(struct ccm_message *message, struct arena *arena)
 {
-    struct text list = TEXT("");
-    for (size_t i = 0; i < message->header.hook_count; i++) {
-        struct text name = message->header.hooks[i].name;
-        list =
-            text_format(arena, "%.*s%s%.*s", (int)list.length, list.at, i == 0 ? "" : ",", (int)name.length, name.at);
-        if (list.at == NULL)
-            return TEXT_NULL;
+    const struct ccm_header *header = &message->header;
+    size_t room = 1, length = 0;
+    for (size_t i = 0; i < header->hook_count; i++)
+        room += header->hooks[i].name.length + 1;
+    char *list = header->document.root == NULL ? NULL : arena_take(arena, room);
+    for (size_t i = 0; list != NULL && i < header->hook_count; i++) {
+        if (i > 0)
+            list[length++] = ',';
+        memcpy(list + length, header->hooks[i].name.at, header->hooks[i].name.length);
+        length += header->hooks[i].name.length;
     }
-    return message->header.document.root == NULL ? TEXT_NULL : list;
+    return (struct text){list, length};
 }
 
 static struct text join_notes(const struct ccm_message *message, struct arena *arena)

@@ -208,7 +208,8 @@ static void settle_signatures(struct dissect *dissect)
         const struct waiting *waiting = &settle->waiting[i];
         struct text hex = kept_text(settle, waiting->hex, waiting->hex_length);
         struct text data = kept_text(settle, waiting->data, waiting->data_length);
-        struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length)};
+        struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length),
+                                    waiting->kind == SETTLE_CLIENT_ID};
         struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
         struct cursor bytes;
         arena_reset(&decoder->arena);

@@ -165,8 +165,8 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message)
 
 bool ccm_terminated_utf16(struct arena *arena, struct text text, struct cursor *bytes)
 {
-    struct text with_nul = text_format(arena, "%.*s%c", (int)text.length, text.at == NULL ? "" : text.at, 0);
-    return with_nul.at != NULL && text_to_utf16le(arena, with_nul, bytes);
+    struct text copy = text_copy(arena, text.at == NULL ? TEXT("") : text); /* a NUL stands behind it */
+    return copy.at != NULL && text_to_utf16le(arena, (struct text){copy.at, copy.length + 1}, bytes);
 }
 
 static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *message, const struct ccm_signer *signer)
@@ -181,7 +181,9 @@ static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *me
                                                               .reason = "the client id that it covers is missing"};
         return;
     }
-    ccm_signature_verify(decoder->keys, signer, hex, bytes, &decoder->arena, &message->client_id_signature);
+    struct ccm_signer client = *signer;
+    client.repeats = true; /* it is the same in each message of a client */
+    ccm_signature_verify(decoder->keys, &client, hex, bytes, &decoder->arena, &message->client_id_signature);
 }
 
 static struct text text_line(struct text text, const char *prefix)
@@ -221,7 +223,7 @@ void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct tex
     *result = (struct ccm_signature){.state = CCM_SIGNATURE_ABSENT};
     if (token.at == NULL || signature.at == NULL)
         return;
-    struct ccm_signer signer = {.public_key = TEXT_NULL, .smsid = ccm_token_client(decoder, token)};
+    struct ccm_signer signer = {TEXT_NULL, ccm_token_client(decoder, token), true};
     struct cursor with, without;
     if (!ccm_terminated_utf16(&decoder->arena, token, &with) || !text_to_utf16le(&decoder->arena, token, &without))
         return;
@@ -264,7 +266,7 @@ static void doubt_absence(const struct ccm_message *message, struct ccm_signatur
 static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
-    struct ccm_signer signer = {message->public_key, message->header.source_id};
+    struct ccm_signer signer = {message->public_key, message->header.source_id, false};
     struct text hex = ccm_hook_property(client, "PayloadSignature");
     if (hex.at != NULL && !message->source.truncated && message->has_payload)
         ccm_signature_verify(decoder->keys, &signer, hex, message->payload_part, &decoder->arena,
@@ -446,7 +448,7 @@ static void read_registration(struct ccm_decoder *decoder, struct ccm_message *m
     message->registration_hex = hex;
     if (message->registration_signing.at == NULL) { /* a confirmation: signed with the key registered before */
         message->registration_signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
-        struct ccm_signer signer = {TEXT_NULL, message->registration_signer};
+        struct ccm_signer signer = {TEXT_NULL, message->registration_signer, false};
         ccm_signature_verify(decoder->keys, &signer, hex, data, &decoder->arena, result);
         return;
     }

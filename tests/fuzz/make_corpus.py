@@ -301,6 +301,16 @@ NTLMS = {
     "path": b"http://mp:80/SMS_MP/.sms_pol?{1}.1_00",
 }
 
+XMLS = {
+    "registration": REGISTRATION,
+    "assignments": ASSIGNMENTS,
+    "inventory": INVENTORY,
+    "plain": "<?xml version='1.0' encoding=\"utf-16\" standalone='yes' ?>\r\n<a b = 'x&amp;&lt;\t\n' c=\"'\">\r\n one&gt;<b />two]"
+             "\u00e9\u20ac\U0001f600&quot;<d>&apos; </d >\n</a>\n",
+    "prefixes": "<p:a xmlns:p='urn:p' xmlns='urn:q' p:x='1' x='2'><p:b q:x=''/><b xmlns=''></b></p:a>",
+    "not-plain": "<!DOCTYPE a [<!ENTITY e 'x'>]><a><!-- c --><?pi?>&#65;&e;<![CDATA[\r\n]]></a>",
+}
+
 
 def main():
     seeds = {
@@ -309,6 +319,7 @@ def main():
         "decode": CAPTURES,
         "ntlm": NTLMS,
         "ike": IKES,
+        "xml": {name: text.encode() for name, text in XMLS.items()},
     }
     for harness, files in seeds.items():
         folder = HERE / "corpus" / harness
