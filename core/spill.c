@@ -54,10 +54,11 @@ bool spill_pool_problem(const struct spill_pool *pool, struct error *error)
 {
     if (pool->problem == 0)
         return false;
-    error_set(error, OUTCOME_SYSTEM, 0,
-              "records above the memory limit cannot be kept in a temporary file in %s: %s; set TMPDIR to a folder with "
-              "more room, or give more --memory",
-              folder(), strerror(pool->problem));
+    error_set(
+        error, OUTCOME_SYSTEM, 0,
+        "records above the memory limit cannot be kept in a temporary file in %s: %s; set TMPDIR to a folder with "
+        "more room, or give more --memory",
+        folder(), strerror(pool->problem));
     return true;
 }
 

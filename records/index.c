@@ -31,21 +31,12 @@ void index_release(struct index *index)
     free(index);
 }
 
-void index_list_refresh(struct index_list *list)
+void index_list_free(struct index_list *list)
 {
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         size_t columns = list->of[i] == NULL ? 0 : schema_table((enum table)i)->column_count;
-        for (size_t column = 0; column < columns; column++) {
+        for (size_t column = 0; column < columns; column++)
             index_release(list->of[i][column]);
-            list->of[i][column] = NULL;
-        }
-    }
-}
-
-void index_list_free(struct index_list *list)
-{
-    index_list_refresh(list);
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
         free(list->of[i]);
         list->of[i] = NULL;
     }

@@ -29,8 +29,6 @@ struct index_list {
 
 MUST_USE bool index_list_init(struct index_list *list, struct store *store);
 void index_list_free(struct index_list *list);
-/* Forgets what was built. */
-void index_list_refresh(struct index_list *list);
 
 /* The index of a column, to be given back by index_release; NULL when there is no memory for it. */
 struct index *index_acquire(struct index_list *list, enum table table, size_t column);

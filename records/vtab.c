@@ -210,9 +210,8 @@ static int column_start(struct table_cursor *cursor, size_t number, sqlite3_valu
         return scan_start(cursor);
     int result = key_own(cursor);
     if (result == SQLITE_OK)
-        cursor_stand(cursor,
-                     index_first(cursor->index, source->indexes->store, source->table, cursor->column, &cursor->key,
-                                 &cursor->place));
+        cursor_stand(cursor, index_first(cursor->index, source->indexes->store, source->table, cursor->column,
+                                         &cursor->key, &cursor->place));
     return result;
 }
 

@@ -121,7 +121,7 @@ static void references_to_lost_rows_become_null(void **state)
     assert_non_null(into);
     assert_non_null(from);
     add_http(from, 3, add_flow(from, 2, TEXT("lost")));
-    store_limit(into, 0);
+    store_limit(into, 0, 0);
     int64_t bases[TABLE_COUNT];
     store_absorb(into, from, bases);
     assert_int_equal(store_count(into, TABLE_http), 0);
