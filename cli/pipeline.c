@@ -294,6 +294,12 @@ static void write_content_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "payloads_encrypted", counts.encrypted, false,
                   "payloads in an envelope that was not opened");
     write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
+    struct error problem = {0};
+    bool failed = store_problem(pipeline->store, &problem);
+    if (failed)
+        complain("%s", problem.text);
+    write_counter(pipeline, "spill_failed", failed, true,
+                  "1 when records above the memory limit could not be written to a temporary file");
     write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
 }
 
@@ -312,8 +318,9 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
     pipeline->decoder = decoder_new();
     if (pipeline->decoder == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
-    return workers_start(worker_count(options), needs, options->keys, pipeline->store, &pipeline->workers, error) ==
-           OUTCOME_OK;
+    decoder_checksums(pipeline->decoder, options->settings.checksums);
+    return workers_start(worker_count(options), needs, options->keys, &options->settings, pipeline->store,
+                         &pipeline->workers, error) == OUTCOME_OK;
 }
 
 static void stop(struct pipeline *pipeline)

@@ -11,6 +11,7 @@
 #ifndef CMSCOPE_CLI_WORKER_H
 #define CMSCOPE_CLI_WORKER_H
 
+#include "cli/settings.h"
 #include "dissect/dissect.h"
 #include "records/store.h"
 
@@ -18,10 +19,10 @@
 
 struct workers;
 
-/* `count` workers (1 ... WORKERS_MAX) that decode what `needs` asks for, into `store` in the end. Keys are loaded from
- * `keys` (NULL: none). OUTCOME_SYSTEM, or what ccm_keys_load says. */
-MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store,
-                                    struct workers **workers, struct error *error);
+/* `count` workers (1 ... WORKERS_MAX) that decode what `needs` asks for, into `store` in the end, with the memory and
+ * policies of `settings`, which must outlive them. Keys are loaded from `keys` (NULL: none). OUTCOME_SYSTEM, or what ccm_keys_load says. */
+MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, const struct settings *settings,
+                                    struct store *store, struct workers **workers, struct error *error);
 
 /* Hands on a segment, whose bytes may be forgotten afterwards. */
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment);
