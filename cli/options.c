@@ -65,12 +65,7 @@ static const struct option_row {
      "workers that follow connections side by side; one for each processor when not given; the output is the same"},
     {'M', 0, "memory", "SIZE", KIND_MEMORY, offsetof(struct options, settings), 0,
      "memory to use, in bytes or with K, M or G, at least 1M (default: " MEMORY_DEFAULT_TEXT
-     "): half of it for connections, an "
-     "eighth for segments out of order, an eighth for HTTP bodies; what is missed to stay within it is told in the "
-     "table "
-     "coverage. Records take a sixteenth, at most 16M: what is above goes to a temporary file in TMPDIR (default: "
-     "/var/tmp). "
-     "About 15M for the program itself come on top"},
+     "); see MEMORY in cmscope(1)"},
     {'O', 'o', "option", "SETTING", KIND_SETTING, offsetof(struct options, settings), 0,
      "one of the settings below; may be repeated"},
     {'P', 0, "profile", "NAME", KIND_VALUE, offsetof(struct options, profile), 0,
@@ -355,27 +350,31 @@ static const struct {
     const char *title, *text;
 } NOTES[] = {
     {"MEMORY",
-     "Memory does not grow with the length of a capture. Rows above the share of records are written to a file without "
-     "a "
-     "name, which only its owner could open and which is gone when cmscope ends; it takes about as much of the disk as "
-     "the "
-     "rows themselves: some 700 bytes for a message. When it cannot be written (the disk is full, there is no such "
-     "folder), "
-     "rows stay in memory up to a quarter of --memory; what is above that is lost and counted in the table coverage. "
-     "Indexes of a query take 16 bytes a row, in the same file. Sorting in a query (ORDER BY, GROUP BY) is done by "
-     "SQLite, "
-     "which uses temporary files of its own. At most 4096 closed connections are remembered by each worker, to know "
-     "their "
-     "late packets."},
+     "Memory does not grow with the length of a capture. Of --memory a half is for connections (4 KB each), an eighth "
+     "for "
+     "segments out of order and an eighth for HTTP bodies that are being collected; what is missed to stay within them "
+     "is "
+     "counted in the table coverage. Records take a sixteenth, at most 16 MB: rows above that are written to a file "
+     "without a name in the folder TMPDIR (default: /var/tmp), which only its owner could open and which is gone when "
+     "cmscope ends. It takes about as much of the disk as the rows: some 2 KB for a message with its exchange and "
+     "texts. "
+     "When it cannot be written (the disk is full, there is no such folder), rows stay in memory up to a quarter of "
+     "--memory, and what is above that is lost and counted. An index that a query needs takes 16 bytes a row, in the "
+     "same "
+     "way. ORDER BY and GROUP BY may make SQLite write temporary files of its own. Some 15 MB for the program itself "
+     "come "
+     "on top, and 4 MB for each worker when there are several. At most 4096 closed connections are remembered by each "
+     "worker, "
+     "to know late packets of theirs."},
     {"INPUT THAT GROWS OR IS CUT OFF",
      "Standard input is read as it comes: a pipe that pauses is waited for until it is closed. Several files, and the "
-     "files "
-     "of a folder (a rotating set), are one capture and are read in the order of their first packets. What ends in the "
-     "middle of a packet is used up to there and the place is told. Of a compressed file that is cut off, what lies in "
+     "files of a folder (a rotating set), are one capture and are read in the order of their first packets. What ends "
+     "in "
+     "the middle of a packet is used up to there, and the place is told. Of a compressed file that is cut off, gzip "
+     "gives "
+     "all that was written; the others lose the last part, which cannot be unpacked without its end: up to 192 KB of "
      "the "
-     "last block of its compression cannot be had: up to 32 KB of output with gzip, 128 KB with zstd, 900 KB with "
-     "bzip2, "
-     "4 MB with lz4, and the whole block (by default three times the dictionary, 24 MB and more) with xz."},
+     "capture with xz, 256 KB with zstd, 1 MB with bzip2 and 4 MB with lz4."},
 };
 
 static void man_notes(FILE *out)
