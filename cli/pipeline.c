@@ -17,6 +17,9 @@ struct item {
     int64_t first_time; /* ns; files are read in the order of their first packets */
     size_t given;       /* position among all, to keep equal ones in order */
     bool found;         /* in a folder: it may be anything */
+    bool listed;        /* gets a row of `input` */
+    struct input_row row;
+    char *link_type; /* of the row */
     struct error problem;
 };
 
@@ -131,7 +134,8 @@ static void take_packet(struct pipeline *pipeline, const struct packet *packet)
         workers_segment(pipeline->workers, &segment, packet->moment);
 }
 
-static void write_input(struct pipeline *pipeline, const struct item *item, const struct source_facts *facts)
+/* What will be known of a file. It is written when the workers are done: until then the store is theirs. */
+static void note_input(struct pipeline *pipeline, struct item *item, const struct source_facts *facts)
 {
     struct input_row row = input_row_null();
     row.file = text_of(item->path);
@@ -140,7 +144,8 @@ static void write_input(struct pipeline *pipeline, const struct item *item, cons
         facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0' && pipeline->options->filter == NULL;
     if (facts != NULL) {
         row.packets = facts->packets;
-        row.link_type = text_of(facts->link_type);
+        item->link_type = facts->link_type == NULL ? NULL : strdup(facts->link_type);
+        row.link_type = text_of(item->link_type);
         row.snap_length = facts->snap_length;
     }
     if (facts != NULL && facts->packets > 0) {
@@ -151,7 +156,16 @@ static void write_input(struct pipeline *pipeline, const struct item *item, cons
     }
     if (item->problem.text[0] != '\0')
         row.problem = text_of(item->problem.text);
-    sink_append(&pipeline->sink, TABLE_input, &row);
+    item->row = row;
+    item->listed = true;
+}
+
+static void write_inputs(const struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->item_count; i++) {
+        if (pipeline->items[i].listed)
+            sink_append(&pipeline->sink, TABLE_input, &pipeline->items[i].row);
+    }
 }
 
 static void read_item(struct pipeline *pipeline, struct item *item)
@@ -169,7 +183,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
         complain("%s", item->problem.text);
         pipeline->result->unreadable = true;
         pipeline->result->bad_filter = outcome == OUTCOME_UNSUPPORTED;
-        write_input(pipeline, item, NULL);
+        note_input(pipeline, item, NULL);
         return;
     }
     int64_t filtered = pipeline->filtered; /* in the files before: packets count whether they pass the filter or not */
@@ -189,7 +203,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     pipeline->dropped += facts.dropped;
     pipeline->damaged += facts.damaged;
     pipeline->timeless += facts.timeless;
-    write_input(pipeline, item, &facts);
+    note_input(pipeline, item, &facts);
     source_close(source);
 }
 
@@ -327,8 +341,10 @@ static void stop(struct pipeline *pipeline)
 {
     workers_free(pipeline->workers);
     decoder_free(pipeline->decoder);
-    for (size_t i = 0; i < pipeline->item_count; i++)
+    for (size_t i = 0; i < pipeline->item_count; i++) {
         free(pipeline->items[i].path);
+        free(pipeline->items[i].link_type);
+    }
     free(pipeline->items);
 }
 
@@ -348,6 +364,8 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
         order_inputs(&pipeline);
         for (size_t i = 0; i < pipeline.item_count && !result->bad_filter; i++)
             read_item(&pipeline, &pipeline.items[i]);
+        workers_wait(pipeline.workers);
+        write_inputs(&pipeline);
         write_counter(&pipeline, "unordered", !workers_finish(pipeline.workers), true,
                       "1 when memory ran out before the records could be put in order");
         write_counter(&pipeline, "empty_inputs", pipeline.empty, true, "captures without a packet");

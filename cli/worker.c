@@ -218,15 +218,19 @@ static void join(struct worker *worker)
     worker->running = false;
 }
 
-bool workers_finish(struct workers *workers)
+void workers_wait(struct workers *workers)
 {
-    struct worker *first = &workers->items[0];
     if (!workers->threaded)
-        tracker_finish(first->tracker);
+        tracker_finish(workers->items[0].tracker);
     for (size_t i = 0; workers->threaded && i < workers->count; i++) /* all are told before one is waited for */
         close_queue(&workers->items[i]);
     for (size_t i = 0; i < workers->count; i++)
         join(&workers->items[i]);
+}
+
+bool workers_finish(struct workers *workers)
+{
+    struct worker *first = &workers->items[0];
     const struct memory_shares *shares = &workers->shares;
     store_limit(first->store, shares->records, shares->records_most);
     dissect_limit(first->dissect, shares->bodies, shares->settle, shares->settle_most);

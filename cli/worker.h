@@ -27,7 +27,10 @@ MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *ke
 /* Hands on a segment, whose bytes may be forgotten afterwards. */
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment);
 
-/* Ends all flows, waits for the workers, and makes one store of theirs, with what could only be settled at the end.
+/* Ends all flows and waits for the workers. Until then the store is that of a worker, which may be writing to it. */
+void workers_wait(struct workers *workers);
+
+/* After workers_wait: makes one store of theirs, with what could only be settled at the end.
  * False when memory ran out for that: the records are then those of some workers only. */
 MUST_USE bool workers_finish(struct workers *workers);
 
