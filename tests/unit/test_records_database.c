@@ -181,6 +181,30 @@ static void rows_that_come_later_are_found(void **state)
     assert_string_equal(ask(state, "SELECT id FROM http WHERE packet = 71"), "7");
 }
 
+/* Indexes of so many rows lie in files, like the rows themselves. */
+static void indexes_of_rows_in_files_find_all(void **state)
+{
+    struct store *store = bench_of(state)->store;
+    struct sink sink = store_sink(store);
+    store_limit(store, 200000, 4000000);
+    for (int64_t i = 0; i < 6000; i++) {
+        char host[16];
+        struct http_row row = http_row_null();
+        row.packet = i;
+        row.status = 200 + i % 3;
+        row.host = (struct text){host, (size_t)snprintf(host, sizeof host, "host-%d", (int)(i % 1500))};
+        assert_int_equal(sink_append(&sink, TABLE_http, &row), i + 1);
+    }
+    assert_true(store_written(store) > 1000000);
+    assert_string_equal(ask(state, "SELECT id FROM http WHERE host = 'host-77'"), "78;1578;3078;4578");
+    assert_string_equal(ask(state, "SELECT id FROM http WHERE host = 'host-1500'"), "");
+    assert_string_equal(ask(state, "SELECT count(*) FROM http WHERE status = 201"), "2000");
+    assert_string_equal(ask(state, "SELECT count(*) || ',' || sum(a.id = b.id) FROM http a JOIN http b ON a.host = b.host"),
+                        "24000,6000");
+    assert_string_equal(ask(state, "SELECT count(*) FROM http a JOIN http b ON a.packet = b.packet"), "6000");
+    assert_true(store_memory(store) <= 500000);
+}
+
 static void a_row_that_comes_while_a_statement_runs_is_safe(void **state)
 {
     fill(state);
@@ -346,6 +370,7 @@ int main(void)
         TEST(joins_use_the_index_of_a_column),
         TEST(order_by_id_needs_no_sorting),
         TEST(rows_that_come_later_are_found),
+        TEST(indexes_of_rows_in_files_find_all),
         TEST(a_row_that_comes_while_a_statement_runs_is_safe),
         TEST(two_tables_of_a_million_rows_join_in_linear_work),
         TEST(needs_are_those_of_tables_and_columns),
