@@ -199,8 +199,9 @@ static void indexes_of_rows_in_files_find_all(void **state)
     assert_string_equal(ask(state, "SELECT id FROM http WHERE host = 'host-77'"), "78;1578;3078;4578");
     assert_string_equal(ask(state, "SELECT id FROM http WHERE host = 'host-1500'"), "");
     assert_string_equal(ask(state, "SELECT count(*) FROM http WHERE status = 201"), "2000");
-    assert_string_equal(ask(state, "SELECT count(*) || ',' || sum(a.id = b.id) FROM http a JOIN http b ON a.host = b.host"),
-                        "24000,6000");
+    assert_string_equal(
+        ask(state, "SELECT count(*) || ',' || sum(a.id = b.id) FROM http a JOIN http b ON a.host = b.host"),
+        "24000,6000");
     assert_string_equal(ask(state, "SELECT count(*) FROM http a JOIN http b ON a.packet = b.packet"), "6000");
     assert_true(store_memory(store) <= 500000);
 }
