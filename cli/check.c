@@ -116,7 +116,6 @@ static int check(const struct options *options, enum check_format format, const 
     }
     if (result.bad_filter)
         return EXIT_USAGE;
-    database_refresh(database);
     if (evaluate_rules(database, benchmark, &evaluation, arena, &verdicts, &error) != OUTCOME_OK ||
         (whole && findings_collect(database, arena, &findings, &error) != OUTCOME_OK)) {
         complain("%s", error.text);

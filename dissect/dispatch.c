@@ -33,6 +33,7 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
         return NULL;
     dissect->sink = *sink;
     dissect->needs = needs;
+    dissect->bodies_max = BODIES_TOTAL_MAX;
     arena_init(&dissect->scratch, SCRATCH_MAX);
     dissect->settle = settle_new();
     bool decoder = ccm_decoder_init(&dissect->decoder);
@@ -51,6 +52,12 @@ void dissect_free(struct dissect *dissect)
     ccm_decoder_free(&dissect->decoder);
     arena_free(&dissect->scratch);
     free(dissect);
+}
+
+void dissect_limit(struct dissect *dissect, uint64_t bodies, uint64_t waiting, uint64_t waiting_most)
+{
+    dissect->bodies_max = bodies;
+    settle_limit(dissect->settle, waiting, waiting_most);
 }
 
 struct ccm_keys *dissect_keys(struct dissect *dissect)
@@ -94,7 +101,7 @@ void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t ba
 void dissect_renumber(struct dissect *dissect, int64_t (*new_id)(const void *context, enum table table, int64_t id),
                       const void *context)
 {
-    settle_renumber(dissect->settle, new_id, context);
+    dissect->counts.unsettled += settle_renumber(dissect->settle, new_id, context);
 }
 
 void dissect_finish(struct dissect *dissect)

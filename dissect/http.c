@@ -228,8 +228,8 @@ static void body_append(struct http_exchange *exchange, enum http_side side, con
     if (!exchange->wanted[side] || exchange->truncated[side])
         return;
     size_t before = body->length;
-    bool whole =
-        dissect->bodies_total + data->len <= BODIES_TOTAL_MAX && buffer_append(body, cursor_of(data->data, data->len));
+    bool whole = dissect->bodies_total + data->len <= dissect->bodies_max &&
+                 buffer_append(body, cursor_of(data->data, data->len));
     dissect->bodies_total += body->length - before;
     if (!whole) {
         exchange->truncated[side] = true;

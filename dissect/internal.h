@@ -6,7 +6,7 @@
 
 #include "dissect/dissector.h"
 
-/* Memory for HTTP bodies that are being collected, in all flows together. */
+/* Memory for HTTP bodies that are being collected, in all flows together, unless dissect_limit says otherwise. */
 #define BODIES_TOTAL_MAX ((uint64_t)256 << 20)
 
 /* Memory for the texts of one row. */
@@ -21,7 +21,8 @@ struct dissect {
     struct dissect_counts counts;
     struct arena scratch; /* for one row of `http` */
     struct settle *settle;
-    htp_cfg_t *http;       /* http.c: settings of libhtp */
+    htp_cfg_t *http; /* http.c: settings of libhtp */
+    uint64_t bodies_max;
     uint64_t bodies_total; /* bytes of bodies that are being collected */
 };
 
