@@ -5,6 +5,7 @@
 #include "dissect/bits.h"
 #include "dissect/internal.h"
 #include "dissect/settle.h"
+#include "dissect/shared_keys.h"
 
 /* The one table of protocols. The first that recognises a stream gets it. */
 static const struct dissector *const DISSECTORS[] = {&http_dissector, &tls_dissector};
@@ -95,6 +96,7 @@ void dissect_finish(struct dissect *dissect)
 {
     settle_finish(dissect);
     bits_finish(dissect);
+    shared_keys_finish(dissect);
 }
 
 /* ---- Rows of flows ---- */

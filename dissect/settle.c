@@ -275,6 +275,16 @@ static int compare_attempts(const void *a, const void *b)
     return left->message < right->message ? -1 : left->message > right->message;
 }
 
+/* The notes of a message and one more. */
+static struct text with_note(struct dissect *dissect, struct text notes, const char *note)
+{
+    arena_reset(&dissect->decoder.arena);
+    bool first = notes.at == NULL || notes.length == 0;
+    struct text joined = text_format(&dissect->decoder.arena, "%.*s%s%s", first ? 0 : (int)notes.length,
+                                     first ? "" : notes.at, first ? "" : "; ", note);
+    return joined.at == NULL ? notes : joined;
+}
+
 /* The same bytes from the same client after a 401 (or no answer at all) are the same message tried again. */
 static void settle_attempts(struct dissect *dissect)
 {
@@ -292,6 +302,7 @@ static void settle_attempts(struct dissect *dissect)
             continue;
         struct message_row row = *kept;
         row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : settle->attempts[i - 1].message;
+        row.notes = with_note(dissect, row.notes, "the same bytes were sent before and not taken");
         sink_amend(&dissect->sink, TABLE_message, settle->attempts[i].message, &row);
     }
 }
