@@ -549,7 +549,7 @@ void mp_request(struct http_exchange *exchange)
     if (exchange->wanted[HTTP_REQUEST])
         fields_of_body(exchange, HTTP_REQUEST);
     struct ccm_source source = source_of(exchange, HTTP_REQUEST);
-    if (!exchange->wanted[HTTP_REQUEST] || body.left == 0 ||
+    if (!exchange->wanted[HTTP_REQUEST] || body.left == 0 || exchange->mp.bits != 0 ||
         !(text_is(http_method(exchange), "CCM_POST") || ccm_message_recognise(body, source.content_type)))
         return;
     struct ccm_message message;
