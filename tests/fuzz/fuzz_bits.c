@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MAP_BYTES 65536
+#define MAP_BYTES 4096
 
 /* What is right, kept the simplest way. */
 struct map {
@@ -63,7 +63,7 @@ static void try_cover(struct cursor input)
     static uint8_t content[MAP_BYTES];
     uint16_t total, start, length;
     uint8_t value;
-    if (!cursor_be16(&input, &total) || total == 0)
+    if (!cursor_be16(&input, &total) || total == 0 || total > MAP_BYTES)
         return;
     struct map *map = calloc(1, sizeof *map);
     struct bits_cover cover = {.total = total, .bytes = malloc(total)};
