@@ -70,8 +70,8 @@ static int64_t next_related(struct report_messages *report, enum related related
 
 #define EACH_RELATED(row_id, report, related, message)                                                                 \
     int64_t row_id = next_related(report, related, message, true);                                                     \
-    row_id != 0;                                                                                                       \
-    row_id = next_related(report, related, message, false)
+    (row_id) != 0;                                                                                                     \
+    (row_id) = next_related(report, related, message, false)
 
 /* ---- Lines ---- */
 
