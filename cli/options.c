@@ -18,8 +18,9 @@ const struct command COMMANDS[] = {
      "cmscope check -r tests/pcaps/sccmwtf-http.pcap"},
     {"messages", run_messages, "rfktMOTbdVh", "", 0, 0, "every ConfigMgr message, one line each",
      "Lists the messages between clients and management points: requests and replies, each transmission a line. With "
-     "-V the "
-     "whole decoded content of each. Formats: text (default), json, csv.",
+     "-V each is told whole: how it travelled, header, signature, and each field with what its value means. Formats: "
+     "text "
+     "(default), json (with the fields), csv.",
      "cmscope messages -r tests/pcaps/sccmwtf-http.pcap"},
     {"flows", run_flows, "rftMOTdh", "", 0, 0, "every TCP connection, one line each",
      "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), "

@@ -128,6 +128,19 @@ static struct text body_digest(const struct http_exchange *exchange, enum http_s
 
 /* ---- Rows ---- */
 
+static struct text operation_of(const struct http_exchange *exchange)
+{
+    if (!exchange->started[HTTP_REQUEST])
+        return TEXT_NULL;
+    struct service_request request = {
+        .method = http_method(exchange),
+        .uri = http_uri(exchange),
+        .bits_packet = http_header(exchange, HTTP_REQUEST, "bits-packet-type"),
+        .range = http_header(exchange, HTTP_REQUEST, "range"),
+    };
+    return text_of(service_operation(exchange->service, &request));
+}
+
 static void write_row(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
@@ -146,6 +159,7 @@ static void write_row(struct http_exchange *exchange)
     row.method = http_method(exchange);
     row.uri = http_uri(exchange);
     row.service = text_of(exchange->service);
+    row.operation = operation_of(exchange);
     row.tls = exchange->secure;
     row.complete = asked && answered && exchange->done[0] && exchange->done[1] && !exchange->truncated[0] &&
                    !exchange->truncated[1];

@@ -13,6 +13,7 @@
 #define SCRATCH_MAX ((size_t)4 << 20)
 
 struct settle; /* settle.c: what waits for the end of the capture */
+struct bits;   /* bits.c: packets of uploads */
 
 struct dissect {
     struct sink sink;
@@ -21,6 +22,7 @@ struct dissect {
     struct dissect_counts counts;
     struct arena scratch; /* for one row of `http` */
     struct settle *settle;
+    struct bits *bits;
     htp_cfg_t *http; /* http.c: settings of libhtp */
     uint64_t bodies_max;
     uint64_t bodies_total; /* bytes of bodies that are being collected */

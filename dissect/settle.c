@@ -331,6 +331,16 @@ static struct spill *attempts_by_digest(struct settle *settle, struct spill *mes
     return NULL;
 }
 
+/* The notes of a message and one more. */
+static struct text with_note(struct dissect *dissect, struct text notes, const char *note)
+{
+    arena_reset(&dissect->decoder.arena);
+    bool first = notes.at == NULL || notes.length == 0;
+    struct text joined = text_format(&dissect->decoder.arena, "%.*s%s%s", first ? 0 : (int)notes.length,
+                                     first ? "" : notes.at, first ? "" : "; ", note);
+    return joined.at == NULL ? notes : joined;
+}
+
 /* The same bytes from the same client after a 401 (or no answer at all) are the same message tried again. */
 static void settle_attempt_pair(struct dissect *dissect, const struct attempt *first, const struct attempt *second)
 {
@@ -344,6 +354,7 @@ static void settle_attempt_pair(struct dissect *dissect, const struct attempt *f
         return;
     struct message_row row = *kept;
     row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : first->message;
+    row.notes = with_note(dissect, row.notes, "the same bytes were sent before and not taken");
     sink_amend(&dissect->sink, TABLE_message, second->message, &row);
 }
 

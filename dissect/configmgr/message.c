@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "dissect/configmgr/attachment.h"
 #include "dissect/configmgr/certificate.h"
+#include "dissect/configmgr/quirk.h"
 
 bool ccm_decoder_init(struct ccm_decoder *decoder)
 {
@@ -296,7 +298,7 @@ static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 /* Which payloads must be opened, and so paid for. */
 static bool wants_payload(const struct ccm_message *message, unsigned needs)
 {
-    if (needs & (NEED_PAYLOAD | NEED_BODY | NEED_FINDING))
+    if (needs & (NEED_PAYLOAD | NEED_BODY | NEED_FINDING | NEED_FIELD))
         return true;
     if ((needs & NEED_REGISTRATION) && text_is_like(message->endpoint_name, "MP_ClientRegistration"))
         return true;
@@ -320,6 +322,24 @@ static void open_payload(struct ccm_decoder *decoder, struct ccm_message *messag
         set_malformed(decoder, message, error.text);
 }
 
+/* Task sequences send a form, with a Length that is a constant (wire.md 2.3): whether the text goes on behind it. */
+static bool length_is_constant(const struct ccm_message *message)
+{
+    static const char ends[][2] = {{0, 0}, {'\r', 0}, {'\n', 0}};
+    const struct ccm_range *body = &message->header.body;
+    struct cursor rest;
+    bool form = false, ended = false;
+    for (size_t i = 0; i < message->multipart.count; i++)
+        form = form || message->multipart.parts[i].disposition.at != NULL;
+    if (!form || body->offset != 0)
+        return false;
+    if (!cursor_slice(message->plain, body->length, 2, &rest))
+        return body->length > message->plain.left;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        ended = ended || cursor_starts(rest, ends[i], sizeof ends[i]);
+    return !ended;
+}
+
 /* The body: the slice that the header names, within the payload. Numbers that lie (wire.md 3.5) are clamped and
  * told. */
 static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
@@ -339,6 +359,10 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
         ccm_message_note(message, "Body Length counts the compressed payload");
         return;
     }
+    if (length_is_constant(message)) {
+        ccm_message_note(message, "Body Length does not fit (task sequence form)");
+        return;
+    }
     if (cursor_slice(plain, header->body.offset, header->body.length, &message->body_bytes))
         return;
     set_malformed(decoder, message, "Body Offset and Length reach beyond the payload");
@@ -352,7 +376,7 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
 
 static bool wants_whole_body(unsigned needs)
 {
-    return needs & (NEED_BODY | NEED_FINDING | NEED_REGISTRATION | NEED_POLICY);
+    return needs & (NEED_BODY | NEED_FINDING | NEED_REGISTRATION | NEED_POLICY | NEED_FIELD);
 }
 
 /* UTF-8 text of the body up to its terminator; what follows (CR LF of SDK senders, zero padding) is not part of it. */
@@ -400,7 +424,7 @@ static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message,
 {
     if (message->body.at == NULL || message->body.length == 0)
         return;
-    bool tree = needs & (NEED_FINDING | NEED_REGISTRATION | NEED_POLICY);
+    bool tree = needs & (NEED_FINDING | NEED_REGISTRATION | NEED_POLICY | NEED_FIELD);
     if (!tree || message->body.length > CCM_TREE_MAX) {
         message->root = sniff_root(message->body);
         return;
@@ -484,8 +508,12 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
             decode_body(decoder, message, needs);
             parse_body(decoder, message, needs);
             read_registration(decoder, message, needs);
+            ccm_attachments_resolve(decoder, message);
+            if (needs & (NEED_FIELD | NEED_BODY))
+                ccm_attachments_read(decoder, message);
         }
     }
+    ccm_message_quirks(message);
     if (needs & NEED_FINDING)
         ccm_message_check(decoder, message);
 }
