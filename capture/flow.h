@@ -96,6 +96,11 @@ struct refusal {
     uint64_t tries;          /* SYNs of the flow; UDP: datagrams from src; 0 when not known */
 };
 
+/* How far the bytes of that direction were delivered, gaps included, and how far their receiver acknowledged them, a FIN
+ * not counted: offsets in the stream, that of the next byte. 0 for UDP, and for a flow that no tracker made. */
+int64_t flow_delivered(const struct flow *flow, enum direction direction);
+int64_t flow_acknowledged(const struct flow *flow, enum direction direction);
+
 /* What happens to flows. Any may be NULL. `moment` is that of the packet that carried the bytes, even when they had to
  * wait. `bytes` are valid during the call. */
 struct flow_events {

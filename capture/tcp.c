@@ -562,3 +562,16 @@ bool tcp_ended_and_acked(const struct flow *flow)
     const struct half *out = &flow->private->half[DIRECTION_OUT], *in = &flow->private->half[DIRECTION_IN];
     return tcp_ended(flow) && out->acked > out->fin_offset && in->acked > in->fin_offset;
 }
+
+int64_t flow_delivered(const struct flow *flow, enum direction direction)
+{
+    return flow->private == NULL ? 0 : flow->private->half[direction].offset;
+}
+
+int64_t flow_acknowledged(const struct flow *flow, enum direction direction)
+{
+    if (flow->private == NULL)
+        return 0;
+    const struct half *half = &flow->private->half[direction];
+    return half->fin && half->acked > half->fin_offset ? half->fin_offset : half->acked;
+}

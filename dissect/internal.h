@@ -2,11 +2,9 @@
 #ifndef CMSCOPE_DISSECT_INTERNAL_H
 #define CMSCOPE_DISSECT_INTERNAL_H
 
-#include <htp/htp.h>
-
 #include "dissect/dissector.h"
 
-/* Memory for HTTP bodies that are being collected, in all flows together. */
+/* Memory for HTTP bodies and headers that are being collected or kept, in all flows together. */
 #define BODIES_TOTAL_MAX ((uint64_t)256 << 20)
 
 /* Memory for the texts of one row. */
@@ -21,11 +19,9 @@ struct dissect {
     struct dissect_counts counts;
     struct arena scratch; /* for one row of `http` */
     struct settle *settle;
-    htp_cfg_t *http;       /* http.c: settings of libhtp */
-    uint64_t bodies_total; /* bytes of bodies that are being collected */
+    struct arena heads;    /* for the headers of one HTTP message */
+    uint64_t bodies_total; /* bytes of HTTP bodies and headers that are being collected or kept */
+    uint32_t exchanges;    /* open ones of HTTP, of all flows */
 };
-
-MUST_USE bool http_setup(struct dissect *dissect); /* http.c; false when out of memory */
-void http_teardown(struct dissect *dissect);
 
 #endif
