@@ -181,6 +181,8 @@ static void begin_request(struct feed *feed, const struct http_head *head, struc
     }
     exchange_head(feed->stream->exchange, HTTP_REQUEST, head);
     begin_body(feed, head);
+    if (head->bare) /* the last one of its connection, whatever is sent behind it */
+        enter(feed->stream, STATE_LOST, 0);
 }
 
 static void begin_reply(struct feed *feed, const struct http_head *head, struct moment moment)

@@ -113,12 +113,14 @@ static bool request_line(struct text line, struct http_head *head)
     if (end == 0 || end == line.length || !is_blank(line.at[end]))
         return false;
     struct text method = {line.at, end}, target = text_trim(from(line, end));
-    struct text version = target.length < VERSION_LENGTH ? TEXT_NULL : from(target, target.length - VERSION_LENGTH);
-    head->bare = !is_version(version);
+    size_t last = target.length;
+    while (last > 0 && !is_blank(target.at[last - 1]))
+        last--;
+    struct text version = from(target, last);
+    head->bare = last == 0 || version.length < 5 || memcmp(version.at, "HTTP/", 5) != 0;
+    head->notes |= head->bare || is_version(version) ? 0 : HTTP_NOTE_VERSION;
     if (!head->bare)
-        target.length -= VERSION_LENGTH;
-    if (!head->bare && (target.length == 0 || !is_blank(target.at[target.length - 1])))
-        return false;
+        target.length = last;
     target = text_trim(target);
     head->fields[HTTP_FIELD_METHOD] = method;
     head->fields[HTTP_FIELD_TARGET] = target;
@@ -162,9 +164,9 @@ static bool may_start(enum http_side side, struct cursor bytes)
 /* The first line: bad, or the end of a request without headers, or more is needed. */
 static enum http_scan scan_first(enum http_side side, struct cursor line)
 {
-    struct http_head head;
+    struct http_head head; /* as far as a start line fills it */
     struct text text;
-    unsigned notes = 0;
+    unsigned notes = head.notes = 0;
     head.bare = false;
     if (!take_line(&line, &text, &notes) || !start_line(side, text, &head))
         return HTTP_SCAN_BAD;
