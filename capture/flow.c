@@ -62,7 +62,7 @@ struct tracker {
 
 struct tracker_limits tracker_limits_default(void)
 {
-    /* Flows take about 900 bytes each. Waiting bytes: the largest windows in use are some megabytes. */
+    /* Flows take about 600 bytes each. Waiting bytes: the largest windows in use are some megabytes. */
     return (struct tracker_limits){.flows = 1u << 19, .waiting_bytes = 4u << 20, .waiting_total = UINT64_C(256) << 20};
 }
 

@@ -59,14 +59,14 @@ struct flow {
     uint8_t ttl[2]; /* time to live or hop limit of the first packet but an RST; 0: there was none */
     uint64_t packets[2];
     uint64_t bytes[2]; /* delivered in order; UDP: captured payload */
-    uint64_t gaps;     /* holes, both directions */
-    uint64_t missing;  /* bytes in them */
-    uint64_t
+    uint64_t missing;  /* bytes in holes */
+    uint32_t gaps;     /* holes, both directions */
+    uint32_t
         never_acknowledged; /* of the holes: the capture has packets of the receiver, and none acknowledges the hole
                                     to its end: never sent or never arrived, rather than lost to the capture */
-    uint64_t retransmitted; /* segments that brought nothing new */
-    uint64_t out_of_order;  /* segments that waited */
-    uint64_t conflicts;     /* retransmissions with other bytes than those delivered or waiting */
+    uint32_t retransmitted; /* segments that brought nothing new */
+    uint32_t out_of_order;  /* segments that waited */
+    uint32_t conflicts;     /* retransmissions with other bytes than those delivered or waiting */
 
     /* For whoever listens to the events. */
     void *user;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define FIRST_ENTRIES 1024u
-/* About 200 KiB a slab: one allocation for many flows, little waste for few. */
+/* About 150 KiB a slab: one allocation for many flows, little waste for few. */
 #define SLAB_FLOWS 256u
 
 struct flow_slot {
