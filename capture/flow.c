@@ -497,6 +497,8 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     pass_time(tracker, moment.time_ns);
     uint64_t hash = hash_flow(&tracker->tcp.seed, segment);
     struct flow *flow = flow_table_find(&tracker->table, hash, segment);
+    if (flow != NULL && flow->user != NULL)
+        __builtin_prefetch(flow->user);
     flow = still_there(tracker, flow, moment.time_ns);
     if (segment->is_error) {
         *(flow == NULL ? &tracker->tcp.counts.icmp_unmatched : &tracker->tcp.counts.icmp_errors) += 1;

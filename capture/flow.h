@@ -52,27 +52,28 @@ struct flow {
     /* Facts, for readers. Ends are indexed by the direction in which they send. */
     struct address address[2];
     uint16_t port[2];
-    struct moment first, last;
-    enum transport transport;
-    enum flow_state state;
-    bool handshake; /* the opening SYN was seen */
     uint8_t ttl[2]; /* time to live or hop limit of the first packet but an RST; 0: there was none */
-    uint64_t packets[2];
-    uint64_t bytes[2]; /* delivered in order; UDP: captured payload */
-    uint64_t missing;  /* bytes in holes */
-    uint32_t gaps;     /* holes, both directions */
-    uint32_t
-        never_acknowledged; /* of the holes: the capture has packets of the receiver, and none acknowledges the hole
-                                    to its end: never sent or never arrived, rather than lost to the capture */
-    uint32_t retransmitted; /* segments that brought nothing new */
-    uint32_t out_of_order;  /* segments that waited */
-    uint32_t conflicts;     /* retransmissions with other bytes than those delivered or waiting */
+    bool handshake; /* the opening SYN was seen */
+    enum transport transport;
 
     /* For whoever listens to the events. */
     void *user;
 
     /* The tracker's own (capture/tcp.h); not to be touched. */
     struct flow_private *private;
+
+    struct moment last, first;
+    uint64_t packets[2];
+    uint64_t bytes[2]; /* delivered in order; UDP: captured payload */
+    enum flow_state state;
+    uint32_t gaps; /* holes, both directions */
+    uint32_t
+        never_acknowledged; /* of the holes: the capture has packets of the receiver, and none acknowledges the hole
+                                    to its end: never sent or never arrived, rather than lost to the capture */
+    uint32_t retransmitted; /* segments that brought nothing new */
+    uint32_t out_of_order;  /* segments that waited */
+    uint32_t conflicts;     /* retransmissions with other bytes than those delivered or waiting */
+    uint64_t missing;       /* bytes in holes */
 };
 
 enum refusal_kind {

@@ -74,23 +74,24 @@ struct flow_link {
     struct flow *previous, *next;
 };
 
+/* What every packet needs stands first. */
 struct flow_private {
-    struct half half[2];
-    struct flow_link list;   /* by last use; which one: `on` */
-    struct flow_link born;   /* of flows that are not closed, in the order in which they were opened */
-    struct flow_link waiter; /* of flows with waiting bytes, in the order in which these began to wait */
     uint64_t hash;
-    int64_t touched;         /* when it was last put to the front of its list */
-    struct refusal *refusal; /* waits for the close of the flow (refuse.c), or NULL */
-    int64_t reset_offset;    /* where the RST was, in the stream of the side that sent it */
-    uint32_t waiting_bytes;  /* both directions, with the pieces' own size */
-    uint8_t on;              /* enum flow_list */
+    int64_t touched;        /* when it was last put to the front of its list */
+    uint32_t waiting_bytes; /* both directions, with the pieces' own size */
+    uint8_t on;             /* enum flow_list */
     uint8_t reset_direction;
     bool reset;    /* an RST was seen */
     bool waits;    /* is on the list of waiters */
     bool only_syn; /* nothing but SYNs of the opening side yet, and ICMP errors */
     bool refused;  /* an RST answered the SYN */
     uint16_t syns; /* of the opening side */
+    struct half half[2];
+    struct flow_link list;   /* by last use; which one: `on` */
+    struct flow_link born;   /* of flows that are not closed, in the order in which they were opened */
+    struct flow_link waiter; /* of flows with waiting bytes, in the order in which these began to wait */
+    struct refusal *refusal; /* waits for the close of the flow (refuse.c), or NULL */
+    int64_t reset_offset;    /* where the RST was, in the stream of the side that sent it */
 };
 
 /* What all connections of a tracker share. */

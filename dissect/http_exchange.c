@@ -15,6 +15,8 @@
 #define EXCHANGES_TOTAL_MAX (1u << 17)
 /* Memory for a body is reserved as its length says, but no more than this ahead of what came. */
 #define RESERVE_AHEAD ((size_t)256 * 1024)
+/* Sizes in such steps, a power of two: what one body leaves then fits the next. */
+#define RESERVE_STEP ((size_t)512)
 
 /* ---- Rows ---- */
 
@@ -153,8 +155,8 @@ static void reserve(struct http_exchange *exchange, enum http_side side, size_t 
     if (!exchange->wanted[side] || exchange->coding[side] != NULL || exchange->body[side].capacity > 0)
         return;
     uint64_t whole = came + stream->left;
-    bool reserved =
-        buffer_reserve(&exchange->body[side], whole > came + RESERVE_AHEAD ? came + RESERVE_AHEAD : (size_t)whole);
+    size_t most = whole > came + RESERVE_AHEAD ? came + RESERVE_AHEAD : (size_t)whole;
+    bool reserved = buffer_reserve(&exchange->body[side], (most + RESERVE_STEP - 1) & ~(RESERVE_STEP - 1));
     (void)reserved; /* appending says when there is no memory */
 }
 
