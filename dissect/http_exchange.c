@@ -422,7 +422,8 @@ static struct http_exchange *held_for(struct http_flow *flow, int64_t offset)
 
 struct http_exchange *exchange_for_request(struct http_flow *flow, struct moment moment, int64_t offset)
 {
-    bool waiting = exchange_unanswered(flow) != NULL;
+    const struct http_exchange *oldest = exchange_unanswered(flow);
+    bool ahead = oldest != NULL && !oldest->doubtful && !is_behind(flow, HTTP_REPLY);
     struct http_exchange *exchange = held_for(flow, offset);
     bool paired = exchange != NULL;
     if (!paired) {
@@ -431,7 +432,7 @@ struct http_exchange *exchange_for_request(struct http_flow *flow, struct moment
     }
     if (exchange == NULL)
         return NULL;
-    flow->pipelines = flow->pipelines || (waiting && !is_behind(flow, HTTP_REPLY));
+    flow->pipelines = flow->pipelines || ahead;
     exchange->held = false;
     exchange->doubtful = flow->hole && !paired;
     flow->hole = flow->hole && !paired;
