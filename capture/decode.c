@@ -132,11 +132,29 @@ const char *protection_name(enum protection protection, bool mixed)
     return mixed ? "mixed" : names[protection];
 }
 
+/* Writes 0 to 255 in decimal; returns where it ends. inet_ntop formats with printf, which is slow for what every flow
+ * needs. */
+static char *print_byte(uint8_t byte, char *out)
+{
+    if (byte >= 100)
+        *out++ = (char)('0' + byte / 100);
+    if (byte >= 10)
+        *out++ = (char)('0' + byte / 10 % 10);
+    *out++ = (char)('0' + byte % 10);
+    return out;
+}
+
 void address_print(const struct address *address, char text[ADDRESS_TEXT_MAX])
 {
-    int family = address->version == 4 ? AF_INET : AF_INET6;
-    if (inet_ntop(family, address->bytes, text, ADDRESS_TEXT_MAX) == NULL)
+    if (address->version == 4) {
+        char *out = text;
+        for (int i = 0; i < 4; i++) {
+            out = print_byte(address->bytes[i], out);
+            *out++ = i < 3 ? '.' : '\0';
+        }
+    } else if (inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_MAX) == NULL) {
         text[0] = '\0';
+    }
 }
 
 /* ---- from IP on ---- */

@@ -52,29 +52,30 @@ struct flow {
     /* Facts, for readers. Ends are indexed by the direction in which they send. */
     struct address address[2];
     uint16_t port[2];
-    struct moment first, last;
-    enum transport transport;
-    enum flow_state state;
+    uint8_t ttl[2]; /* time to live or hop limit of the first packet but an RST; 0: there was none */
     bool handshake; /* the opening SYN was seen */
+    enum transport transport;
     enum protection protection; /* of its first packet */
     bool protection_mixed;      /* other packets had another one */
-    uint8_t ttl[2]; /* time to live or hop limit of the first packet but an RST; 0: there was none */
-    uint64_t packets[2];
-    uint64_t bytes[2]; /* delivered in order; UDP: captured payload */
-    uint64_t gaps;     /* holes, both directions */
-    uint64_t missing;  /* bytes in them */
-    uint64_t
-        never_acknowledged; /* of the holes: the capture has packets of the receiver, and none acknowledges the hole
-                                    to its end: never sent or never arrived, rather than lost to the capture */
-    uint64_t retransmitted; /* segments that brought nothing new */
-    uint64_t out_of_order;  /* segments that waited */
-    uint64_t conflicts;     /* retransmissions with other bytes than those delivered or waiting */
 
     /* For whoever listens to the events. */
     void *user;
 
     /* The tracker's own (capture/tcp.h); not to be touched. */
     struct flow_private *private;
+
+    struct moment last, first;
+    uint64_t packets[2];
+    uint64_t bytes[2]; /* delivered in order; UDP: captured payload */
+    enum flow_state state;
+    uint32_t gaps; /* holes, both directions */
+    uint32_t
+        never_acknowledged; /* of the holes: the capture has packets of the receiver, and none acknowledges the hole
+                                    to its end: never sent or never arrived, rather than lost to the capture */
+    uint32_t retransmitted; /* segments that brought nothing new */
+    uint32_t out_of_order;  /* segments that waited */
+    uint32_t conflicts;     /* retransmissions with other bytes than those delivered or waiting */
+    uint64_t missing;       /* bytes in holes */
 };
 
 enum refusal_kind {
@@ -97,6 +98,11 @@ struct refusal {
     uint8_t ttl;             /* of the RST or the error, as captured */
     uint64_t tries;          /* SYNs of the flow; UDP: datagrams from src; 0 when not known */
 };
+
+/* How far the bytes of that direction were delivered, gaps included, and how far their receiver acknowledged them, a FIN
+ * not counted: offsets in the stream, that of the next byte. 0 for UDP, and for a flow that no tracker made. */
+int64_t flow_delivered(const struct flow *flow, enum direction direction);
+int64_t flow_acknowledged(const struct flow *flow, enum direction direction);
 
 /* What happens to flows. Any may be NULL. `moment` is that of the packet that carried the bytes, even when they had to
  * wait. `bytes` are valid during the call. */

@@ -1,14 +1,17 @@
 /* capture/flow_table.c: see flow_table.h. */
 #include "capture/flow_table.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 
 #define FIRST_ENTRIES 1024u
-/* About 200 KiB a slab: one allocation for many flows, little waste for few. */
+/* About 150 KiB a slab: one allocation for many flows, little waste for few. */
 #define SLAB_FLOWS 256u
 
+#define CACHE_LINE 64
+
 struct flow_slot {
-    struct flow flow;
+    alignas(CACHE_LINE) struct flow flow;
     struct flow_private private;
 };
 
@@ -53,12 +56,22 @@ static bool flow_is_in(const struct flow *flow, const struct segment *segment)
            end_is(flow, DIRECTION_OUT, &segment->dst, segment->dport);
 }
 
+/* Asks for all memory of a flow at once: its lines are far apart in time, so that most are not at hand. */
+static void fetch(const struct flow *flow)
+{
+    const char *slot = (const char *)flow;
+    for (size_t at = CACHE_LINE; at < sizeof(struct flow_slot); at += CACHE_LINE)
+        __builtin_prefetch(slot + at);
+}
+
 struct flow *flow_table_find(const struct flow_table *table, uint64_t hash, const struct segment *segment)
 {
     for (size_t i = hash & table->mask; table->entries[i].flow != NULL; i = (i + 1) & table->mask) {
         struct flow *flow = table->entries[i].flow;
-        if (table->entries[i].hash == hash && flow->transport == segment->transport &&
-            (flow_is_out(flow, segment) || flow_is_in(flow, segment)))
+        if (table->entries[i].hash != hash)
+            continue;
+        fetch(flow);
+        if (flow->transport == segment->transport && (flow_is_out(flow, segment) || flow_is_in(flow, segment)))
             return flow;
     }
     return NULL;
@@ -93,7 +106,7 @@ static bool grow(struct flow_table *table)
 
 static bool add_slab(struct flow_table *table)
 {
-    struct flow_slab *slab = malloc(sizeof *slab);
+    struct flow_slab *slab = aligned_alloc(alignof(struct flow_slab), sizeof *slab);
     if (slab == NULL)
         return false;
     slab->next = table->slabs;

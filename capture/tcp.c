@@ -62,6 +62,7 @@ static void advance(struct half *half, uint32_t bytes)
 {
     half->offset += bytes;
     half->next += bytes;
+    half->gap_before = false;
     if (half->marked && half->offset >= half->due)
         half->marked = false;
 }
@@ -84,7 +85,7 @@ static void emit_gap(struct tcp *tcp, struct flow *flow, enum direction directio
 {
     struct half *half = &flow->private->half[direction];
     uint64_t bytes = (uint64_t)(end - half->offset);
-    bool continued = half->gap_end == half->offset && half->offset > 0;
+    bool continued = half->gap_before;
     flow->gaps += !continued;
     tcp->counts.gaps += !continued;
     if (!continued && reason == REASON_SETTLED && never_acknowledged(flow, direction, end)) {
@@ -95,7 +96,7 @@ static void emit_gap(struct tcp *tcp, struct flow *flow, enum direction directio
     tcp->counts.missing += bytes;
     half->offset = end;
     half->next += (uint32_t)bytes;
-    half->gap_end = end;
+    half->gap_before = true;
     half->state = HALF_KNOWN;
     if (half->marked && half->offset >= half->due)
         half->marked = false;
@@ -103,16 +104,13 @@ static void emit_gap(struct tcp *tcp, struct flow *flow, enum direction directio
         tcp->events.gap(tcp->events.context, flow, direction, bytes, moment);
 }
 
-static void remember(struct tcp *tcp, struct flow_private *private, enum direction direction, uint32_t sequence,
-                     struct cursor bytes)
+static void remember(struct tcp *tcp, struct half *half, struct cursor bytes)
 {
     if (bytes.left > UINT16_MAX)
         return;
-    private->recent[private->recent_at] = (struct recent){.sequence = sequence,
-                                                          .sum = hash_bytes(&tcp->seed, bytes),
-                                                          .length = (uint16_t)bytes.left,
-                                                          .direction = (uint8_t)direction};
-    private->recent_at = (uint8_t)((private->recent_at + 1u) % RECENT_SEGMENTS);
+    half->recent[half->recent_at] = (struct recent){
+        .sequence = half->next, .length = (uint16_t)bytes.left, .sum = (uint16_t)hash_bytes(&tcp->seed, bytes)};
+    half->recent_at = (uint8_t)((half->recent_at + 1u) % RECENT_SEGMENTS);
 }
 
 /* The piece starts at the offset. */
@@ -120,7 +118,7 @@ static void deliver(struct tcp *tcp, struct flow *flow, enum direction direction
 {
     struct half *half = &flow->private->half[direction];
     if (piece.bytes.left > 0) {
-        remember(tcp, flow->private, direction, half->next, piece.bytes);
+        remember(tcp, half, piece.bytes);
         flow->bytes[direction] += piece.bytes.left;
         advance(half, (uint32_t)piece.bytes.left);
         if (tcp->events.data != NULL)
@@ -256,19 +254,17 @@ static void overlay(const struct half *half, struct waiting *waiting, uint32_t f
 }
 
 /* Compares the old bytes of a segment with those delivered. Keeping delivered bytes would cost a copy of all traffic
- * and kilobytes a flow; so a checksum of each of the last segments is kept (12 bytes, 32 of them for both directions),
- * and compared where the retransmission covers the segment whole. That finds a segment sent again as it was or joined
- * with others. One that is cut at other places passes unnoticed; the delivered bytes are the first copy either way. */
-static bool compare_delivered(const struct tcp *tcp, const struct flow_private *private, enum direction direction,
-                              uint32_t sequence, struct cursor bytes)
+ * and kilobytes a flow; so a checksum of each of the last segments is kept (8 bytes, 8 of them for each direction), and
+ * compared where the retransmission covers the segment whole. That finds a segment sent again as it was or joined with
+ * others. One that is cut at other places passes unnoticed; the delivered bytes are the first copy either way. */
+static bool compare_delivered(const struct tcp *tcp, const struct half *half, uint32_t sequence, struct cursor bytes)
 {
     for (size_t i = 0; i < RECENT_SEGMENTS; i++) {
-        const struct recent *recent = &private->recent[i];
+        const struct recent *recent = &half->recent[i];
         struct cursor again;
-        if (recent->length == 0 || recent->direction != direction ||
-            !cursor_slice(bytes, recent->sequence - sequence, recent->length, &again))
+        if (recent->length == 0 || !cursor_slice(bytes, recent->sequence - sequence, recent->length, &again))
             continue;
-        if (hash_bytes(&tcp->seed, again) != recent->sum)
+        if ((uint16_t)hash_bytes(&tcp->seed, again) != recent->sum)
             return true;
     }
     return false;
@@ -373,7 +369,7 @@ static void take(struct tcp *tcp, struct flow *flow, enum direction direction, s
     struct arrival arrival = {.extent = {piece.offset, piece.offset + piece.span}};
     if (piece.offset < half->offset) {
         struct piece old = piece_take(&piece, half->offset - piece.offset);
-        arrival.conflict = compare_delivered(tcp, flow->private, direction, sequence, old.bytes);
+        arrival.conflict = compare_delivered(tcp, half, sequence, old.bytes);
     }
     if (piece.span > 0 && piece.offset == half->offset)
         take_in_order(tcp, flow, direction, piece, &arrival);
@@ -458,7 +454,7 @@ static int64_t lost_until(const struct half *half)
 
 static bool delay_passed(const struct flow *flow, const struct half *half, struct moment moment)
 {
-    uint64_t packets = flow->packets[0] + flow->packets[1];
+    uint32_t packets = (uint32_t)(flow->packets[0] + flow->packets[1]);
     return packets - half->mark_packets >= GAP_DELAY_SEGMENTS || moment.time_ns - half->mark_time >= GAP_DELAY_NS;
 }
 
@@ -488,7 +484,7 @@ static void check_holes(struct tcp *tcp, struct flow *flow, enum direction direc
         return;
     half->marked = true;
     half->due = lost;
-    half->mark_packets = flow->packets[0] + flow->packets[1];
+    half->mark_packets = (uint32_t)(flow->packets[0] + flow->packets[1]);
     half->mark_time = moment.time_ns;
 }
 
@@ -561,4 +557,17 @@ bool tcp_ended_and_acked(const struct flow *flow)
 {
     const struct half *out = &flow->private->half[DIRECTION_OUT], *in = &flow->private->half[DIRECTION_IN];
     return tcp_ended(flow) && out->acked > out->fin_offset && in->acked > in->fin_offset;
+}
+
+int64_t flow_delivered(const struct flow *flow, enum direction direction)
+{
+    return flow->private == NULL ? 0 : flow->private->half[direction].offset;
+}
+
+int64_t flow_acknowledged(const struct flow *flow, enum direction direction)
+{
+    if (flow->private == NULL)
+        return 0;
+    const struct half *half = &flow->private->half[direction];
+    return half->fin && half->acked > half->fin_offset ? half->fin_offset : half->acked;
 }

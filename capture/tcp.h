@@ -15,8 +15,9 @@
 #include "capture/hash.h"
 #include "capture/overlap.h"
 
-/* Delivered segments remembered to notice a retransmission with other bytes; see compare_delivered in tcp.c. */
-#define RECENT_SEGMENTS 32
+/* Delivered segments of a direction remembered to notice a retransmission with other bytes; see compare_delivered in
+ * tcp.c. */
+#define RECENT_SEGMENTS 8
 
 /* A piece that came early. */
 struct waiting {
@@ -34,29 +35,30 @@ enum half_state {
     HALF_KNOWN
 };
 
-/* One direction. */
-struct half {
-    struct waiting *head, *tail;
-    int64_t offset; /* of the next byte to deliver */
-    int64_t acked;  /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
-    int64_t due;    /* a hole before it becomes a gap, once the delay from the mark has passed */
-    int64_t mark_time;
-    uint64_t mark_packets;
-    int64_t gap_end; /* where the last gap ended, to count a hole once */
-    int64_t fin_offset;
-    struct moment fin_moment;
-    uint32_t first, next; /* sequence numbers of the bytes at offset 0 and at `offset` */
-    uint32_t waiting_count;
-    uint8_t state;  /* enum half_state */
-    uint8_t policy; /* enum overlap_policy: of the receiver */
-    bool marked, fin, ended;
+/* What a delivered segment looked like. 16 bits of its checksum: one in 65,536 changes passes unnoticed. */
+struct recent {
+    uint32_t sequence;
+    uint16_t length, sum;
 };
 
-/* What a delivered segment looked like. */
-struct recent {
-    uint32_t sequence, sum;
-    uint16_t length;
-    uint8_t direction;
+/* One direction. What every segment needs stands first. */
+struct half {
+    struct waiting *head, *tail;
+    int64_t offset;       /* of the next byte to deliver */
+    int64_t acked;        /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
+    uint32_t first, next; /* sequence numbers of the bytes at offset 0 and at `offset` */
+    uint8_t state;        /* enum half_state */
+    uint8_t policy;       /* enum overlap_policy of the receiver */
+    bool marked, fin, ended;
+    bool gap_before; /* the bytes just before `offset` are a gap: one that goes on is counted once */
+    uint8_t recent_at;
+    uint32_t waiting_count;
+    uint32_t mark_packets;
+    int64_t mark_time;
+    int64_t due; /* a hole before it becomes a gap, once the delay from the mark has passed */
+    int64_t fin_offset;
+    struct moment fin_moment;
+    struct recent recent[RECENT_SEGMENTS];
 };
 
 enum flow_list {
@@ -72,25 +74,24 @@ struct flow_link {
     struct flow *previous, *next;
 };
 
+/* What every packet needs stands first. */
 struct flow_private {
-    struct half half[2];
-    struct flow_link list;   /* by last use; which one: `on` */
-    struct flow_link born;   /* of flows that are not closed, in the order in which they were opened */
-    struct flow_link waiter; /* of flows with waiting bytes, in the order in which these began to wait */
     uint64_t hash;
-    int64_t touched;         /* when it was last put to the front of its list */
-    struct refusal *refusal; /* waits for the close of the flow (refuse.c), or NULL */
-    int64_t reset_offset;    /* where the RST was, in the stream of the side that sent it */
-    uint32_t waiting_bytes;  /* both directions, with the pieces' own size */
-    uint8_t on;              /* enum flow_list */
+    int64_t touched;        /* when it was last put to the front of its list */
+    uint32_t waiting_bytes; /* both directions, with the pieces' own size */
+    uint8_t on;             /* enum flow_list */
     uint8_t reset_direction;
     bool reset;    /* an RST was seen */
     bool waits;    /* is on the list of waiters */
     bool only_syn; /* nothing but SYNs of the opening side yet, and ICMP errors */
     bool refused;  /* an RST answered the SYN */
     uint16_t syns; /* of the opening side */
-    uint8_t recent_at;
-    struct recent recent[RECENT_SEGMENTS];
+    struct half half[2];
+    struct flow_link list;   /* by last use; which one: `on` */
+    struct flow_link born;   /* of flows that are not closed, in the order in which they were opened */
+    struct flow_link waiter; /* of flows with waiting bytes, in the order in which these began to wait */
+    struct refusal *refusal; /* waits for the close of the flow (refuse.c), or NULL */
+    int64_t reset_offset;    /* where the RST was, in the stream of the side that sent it */
 };
 
 /* What all connections of a tracker share. */

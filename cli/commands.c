@@ -1,7 +1,6 @@
 /* cli/commands.c: the commands that list: messages, flows, query, rules, schema, version, help. */
 #define _DEFAULT_SOURCE
 #include <archive.h>
-#include <htp/htp_version.h>
 #include <jansson.h>
 #include <libdeflate.h>
 #include <libxml/xmlversion.h>
@@ -297,8 +296,8 @@ int run_schema(const struct options *options)
 int run_version(const struct options *options)
 {
     (void)options;
-    printf("cmscope %s\n%s\nlibhtp %s\nlibxml2 %s\nlibdeflate %s\n%s\nSQLite %s\njansson %s\n%s\n", CMSCOPE_VERSION,
-           pcap_lib_version(), HTP_VERSION_STRING, LIBXML_DOTTED_VERSION, LIBDEFLATE_VERSION_STRING,
+    printf("cmscope %s\n%s\nlibxml2 %s\nlibdeflate %s\n%s\nSQLite %s\njansson %s\n%s\n", CMSCOPE_VERSION,
+           pcap_lib_version(), LIBXML_DOTTED_VERSION, LIBDEFLATE_VERSION_STRING,
            OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(), JANSSON_VERSION, archive_version_string());
     return EXIT_DONE;
 }

@@ -4,21 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER_FIRST 4096
+#define BUFFER_FIRST 512
 
-static bool buffer_reserve(struct buffer *buffer, size_t needed)
+/* Memory of exactly that size. */
+static bool resize(struct buffer *buffer, size_t capacity)
 {
-    if (needed <= buffer->capacity)
-        return true;
-    size_t capacity = buffer->capacity == 0 ? BUFFER_FIRST : buffer->capacity;
-    while (capacity < needed)
-        capacity *= 2;
-    uint8_t *bytes = realloc(buffer->bytes, capacity);
+    bool borrowed = buffer->capacity == 0;
+    uint8_t *bytes = realloc(borrowed ? NULL : buffer->bytes, capacity);
     if (bytes == NULL)
         return false;
+    if (borrowed && buffer->length > 0)
+        memcpy(bytes, buffer->bytes, buffer->length);
     buffer->bytes = bytes;
     buffer->capacity = capacity;
     return true;
+}
+
+bool buffer_reserve(struct buffer *buffer, size_t capacity)
+{
+    if (capacity > buffer->cap)
+        capacity = buffer->cap;
+    return capacity <= buffer->capacity || capacity < buffer->length || resize(buffer, capacity);
+}
+
+static bool grow(struct buffer *buffer, size_t needed)
+{
+    if (needed <= buffer->capacity)
+        return true;
+    size_t capacity = buffer->capacity < BUFFER_FIRST ? BUFFER_FIRST : buffer->capacity;
+    while (capacity < needed)
+        capacity *= 2;
+    return resize(buffer, capacity);
 }
 
 bool buffer_append(struct buffer *buffer, struct cursor bytes)
@@ -27,22 +43,30 @@ bool buffer_append(struct buffer *buffer, struct cursor bytes)
     size_t length = bytes.left < room ? bytes.left : room;
     if (length == 0)
         return bytes.left == 0;
-    if (!buffer_reserve(buffer, buffer->length + length))
+    if (!grow(buffer, buffer->length + length))
         return false;
     memcpy(buffer->bytes + buffer->length, bytes.at, length);
     buffer->length += length;
     return length == bytes.left;
 }
 
+void buffer_borrow(struct buffer *buffer, struct cursor bytes)
+{
+    buffer_free(buffer);
+    memcpy(&buffer->bytes, &bytes.at, sizeof buffer->bytes); /* never written: see resize */
+    buffer->length = bytes.left < buffer->cap ? bytes.left : buffer->cap;
+}
+
 void buffer_reset(struct buffer *buffer, size_t keep)
 {
-    if (buffer->capacity > keep)
+    if (buffer->capacity > keep || buffer->capacity == 0)
         buffer_free(buffer);
     buffer->length = 0;
 }
 
 void buffer_free(struct buffer *buffer)
 {
-    free(buffer->bytes);
+    if (buffer->capacity > 0)
+        free(buffer->bytes);
     *buffer = (struct buffer){.cap = buffer->cap};
 }

@@ -11,8 +11,8 @@
 struct buffer {
     uint8_t *bytes;
     size_t length;
-    size_t capacity;
-    size_t cap; /* length never exceeds this */
+    size_t capacity; /* 0 with a length: the bytes are borrowed */
+    size_t cap;      /* length never exceeds this */
 };
 
 static inline void buffer_init(struct buffer *buffer, size_t cap)
@@ -22,6 +22,14 @@ static inline void buffer_init(struct buffer *buffer, size_t cap)
 
 /* Appends what fits. False when not all of it did (the cap or the system's memory was reached). */
 MUST_USE bool buffer_append(struct buffer *buffer, struct cursor bytes);
+
+/* Makes room for `capacity` bytes (no more than the cap) in one allocation. False when memory is short; nothing is lost
+ * then. */
+MUST_USE bool buffer_reserve(struct buffer *buffer, size_t capacity);
+
+/* An empty buffer shows bytes that stay someone else's, without a copy, until it is reset or freed. They are copied when
+ * more is appended; until then they must not be written through the buffer. */
+void buffer_borrow(struct buffer *buffer, struct cursor bytes);
 
 /* Empties it; memory above `keep` bytes is given back. */
 void buffer_reset(struct buffer *buffer, size_t keep);

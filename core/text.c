@@ -364,10 +364,24 @@ struct text text_clean(struct arena *arena, struct cursor bytes)
     return (struct text){out, length};
 }
 
+/* Where the ASCII at its beginning ends, to eight bytes. */
+static size_t skip_ascii(const uint8_t *at, size_t length)
+{
+    size_t i = 0;
+    uint64_t word;
+    for (; length - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, at + i, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return i;
+}
+
 struct text text_utf8(struct arena *arena, struct text text)
 {
     const uint8_t *at = (const uint8_t *)text.at;
     const uint8_t *end = at == NULL ? NULL : at + text.length;
+    at = at == NULL ? NULL : at + skip_ascii(at, text.length);
     while (at < end) {
         at += ascii_length(at, end);
         const uint8_t *start = at;

@@ -37,10 +37,11 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
     dissect->needs = needs;
     dissect->bodies_max = BODIES_TOTAL_MAX;
     arena_init(&dissect->scratch, SCRATCH_MAX);
+    arena_init(&dissect->heads, SCRATCH_MAX);
     dissect->settle = settle_new();
     dissect->bits = bits_new();
     bool decoder = ccm_decoder_init(&dissect->decoder);
-    if (dissect->settle != NULL && dissect->bits != NULL && decoder && http_setup(dissect))
+    if (dissect->settle != NULL && dissect->bits != NULL && decoder)
         return dissect;
     dissect_free(dissect);
     return NULL;
@@ -50,11 +51,11 @@ void dissect_free(struct dissect *dissect)
 {
     if (dissect == NULL)
         return;
-    http_teardown(dissect);
     settle_free(dissect->settle);
     bits_free(dissect->bits);
     ccm_decoder_free(&dissect->decoder);
     arena_free(&dissect->scratch);
+    arena_free(&dissect->heads);
     free(dissect);
 }
 
@@ -119,16 +120,19 @@ void dissect_finish(struct dissect *dissect)
 
 /* ---- Rows of flows ---- */
 
-static struct flow_row flow_row_of(const struct conversation *conversation)
+/* The texts of its addresses stand in `address`. */
+static struct flow_row flow_row_of(const struct conversation *conversation, char address[2][ADDRESS_TEXT_MAX])
 {
     const struct flow *flow = conversation->flow;
+    address_print(&flow->address[DIRECTION_OUT], address[DIRECTION_OUT]);
+    address_print(&flow->address[DIRECTION_IN], address[DIRECTION_IN]);
     struct flow_row row = flow_row_null();
     row.packet = flow->first.packet;
     row.time = moment_seconds(flow->first);
     row.proto = text_of(transport_name(flow->transport));
-    row.src = text_of(conversation->address[DIRECTION_OUT]);
+    row.src = text_of(address[DIRECTION_OUT]);
     row.sport = flow->port[DIRECTION_OUT];
-    row.dst = text_of(conversation->address[DIRECTION_IN]);
+    row.dst = text_of(address[DIRECTION_IN]);
     row.dport = flow->port[DIRECTION_IN];
     row.start = moment_seconds(flow->first);
     row.end = moment_seconds(flow->last);
@@ -163,9 +167,8 @@ static void on_opened(void *context, struct flow *flow)
     conversation->dissect = dissect;
     conversation->flow = flow;
     conversation->layer.conversation = conversation;
-    address_print(&flow->address[0], conversation->address[0]);
-    address_print(&flow->address[1], conversation->address[1]);
-    struct flow_row row = flow_row_of(conversation);
+    char address[2][ADDRESS_TEXT_MAX];
+    struct flow_row row = flow_row_of(conversation, address);
     conversation->row = sink_append(&dissect->sink, TABLE_flow, &row);
 }
 
@@ -348,7 +351,8 @@ static void on_closed(void *context, struct flow *flow)
     struct conversation *conversation = flow->user;
     if (conversation == NULL)
         return;
-    struct flow_row row = flow_row_of(conversation);
+    char address[2][ADDRESS_TEXT_MAX];
+    struct flow_row row = flow_row_of(conversation, address);
     const struct dissector *dissector = conversation->layer.dissector;
     layer_close(&conversation->layer);
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);

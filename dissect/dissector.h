@@ -62,7 +62,6 @@ struct conversation {
     struct flow *flow;
     int64_t row; /* id of its row of `flow` */
     struct layer layer;
-    char address[2][ADDRESS_TEXT_MAX];
 };
 
 /* Streams of a layer: recognised when needed, and handed on. */

@@ -1,10 +1,12 @@
-/* dissect/http.c: HTTP/1 through libhtp, which is made for passive inspection (RFC 9112).
+/* dissect/http.c: HTTP/1 as a passive observer sees it (RFC 9110, RFC 9112): two streams are cut into messages.
  *
- * Bodies are handed on only when mp.c wants them; all others pass through. After a gap or an error inside a start
- * line or headers nothing of that exchange is judged, and the stream is taken up again at the next chunk that begins
- * with a start line.
+ *   START --(start line and headers)--> BODY, CHUNK..., CLOSE --(its end)--> START
+ *     |                                   |                   101, CONNECT --> TUNNEL
+ *     +--(a hole, nonsense)--> LOST <-----+--(a hole that hides where it ends)
+ *
+ * Bodies that nobody asked for are skipped by their length. After a hole or nonsense nothing of that message is judged,
+ * and the stream is taken up again at the next chunk that begins with a start line.
  */
-#define _DEFAULT_SOURCE
 #include "dissect/http.h"
 
 #include <ctype.h>
@@ -12,36 +14,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "dissect/mp.h"
-#include "dissect/ntlm.h"
-#include "dissect/service.h"
+#include "dissect/http_exchange.h"
 
-#define HEADER_LINE_MAX ((size_t)64 * 1024) /* a hook token or signature fits many times */
 #define METHOD_MAX 24
-#define BOMB_LIMIT ((size_t)64 << 20) /* content decoding of one body ends here */
-#define DECODE_LAYERS 2               /* Content-Encoding: gzip, gzip */
-/* libhtp remembers a slot for each exchange of a connection: begin anew now and then, when none is open. */
-#define EXCHANGES_OF_PARSER_MAX 4096
-/* Requests of a connection that wait for a reply; each takes some 4 KB. More come when the capture holds one side
- * only. */
-#define EXCHANGES_OPEN_MAX 256
-
-struct http_flow {
-    struct conversation *conversation;
-    struct dissect *dissect;
-    htp_connp_t *parser; /* NULL: lost; taken up again at the next start line */
-    enum direction client;
-    bool secure;       /* inside TLS that was decrypted */
-    struct moment now; /* of the bytes being parsed */
-    struct http_exchange *open;
-    size_t open_count;
-    size_t exchanges;   /* since the parser is new */
-    uint64_t body_left; /* of the request: bytes of its body, by Content-Length, that are still to come */
-    unsigned blank;     /* bytes of CR LF CR LF that the request stream ended with so far */
-    bool lost;          /* the parser failed: nothing more of this chunk is taken for a start line */
-    bool lone;          /* a reply came to its end whose request was not seen */
-    int64_t lone_until; /* packet of the last such reply: requests from before it may be the ones it answered */
-};
+#define CHUNK_LINE_MAX 16384u             /* a chunk's size with its extensions */
+#define TRAILER_MAX ((uint64_t)64 * 1024) /* all of them together */
+#define CHUNK_DIGITS_MAX 16u
 
 /* ---- Recognition ---- */
 
@@ -83,553 +61,511 @@ static enum recognition http_recognise(struct cursor first, const struct flow *f
     return target_recognise((struct text){whole.at, i}, (struct text){whole.at + i + 1, whole.length - i - 1});
 }
 
-/* ---- Facts of an exchange ---- */
+/* ---- The streams ---- */
 
-/* As UTF-8: what a header holds may be anything. */
-static struct text bstr_text(const struct http_exchange *exchange, bstr *string)
+enum stream_state {
+    STATE_START, /* between messages, or in start line and headers */
+    STATE_BODY,  /* of known length */
+    STATE_CHUNK_SIZE,
+    STATE_CHUNK_EXTENSION,
+    STATE_CHUNK_DATA,
+    STATE_CHUNK_END,
+    STATE_TRAILER,
+    STATE_CLOSE,  /* a body that ends with the connection */
+    STATE_TUNNEL, /* no HTTP any more */
+    STATE_LOST
+};
+
+/* Start line and headers that came in pieces. */
+struct gathered {
+    struct moment moment; /* of the first piece */
+    int64_t offset;       /* in the stream */
+    struct http_scanned scanned;
+    struct buffer bytes;
+};
+
+/* Bytes on their way through a stream. Steps consume `bytes`. */
+struct feed {
+    struct http_flow *flow;
+    struct http_stream *stream;
+    enum http_side side;
+    struct cursor bytes;
+    struct moment moment;
+};
+
+static void gathered_free(struct http_stream *stream)
 {
-    if (string == NULL)
-        return TEXT_NULL;
-    return text_utf8(&exchange->dissect->scratch, (struct text){(const char *)bstr_ptr(string), bstr_len(string)});
+    if (stream->gathered == NULL)
+        return;
+    buffer_free(&stream->gathered->bytes);
+    free(stream->gathered);
+    stream->gathered = NULL;
 }
 
-struct text http_header(const struct http_exchange *exchange, enum http_side side, const char *name)
+static enum direction direction_of(const struct http_flow *flow, enum http_side side)
 {
-    const htp_table_t *table = side == HTTP_REQUEST ? exchange->tx->request_headers : exchange->tx->response_headers;
-    const htp_header_t *header = table == NULL ? NULL : htp_table_get_c(table, name);
-    return header == NULL ? TEXT_NULL : bstr_text(exchange, header->value);
+    return side == HTTP_REQUEST ? flow->client : direction_reverse(flow->client);
 }
 
-struct text http_method(const struct http_exchange *exchange)
+/* The stream cannot be followed. `lost`: a whole message may be missing. */
+static void lose(struct feed *feed, bool lost)
 {
-    return exchange->started[HTTP_REQUEST] ? bstr_text(exchange, exchange->tx->request_method) : TEXT_NULL;
+    struct http_exchange *exchange = feed->stream->exchange;
+    gathered_free(feed->stream);
+    if (exchange != NULL)
+        exchange_over(exchange, feed->side, false);
+    feed->stream->state = STATE_LOST;
+    exchange_hole(feed->flow, feed->side, lost);
 }
 
-struct text http_uri(const struct http_exchange *exchange)
+static void fail(struct feed *feed)
 {
-    return exchange->started[HTTP_REQUEST] ? bstr_text(exchange, exchange->tx->request_uri) : TEXT_NULL;
+    feed->flow->conversation->dissect->counts.http_errors++;
+    lose(feed, true);
 }
 
-int http_status(const struct http_exchange *exchange)
+/* ---- Start of a message ---- */
+
+static void enter(struct http_stream *stream, enum stream_state state, uint64_t left)
 {
-    return exchange->tx->response_status_number > 0 ? exchange->tx->response_status_number : 0;
+    stream->state = (uint8_t)state;
+    stream->left = left;
+    stream->count = 0;
 }
 
-/* The first word of Authorization. */
-static struct text scheme_of(struct text authorization)
+static void end_message(struct feed *feed)
 {
-    size_t length = 0;
-    while (length < authorization.length && authorization.at[length] != ' ')
-        length++;
-    return authorization.at == NULL ? TEXT_NULL : (struct text){authorization.at, length};
+    enter(feed->stream, STATE_START, 0);
+    if (feed->stream->exchange != NULL)
+        exchange_over(feed->stream->exchange, feed->side, true);
 }
 
-static struct text body_digest(const struct http_exchange *exchange, enum http_side side, struct arena *arena);
-
-/* ---- Rows ---- */
-
-static struct text operation_of(const struct http_exchange *exchange)
+/* RFC 9112 section 6.3, for a message that has a body. */
+static void begin_body(struct feed *feed, const struct http_head *head)
 {
-    if (!exchange->started[HTTP_REQUEST])
-        return TEXT_NULL;
-    struct service_request request = {
-        .method = http_method(exchange),
-        .uri = http_uri(exchange),
-        .bits_packet = http_header(exchange, HTTP_REQUEST, "bits-packet-type"),
-        .range = http_header(exchange, HTTP_REQUEST, "range"),
-    };
-    return text_of(service_operation(exchange->service, &request));
+    if (head->chunked)
+        enter(feed->stream, STATE_CHUNK_SIZE, 0);
+    else if (head->has_length && head->length > 0)
+        enter(feed->stream, STATE_BODY, head->length);
+    else if (head->has_length || feed->side == HTTP_REQUEST)
+        end_message(feed);
+    else
+        enter(feed->stream, STATE_CLOSE, 0);
 }
 
-static void write_row(struct http_exchange *exchange)
+/* Both streams are something else from now on. Only what a connection itself carries is looked into: no tunnel in a
+ * tunnel, so that none goes deep. */
+static void open_tunnel(struct feed *feed, bool connects)
 {
-    struct dissect *dissect = exchange->dissect;
-    struct arena *arena = &dissect->scratch;
-    const htp_tx_t *tx = exchange->tx;
-    bool asked = exchange->started[HTTP_REQUEST], answered = exchange->started[HTTP_REPLY];
+    struct http_flow *flow = feed->flow;
+    for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
+        struct http_stream *stream = &flow->stream[side];
+        gathered_free(stream);
+        if (stream->exchange != NULL)
+            exchange_over(stream->exchange, side, false);
+        enter(stream, STATE_TUNNEL, 0);
+    }
+    if (!connects || !flow->direct || flow->tunnel != NULL)
+        return;
+    flow->tunnel = calloc(1, sizeof *flow->tunnel);
+    if (flow->tunnel != NULL)
+        *flow->tunnel = (struct layer){.conversation = flow->conversation, .secure = flow->secure};
+}
+
+static void begin_request(struct feed *feed, const struct http_head *head, struct moment moment, int64_t offset)
+{
+    feed->stream->exchange = exchange_for_request(feed->flow, moment, offset);
+    if (feed->stream->exchange == NULL) {
+        fail(feed);
+        return;
+    }
+    exchange_head(feed->stream->exchange, HTTP_REQUEST, head);
+    begin_body(feed, head);
+    if (head->bare) /* the last one of its connection, whatever is sent behind it */
+        enter(feed->stream, STATE_LOST, 0);
+}
+
+static void begin_reply(struct feed *feed, const struct http_head *head, struct moment moment)
+{
+    enum { SWITCHING = 101, NO_CONTENT = 204, NOT_MODIFIED = 304 };
+    if (head->status < 200 && head->status != SWITCHING)
+        return; /* interim: the reply is still to come (RFC 9110 section 15.2) */
+    struct http_exchange *exchange = exchange_for_reply(feed->flow, moment);
+    if (exchange == NULL) {
+        fail(feed);
+        return;
+    }
+    feed->stream->exchange = exchange;
+    exchange_head(exchange, HTTP_REPLY, head);
+    bool connected = exchange->connects && head->status >= 200 && head->status < 300;
+    if (connected || head->status == SWITCHING) {
+        end_message(feed);
+        open_tunnel(feed, connected);
+    } else if (exchange->head_only || head->status == NO_CONTENT || head->status == NOT_MODIFIED) {
+        end_message(feed);
+    } else {
+        begin_body(feed, head);
+    }
+}
+
+static void begin_message(struct feed *feed, struct cursor bytes, struct moment moment, int64_t offset)
+{
+    struct arena *arena = &feed->flow->conversation->dissect->heads;
+    struct http_head head;
     arena_reset(arena);
-    struct moment first = exchange->moment[asked ? HTTP_REQUEST : HTTP_REPLY];
-    struct http_row row = http_row_null();
-    row.packet = first.packet;
-    row.time = moment_seconds(first);
-    row.flow = exchange->conversation->row;
-    row.client = text_of(exchange->client);
-    row.server = text_of(exchange->server);
-    row.port = exchange->port;
-    row.method = http_method(exchange);
-    row.uri = http_uri(exchange);
-    row.service = text_of(exchange->service);
-    row.operation = operation_of(exchange);
-    row.tls = exchange->secure;
-    row.complete = asked && answered && exchange->done[0] && exchange->done[1] && !exchange->truncated[0] &&
-                   !exchange->truncated[1];
-    if (asked) {
-        row.host = http_header(exchange, HTTP_REQUEST, "host");
-        row.user_agent = http_header(exchange, HTTP_REQUEST, "user-agent");
-        row.request_type = http_header(exchange, HTTP_REQUEST, "content-type");
-        row.request_bytes = tx->request_entity_len;
-        row.request_sha256 = body_digest(exchange, HTTP_REQUEST, arena);
-        struct text authorization = http_header(exchange, HTTP_REQUEST, "authorization");
-        row.authorization = scheme_of(authorization);
-        row.auth_user = ntlm_user(authorization, arena);
-        row.token = http_header(exchange, HTTP_REQUEST, "clienttoken");
-        if (row.token.at == NULL)
-            row.token = http_header(exchange, HTTP_REQUEST, "ccmclientid");
-    }
-    if (answered) {
-        row.reply_packet = exchange->moment[HTTP_REPLY].packet;
-        row.status = http_status(exchange) == 0 ? INT_NULL : http_status(exchange);
-        row.server_header = http_header(exchange, HTTP_REPLY, "server");
-        row.response_type = http_header(exchange, HTTP_REPLY, "content-type");
-        row.content_encoding = http_header(exchange, HTTP_REPLY, "content-encoding");
-        /* The decoded length is known only when somebody reads the body: so with a content coding, that as sent. */
-        row.response_bytes = row.content_encoding.at == NULL ? tx->response_entity_len : tx->response_message_len;
-        row.response_sha256 = body_digest(exchange, HTTP_REPLY, arena);
-    }
-    if (exchange->row == INT_NULL) {
-        exchange->row = sink_append(&dissect->sink, TABLE_http, &row);
-        return;
-    }
-    const struct http_row *kept = dissect->sink.row(dissect->sink.context, TABLE_http, exchange->row);
-    row.token_signature = kept == NULL ? TEXT_NULL : kept->token_signature;
-    sink_amend(&dissect->sink, TABLE_http, exchange->row, &row);
-}
-
-/* ---- Bodies ---- */
-
-static void body_release(struct http_exchange *exchange, enum http_side side)
-{
-    exchange->dissect->bodies_total -= exchange->body[side].length;
-    buffer_free(&exchange->body[side]);
-}
-
-/* Hashes a body as it comes, when asked to. */
-static void body_hash(struct http_exchange *exchange, enum http_side side, const htp_tx_data_t *data)
-{
-    if (!(exchange->dissect->needs & NEED_HASH) || exchange->truncated[side] || data->len == 0)
-        return;
-    if (exchange->hash[side] == NULL) {
-        exchange->hash[side] = EVP_MD_CTX_new();
-        if (exchange->hash[side] == NULL || EVP_DigestInit_ex(exchange->hash[side], EVP_sha256(), NULL) != 1)
-            return;
-    }
-    EVP_DigestUpdate(exchange->hash[side], data->data, data->len);
-}
-
-/* The hash of a whole body as text; TEXT_NULL otherwise. May be asked again. */
-static struct text body_digest(const struct http_exchange *exchange, enum http_side side, struct arena *arena)
-{
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    if (exchange->hash[side] == NULL || !exchange->done[side] || exchange->truncated[side])
-        return TEXT_NULL;
-    EVP_MD_CTX *copy = EVP_MD_CTX_new();
-    bool made = copy != NULL && EVP_MD_CTX_copy_ex(copy, exchange->hash[side]) == 1 &&
-                EVP_DigestFinal_ex(copy, digest, &length) == 1;
-    EVP_MD_CTX_free(copy);
-    return made ? text_hex(arena, cursor_of(digest, length)) : TEXT_NULL;
-}
-
-static void body_append(struct http_exchange *exchange, enum http_side side, const htp_tx_data_t *data)
-{
-    struct dissect *dissect = exchange->dissect;
-    struct buffer *body = &exchange->body[side];
-    if (data->data == NULL) { /* libhtp's way to say: a gap */
-        exchange->truncated[side] = exchange->truncated[side] || data->len > 0;
-        return;
-    }
-    body_hash(exchange, side, data);
-    if (!exchange->wanted[side] || exchange->truncated[side])
-        return;
-    size_t before = body->length;
-    bool whole = dissect->bodies_total + data->len <= dissect->bodies_max &&
-                 buffer_append(body, cursor_of(data->data, data->len));
-    dissect->bodies_total += body->length - before;
-    if (!whole) {
-        exchange->truncated[side] = true;
-        dissect->counts.bodies_dropped++;
-    }
-}
-
-static void deliver(struct http_exchange *exchange, enum http_side side)
-{
-    if (exchange->delivered[side] || !exchange->started[side])
-        return;
-    exchange->delivered[side] = true;
-    if (exchange->wanted[side])
-        exchange->dissect->counts.http_truncated += exchange->truncated[side];
-    if (side == HTTP_REQUEST)
-        mp_request(exchange);
+    enter(feed->stream, STATE_START, 0);
+    if (!http_head_parse(feed->side, bytes, arena, &head))
+        fail(feed);
+    else if (feed->side == HTTP_REQUEST)
+        begin_request(feed, &head, moment, offset);
     else
-        mp_reply(exchange);
-    body_release(exchange, side);
+        begin_reply(feed, &head, moment);
 }
 
-/* ---- Events of libhtp ---- */
-
-static struct http_exchange *exchange_of(htp_tx_t *tx)
+/* The rest of start line and headers will not come. What is there of them is told. */
+static void cut_head(struct feed *feed)
 {
-    return htp_tx_get_user_data(tx);
+    struct gathered *gathered = feed->stream->gathered;
+    struct http_head head;
+    struct arena *arena = &feed->flow->conversation->dissect->heads;
+    arena_reset(arena);
+    bool known = http_head_parse(feed->side, buffer_cursor(&gathered->bytes), arena, &head);
+    if (known && feed->side == HTTP_REQUEST)
+        feed->stream->exchange = exchange_for_request(feed->flow, gathered->moment, gathered->offset);
+    else if (known && head.status >= 200)
+        feed->stream->exchange = exchange_for_reply(feed->flow, gathered->moment);
+    if (feed->stream->exchange != NULL)
+        exchange_head(feed->stream->exchange, feed->side, &head);
+    lose(feed, !known);
 }
 
-static struct http_exchange *exchange_new(htp_tx_t *tx)
+/* ---- Steps ---- */
+
+static struct cursor take(struct feed *feed, uint64_t most)
 {
-    struct http_flow *flow = htp_connp_get_user_data(tx->connp);
-    struct http_exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL)
-        return NULL;
-    struct conversation *conversation = flow->conversation;
-    enum direction server = direction_reverse(flow->client);
-    *exchange = (struct http_exchange){
-        .next = flow->open,
-        .flow = flow,
-        .dissect = flow->dissect,
-        .conversation = conversation,
-        .tx = tx,
-        .row = INT_NULL,
-        .client = conversation->address[flow->client],
-        .server = conversation->address[server],
-        .port = conversation->flow->port[server],
-        .secure = flow->secure,
-        .mp = {.request_message = INT_NULL, .registration = INT_NULL},
-    };
-    buffer_init(&exchange->body[HTTP_REQUEST], HTTP_BODY_MAX);
-    buffer_init(&exchange->body[HTTP_REPLY], HTTP_BODY_MAX);
-    if (flow->open != NULL)
-        flow->open->previous = exchange;
-    flow->open = exchange;
-    flow->open_count++;
-    flow->exchanges++;
-    htp_tx_set_user_data(tx, exchange);
-    return exchange;
+    struct cursor taken = CURSOR_EMPTY;
+    size_t length = most < feed->bytes.left ? (size_t)most : feed->bytes.left;
+    return cursor_take(&feed->bytes, length, &taken) ? taken : CURSOR_EMPTY;
 }
 
-static void exchange_free(struct http_exchange *exchange)
+static void skip_all(struct feed *feed)
 {
-    if (exchange->next != NULL)
-        exchange->next->previous = exchange->previous;
-    if (exchange->previous != NULL)
-        exchange->previous->next = exchange->next;
-    else
-        exchange->flow->open = exchange->next;
-    exchange->flow->open_count--;
-    body_release(exchange, HTTP_REQUEST);
-    body_release(exchange, HTTP_REPLY);
-    EVP_MD_CTX_free(exchange->hash[HTTP_REQUEST]);
-    EVP_MD_CTX_free(exchange->hash[HTTP_REPLY]);
-    htp_tx_set_user_data(exchange->tx, NULL);
-    free(exchange);
+    feed->bytes = CURSOR_EMPTY;
 }
 
-static int on_start(htp_tx_t *tx, enum http_side side)
+/* A reply without status line, which is all body: to a request of HTTP/0.9, or of a server that speaks no other. */
+static bool is_bare_reply(const struct feed *feed)
 {
-    struct http_exchange *exchange = exchange_of(tx);
-    if (exchange == NULL)
-        exchange = exchange_new(tx);
-    if (exchange == NULL)
-        return HTP_ERROR;
-    exchange->started[side] = true;
-    exchange->moment[side] = exchange->flow->now;
-    return HTP_OK;
+    const struct http_exchange *asked = exchange_unanswered(feed->flow);
+    return feed->side == HTTP_REPLY && asked != NULL && !asked->doubtful && (asked->bare || !feed->flow->replied);
 }
 
-static int on_request_start(htp_tx_t *tx)
-{
-    return on_start(tx, HTTP_REQUEST);
-}
+static void step_close(struct feed *feed);
 
-static int on_response_start(htp_tx_t *tx)
+/* The stream goes on with what no message starts with; `gathered` came before the bytes of the feed. */
+static void no_start(struct feed *feed, struct moment moment)
 {
-    return on_start(tx, HTTP_REPLY);
-}
-
-static int on_request_headers(htp_tx_t *tx)
-{
-    struct http_exchange *exchange = exchange_of(tx);
-    if (exchange == NULL)
-        return HTP_OK;
-    exchange->service = service_of(http_method(exchange), http_uri(exchange));
-    exchange->wanted[HTTP_REQUEST] = mp_wants(exchange, HTTP_REQUEST);
-    exchange->flow->body_left = tx->request_content_length > 0 ? (uint64_t)tx->request_content_length : 0;
-    write_row(exchange);
-    return HTP_OK;
-}
-
-static int on_response_headers(htp_tx_t *tx)
-{
-    struct http_exchange *exchange = exchange_of(tx);
-    if (exchange == NULL)
-        return HTP_OK;
-    exchange->wanted[HTTP_REPLY] = mp_wants(exchange, HTTP_REPLY);
-    if (!exchange->wanted[HTTP_REPLY] && !(exchange->dissect->needs & NEED_HASH)) /* what nobody reads is not decoded */
-        tx->response_content_encoding_processing = HTP_COMPRESSION_NONE;
-    write_row(exchange);
-    return HTP_OK;
-}
-
-static int on_request_body(htp_tx_data_t *data)
-{
-    struct http_exchange *exchange = exchange_of(data->tx);
-    if (exchange != NULL)
-        body_append(exchange, HTTP_REQUEST, data);
-    return HTP_OK;
-}
-
-static int on_response_body(htp_tx_data_t *data)
-{
-    struct http_exchange *exchange = exchange_of(data->tx);
-    if (exchange != NULL)
-        body_append(exchange, HTTP_REPLY, data);
-    return HTP_OK;
-}
-
-static int on_request_complete(htp_tx_t *tx)
-{
-    struct http_exchange *exchange = exchange_of(tx);
-    if (exchange == NULL)
-        return HTP_OK;
-    exchange->done[HTTP_REQUEST] = true;
-    deliver(exchange, HTTP_REQUEST);
-    return HTP_OK;
-}
-
-/* libhtp also calls a reply complete that the end of the connection cut short. */
-static bool is_cut_short(const htp_tx_t *tx)
-{
-    return tx->response_transfer_coding == HTP_CODING_IDENTITY && tx->response_status_number != 304 &&
-           tx->response_content_length > 0 && tx->response_message_len < tx->response_content_length;
-}
-
-static int on_response_complete(htp_tx_t *tx)
-{
-    struct http_exchange *exchange = exchange_of(tx);
-    if (exchange == NULL)
-        return HTP_OK;
-    exchange->done[HTTP_REPLY] = true;
-    exchange->truncated[HTTP_REPLY] = exchange->truncated[HTTP_REPLY] || is_cut_short(tx);
-    if (!exchange->started[HTTP_REQUEST]) {
-        exchange->flow->lone = true;
-        exchange->flow->lone_until = exchange->moment[HTTP_REPLY].packet;
-    }
-    if (!exchange->done[HTTP_REQUEST]) /* answered before it was asked to the end: the request comes first */
-        return HTP_OK;
-    deliver(exchange, HTTP_REPLY);
-    return HTP_OK;
-}
-
-/* The end of an exchange, in whatever state it is. */
-static void exchange_finish(struct http_exchange *exchange)
-{
-    for (int side = HTTP_REQUEST; side <= HTTP_REPLY; side++)
-        exchange->truncated[side] = exchange->truncated[side] || (exchange->started[side] && !exchange->done[side]);
-    deliver(exchange, HTTP_REQUEST);
-    deliver(exchange, HTTP_REPLY);
-    write_row(exchange);
-    exchange_free(exchange);
-}
-
-static int on_complete(htp_tx_t *tx)
-{
-    struct http_exchange *exchange = exchange_of(tx);
-    if (exchange != NULL)
-        exchange_finish(exchange);
-    return HTP_OK;
-}
-
-bool http_setup(struct dissect *dissect)
-{
-    htp_cfg_t *http = htp_config_create();
-    if (http == NULL)
-        return false;
-    dissect->http = http;
-    htp_config_set_log_level(http, HTP_LOG_NONE); /* messages would pile up for the life of a connection */
-    htp_config_set_tx_auto_destroy(http, 1);
-    htp_config_set_field_limits(http, HEADER_LINE_MAX / 2, HEADER_LINE_MAX);
-    htp_config_set_request_decompression(http, 1);
-    htp_config_set_response_decompression(http, 1);
-    htp_config_set_response_decompression_layer_limit(http, DECODE_LAYERS);
-    htp_config_set_compression_bomb_limit(http, BOMB_LIMIT);
-    htp_config_register_request_start(http, on_request_start);
-    htp_config_register_request_headers(http, on_request_headers);
-    htp_config_register_request_body_data(http, on_request_body);
-    htp_config_register_request_complete(http, on_request_complete);
-    htp_config_register_response_start(http, on_response_start);
-    htp_config_register_response_headers(http, on_response_headers);
-    htp_config_register_response_body_data(http, on_response_body);
-    htp_config_register_response_complete(http, on_response_complete);
-    htp_config_register_transaction_complete(http, on_complete);
-    return true;
-}
-
-void http_teardown(struct dissect *dissect)
-{
-    if (dissect->http != NULL)
-        htp_config_destroy(dissect->http);
-}
-
-/* ---- The stream ---- */
-
-static bool parser_open(struct http_flow *flow)
-{
-    flow->parser = htp_connp_create(flow->dissect->http);
-    flow->exchanges = 0;
-    flow->body_left = 0;
-    flow->blank = 0;
-    flow->lone = false;
-    if (flow->parser == NULL)
-        return false;
-    htp_connp_set_user_data(flow->parser, flow);
-    htp_connp_open(flow->parser, NULL, 0, NULL, 0, NULL);
-    return true;
-}
-
-static void parser_close(struct http_flow *flow)
-{
-    if (flow->parser == NULL)
+    struct http_exchange *exchange = is_bare_reply(feed) ? exchange_for_reply(feed->flow, moment) : NULL;
+    if (exchange == NULL) {
+        fail(feed);
         return;
-    while (flow->open != NULL) {
-        struct http_exchange *last = flow->open; /* the newest stands first: finish the oldest first */
-        while (last->next != NULL) /* NOLINT(clang-analyzer-unix.Malloc): it does not see that the list shrinks */
-            last = last->next;
-        exchange_finish(last); /* takes it off the list */
     }
-    htp_connp_destroy_all(flow->parser);
-    flow->parser = NULL;
+    feed->stream->exchange = exchange;
+    exchange_head(exchange, HTTP_REPLY, &(struct http_head){0});
+    enter(feed->stream, STATE_CLOSE, 0);
+    if (feed->stream->gathered != NULL)
+        exchange_body(exchange, HTTP_REPLY, buffer_cursor(&feed->stream->gathered->bytes), false);
+    gathered_free(feed->stream);
+    if (feed->bytes.left > 0)
+        step_close(feed);
 }
+
+static int64_t offset_of(const struct feed *feed)
+{
+    return flow_delivered(feed->flow->conversation->flow, direction_of(feed->flow, feed->side)) -
+           (int64_t)feed->bytes.left;
+}
+
+/* Keeps the bytes until the blank line comes. False when that is too much. */
+static bool gather(struct feed *feed, struct cursor bytes, const struct http_scanned *scanned, int64_t offset)
+{
+    struct dissect *dissect = feed->flow->conversation->dissect;
+    struct gathered *gathered = feed->stream->gathered;
+    if (gathered == NULL) {
+        if (dissect->bodies_total + HTTP_HEAD_MAX > dissect->bodies_max)
+            return false;
+        gathered = feed->stream->gathered = calloc(1, sizeof *gathered);
+        if (gathered == NULL)
+            return false;
+        *gathered = (struct gathered){.moment = feed->moment, .offset = offset, .scanned = *scanned};
+        buffer_init(&gathered->bytes, HTTP_HEAD_MAX);
+    }
+    return buffer_append(&gathered->bytes, bytes);
+}
+
+/* A message starts in these bytes, and nothing of it came before. */
+static void start_fresh(struct feed *feed)
+{
+    struct http_scanned scanned = {0};
+    size_t length = 0;
+    int64_t offset = offset_of(feed);
+    switch (http_scan(feed->side, feed->bytes, &scanned, &length)) {
+    case HTTP_SCAN_DONE:
+        begin_message(feed, take(feed, length), feed->moment, offset);
+        return;
+    case HTTP_SCAN_MORE:
+        if (!gather(feed, feed->bytes, &scanned, offset))
+            fail(feed);
+        skip_all(feed);
+        return;
+    case HTTP_SCAN_BAD:
+        no_start(feed, feed->moment);
+        return;
+    }
+}
+
+/* More of start line and headers. */
+static void start_gathered(struct feed *feed)
+{
+    struct gathered *gathered = feed->stream->gathered;
+    size_t before = gathered->bytes.length, length = 0;
+    struct cursor came = feed->bytes;
+    bool fits = buffer_append(&gathered->bytes, came);
+    enum http_scan scan = http_scan(feed->side, buffer_cursor(&gathered->bytes), &gathered->scanned, &length);
+    if (scan == HTTP_SCAN_DONE) {
+        (void)take(feed, length - before);
+        feed->stream->gathered = NULL; /* so that it is not freed below us */
+        begin_message(feed, cursor_of(gathered->bytes.bytes, length), gathered->moment, gathered->offset);
+        buffer_free(&gathered->bytes);
+        free(gathered);
+        return;
+    }
+    skip_all(feed);
+    if (scan == HTTP_SCAN_BAD) {
+        no_start(feed, gathered->moment);
+    } else if (!fits) {
+        feed->flow->conversation->dissect->counts.http_errors++;
+        cut_head(feed);
+    }
+}
+
+static void step_start(struct feed *feed)
+{
+    if (feed->stream->gathered != NULL) {
+        start_gathered(feed);
+        return;
+    }
+    while (feed->bytes.left > 0 && (feed->bytes.at[0] == '\r' || feed->bytes.at[0] == '\n'))
+        (void)take(feed, 1); /* RFC 9112 section 2.2 */
+    if (feed->bytes.left > 0)
+        start_fresh(feed);
+}
+
+/* A client may leave out a body that the server refused (RFC 9110 section 10.1.1). */
+static bool is_left_out(const struct feed *feed)
+{
+    const struct http_exchange *exchange = feed->stream->exchange;
+    return feed->side == HTTP_REQUEST && exchange->bytes[HTTP_REQUEST] == 0 && exchange->over[HTTP_REPLY] &&
+           http_recognise(feed->bytes, NULL) == RECOGNISED_CLIENT;
+}
+
+static void step_body(struct feed *feed)
+{
+    struct http_stream *stream = feed->stream;
+    if (is_left_out(feed)) {
+        enter(stream, STATE_START, 0);
+        exchange_over(stream->exchange, feed->side, false);
+        return;
+    }
+    struct cursor piece = take(feed, stream->left);
+    stream->left -= piece.left;
+    exchange_body(stream->exchange, feed->side, piece, stream->left == 0);
+    if (stream->left == 0)
+        end_message(feed);
+}
+
+/* RFC 9112 section 7.1: 1*HEXDIG, extensions, CR LF */
+static void step_chunk_size(struct feed *feed)
+{
+    struct http_stream *stream = feed->stream;
+    uint8_t c = take(feed, 1).at[0];
+    if (isxdigit(c) && stream->count < CHUNK_DIGITS_MAX) {
+        stream->left = stream->left << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+        stream->count++;
+    } else if (stream->count > 0 && (c == ';' || c == '\r' || c == ' ' || c == '\t')) {
+        stream->state = STATE_CHUNK_EXTENSION;
+    } else if (stream->count > 0 && c == '\n') {
+        enter(stream, stream->left == 0 ? STATE_TRAILER : STATE_CHUNK_DATA, stream->left);
+    } else if (stream->count > 0 || (c != ' ' && c != '\t')) {
+        fail(feed);
+    }
+}
+
+static void step_chunk_extension(struct feed *feed)
+{
+    struct http_stream *stream = feed->stream;
+    const uint8_t *end = memchr(feed->bytes.at, '\n', feed->bytes.left);
+    size_t length = end == NULL ? feed->bytes.left : (size_t)(end - feed->bytes.at) + 1;
+    if (length > CHUNK_LINE_MAX || stream->count + length > CHUNK_LINE_MAX) {
+        fail(feed);
+        return;
+    }
+    stream->count += (uint32_t)take(feed, length).left;
+    if (end != NULL)
+        enter(stream, stream->left == 0 ? STATE_TRAILER : STATE_CHUNK_DATA, stream->left);
+}
+
+static void step_chunk_data(struct feed *feed)
+{
+    struct http_stream *stream = feed->stream;
+    struct cursor piece = take(feed, stream->left);
+    stream->left -= piece.left;
+    exchange_body(stream->exchange, feed->side, piece, false);
+    if (stream->left == 0)
+        enter(stream, STATE_CHUNK_END, 0);
+}
+
+static void step_chunk_end(struct feed *feed)
+{
+    uint8_t c = take(feed, 1).at[0];
+    if (c == '\n')
+        enter(feed->stream, STATE_CHUNK_SIZE, 0);
+    else if (c != '\r')
+        fail(feed);
+}
+
+static void step_trailer(struct feed *feed)
+{
+    struct http_stream *stream = feed->stream;
+    uint8_t c = take(feed, 1).at[0];
+    if (c == '\n' && stream->count == 0)
+        end_message(feed);
+    else if (++stream->left > TRAILER_MAX)
+        fail(feed);
+    else if (c == '\n')
+        stream->count = 0;
+    else if (c != '\r')
+        stream->count++;
+}
+
+static void step_close(struct feed *feed)
+{
+    exchange_body(feed->stream->exchange, feed->side, take(feed, feed->bytes.left), false);
+}
+
+static void step_tunnel(struct feed *feed)
+{
+    if (feed->flow->tunnel != NULL)
+        layer_data(feed->flow->tunnel, direction_of(feed->flow, feed->side), feed->bytes, feed->moment);
+    skip_all(feed);
+}
+
+static void (*const STEPS[])(struct feed *feed) = {
+    [STATE_START] = step_start,           [STATE_BODY] = step_body,
+    [STATE_CHUNK_SIZE] = step_chunk_size, [STATE_CHUNK_EXTENSION] = step_chunk_extension,
+    [STATE_CHUNK_DATA] = step_chunk_data, [STATE_CHUNK_END] = step_chunk_end,
+    [STATE_TRAILER] = step_trailer,       [STATE_CLOSE] = step_close,
+    [STATE_TUNNEL] = step_tunnel,         [STATE_LOST] = skip_all,
+};
+
+/* ---- Events ---- */
 
 static void *http_open(struct layer *layer, enum direction client)
 {
-    struct conversation *conversation = layer->conversation;
     struct http_flow *flow = calloc(1, sizeof *flow);
     if (flow == NULL)
         return NULL;
     *flow = (struct http_flow){
-        .conversation = conversation,
-        .dissect = conversation->dissect,
-        .client = client,
+        .conversation = layer->conversation,
+        .client = (uint8_t)client,
         .secure = layer->secure,
+        .direct = layer == &layer->conversation->layer,
     };
-    if (parser_open(flow))
-        return flow;
-    free(flow);
-    return NULL;
+    return flow;
 }
 
-static htp_time_t time_of(struct moment moment)
+static struct feed feed_of(struct http_flow *flow, enum direction direction, struct cursor bytes, struct moment moment)
 {
-    return (htp_time_t){.tv_sec = moment.time_ns / 1000000000, .tv_usec = moment.time_ns % 1000000000 / 1000};
-}
-
-/* No exchange is in the middle of something, and going on with this parser would be wrong or cost too much: libhtp
- * takes what is asked after a lone reply for the body of the request that it missed, and remembers every exchange. */
-static bool parser_is_spent(const struct http_flow *flow)
-{
-    const struct http_exchange *newest = flow->open;
-    if (flow->lone)
-        return newest == NULL || newest->done[HTTP_REPLY];
-    /* Behind a hole a request comes to light after its reply: the next reply is not for it. */
-    if (newest != NULL && newest->done[HTTP_REQUEST] && !newest->started[HTTP_REPLY] &&
-        newest->moment[HTTP_REQUEST].packet < flow->lone_until)
-        return true;
-    if (newest != NULL && flow->open_count >= EXCHANGES_OPEN_MAX)
-        return newest->done[HTTP_REQUEST];
-    return newest == NULL && flow->exchanges > EXCHANGES_OF_PARSER_MAX;
-}
-
-/* Feeds bytes, or a gap (bytes NULL). */
-static void feed(struct http_flow *flow, enum direction direction, const void *bytes, size_t length,
-                 struct moment moment)
-{
-    htp_time_t time = time_of(moment);
-    flow->now = moment;
-    int state = direction == flow->client ? htp_connp_req_data(flow->parser, &time, bytes, length)
-                                          : htp_connp_res_data(flow->parser, &time, bytes, length);
-    if (state == HTP_STREAM_ERROR || state == HTP_STREAM_CLOSED || state == HTP_STREAM_STOP) {
-        flow->dissect->counts.http_errors++;
-        flow->lost = true;
-        parser_close(flow);
-    } else if (parser_is_spent(flow)) {
-        parser_close(flow);
-    }
-}
-
-/* How many bytes come before the end of the next CR LF CR LF, it included; all when there is none. */
-static size_t through_blank_line(struct http_flow *flow, struct cursor bytes)
-{
-    static const char blank[] = "\r\n\r\n";
-    for (size_t i = 0; i < bytes.left; i++) {
-        if (flow->blank == 0) { /* nothing begun: go to the next CR at once */
-            const uint8_t *next = memchr(bytes.at + i, '\r', bytes.left - i);
-            if (next == NULL)
-                return bytes.left;
-            i = (size_t)(next - bytes.at);
-        }
-        flow->blank = bytes.at[i] == (uint8_t)blank[flow->blank] ? flow->blank + 1 : bytes.at[i] == '\r';
-        if (flow->blank == sizeof blank - 1) {
-            flow->blank = 0;
-            return i + 1;
-        }
-    }
-    return bytes.left;
-}
-
-/* Whether there is a parser for `bytes`: the one at work, or a new one where a start line begins. */
-static bool parser_ready(struct http_flow *flow, struct cursor bytes, enum recognition side)
-{
-    return flow->parser != NULL || (!flow->lost && http_recognise(bytes, NULL) == side && parser_open(flow));
-}
-
-/* libhtp takes a request with a method that it does not know (CCM_POST), when it comes right behind a body, for more of
- * that body. It does not when the body ends with the bytes that it is given: so requests are fed up to the end of their
- * headers, then up to the end of their body. */
-static void feed_request(struct http_flow *flow, struct cursor bytes, struct moment moment)
-{
-    while (bytes.left > 0 && parser_ready(flow, bytes, RECOGNISED_CLIENT)) {
-        struct cursor piece;
-        size_t length = flow->body_left == 0           ? through_blank_line(flow, bytes)
-                        : flow->body_left < bytes.left ? (size_t)flow->body_left
-                                                       : bytes.left;
-        flow->body_left -= flow->body_left == 0 ? 0 : length;
-        if (!cursor_take(&bytes, length, &piece))
-            return;
-        feed(flow, flow->client, piece.at, piece.left, moment);
-    }
+    enum http_side side = direction == flow->client ? HTTP_REQUEST : HTTP_REPLY;
+    return (struct feed){flow, &flow->stream[side], side, bytes, moment};
 }
 
 static void http_data(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
-    struct http_flow *flow = state;
-    flow->lost = false;
-    if (direction == flow->client)
-        feed_request(flow, bytes, moment);
-    else if (parser_ready(flow, bytes, RECOGNISED_SERVER))
-        feed(flow, direction, bytes.at, bytes.left, moment);
+    struct feed feed = feed_of(state, direction, bytes, moment);
+    enum recognition mine = feed.side == HTTP_REQUEST ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
+    if (feed.stream->state == STATE_LOST && http_recognise(bytes, NULL) == mine)
+        enter(feed.stream, STATE_START, 0);
+    while (feed.bytes.left > 0)
+        STEPS[feed.stream->state](&feed);
+}
+
+/* What a hole takes from a body whose length is known; returns what is left of the hole. */
+static uint64_t gap_in_body(struct feed *feed, uint64_t bytes)
+{
+    struct http_stream *stream = feed->stream;
+    uint64_t taken = bytes < stream->left ? bytes : stream->left;
+    stream->left -= taken;
+    exchange_gap(stream->exchange, feed->side, taken);
+    if (stream->left > 0)
+        return 0;
+    if (stream->state == STATE_BODY)
+        end_message(feed);
+    else
+        enter(stream, STATE_CHUNK_END, 0);
+    return bytes - taken;
 }
 
 static void http_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
 {
-    struct http_flow *flow = state;
-    if (direction == flow->client)
-        flow->body_left -= bytes < flow->body_left ? bytes : flow->body_left;
-    if (flow->parser != NULL)
-        feed(flow, direction, NULL, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes, moment);
+    struct feed feed = feed_of(state, direction, CURSOR_EMPTY, moment);
+    if (feed.stream->state == STATE_BODY || feed.stream->state == STATE_CHUNK_DATA)
+        bytes = gap_in_body(&feed, bytes);
+    if (bytes == 0)
+        return;
+    if (feed.stream->state == STATE_TUNNEL) {
+        if (feed.flow->tunnel != NULL)
+            layer_gap(feed.flow->tunnel, direction, bytes, moment);
+    } else if (feed.stream->state == STATE_CLOSE) {
+        exchange_gap(feed.stream->exchange, feed.side, bytes);
+    } else if (feed.stream->gathered != NULL) {
+        cut_head(&feed);
+    } else {
+        lose(&feed, feed.stream->state == STATE_START);
+    }
+}
+
+/* Nothing more will come of what is being read. */
+static void close_stream(struct feed *feed)
+{
+    if (feed->stream->state == STATE_CLOSE && feed->stream->exchange != NULL)
+        end_message(feed);
+    else if (feed->stream->gathered != NULL)
+        cut_head(feed);
+    else if (feed->stream->exchange != NULL)
+        lose(feed, false);
 }
 
 static void http_ended(void *state, enum direction direction, struct moment moment)
 {
-    struct http_flow *flow = state;
-    if (flow->parser == NULL || direction == flow->client)
-        return;
-    htp_time_t time = time_of(moment); /* ends a reply that has no length */
-    flow->now = moment;
-    htp_connp_close(flow->parser, &time);
-    parser_close(flow);
+    struct feed feed = feed_of(state, direction, CURSOR_EMPTY, moment);
+    if (feed.flow->tunnel != NULL)
+        layer_ended(feed.flow->tunnel, direction, moment);
+    close_stream(&feed);
 }
 
 static void http_close(void *state)
 {
     struct http_flow *flow = state;
-    parser_close(flow);
+    for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
+        struct feed feed = {flow, &flow->stream[side], side, CURSOR_EMPTY, flow->conversation->flow->last};
+        if (flow->stream[side].gathered != NULL)
+            cut_head(&feed);
+    }
+    exchange_end(flow);
+    if (flow->tunnel != NULL)
+        layer_close(flow->tunnel);
+    free(flow->tunnel);
     free(flow);
 }
 

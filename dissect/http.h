@@ -2,6 +2,8 @@
 #ifndef CMSCOPE_DISSECT_HTTP_H
 #define CMSCOPE_DISSECT_HTTP_H
 
+#include <openssl/evp.h>
+
 #include "core/buffer.h"
 #include "dissect/internal.h"
 
@@ -11,6 +13,8 @@
 enum http_side { HTTP_REQUEST, HTTP_REPLY };
 
 struct http_flow;
+struct http_fields;
+struct http_coding;
 
 /* What mp.c remembers between request and reply. */
 struct mp_state {
@@ -24,24 +28,33 @@ struct mp_state {
 };
 
 struct http_exchange {
-    struct http_exchange *next, *previous; /* of the flow's open exchanges */
+    struct http_exchange *next, *previous; /* of the flow's open exchanges, oldest first */
     struct http_flow *flow;
     struct dissect *dissect;
     struct conversation *conversation;
-    htp_tx_t *tx;
-    int64_t row;                 /* of `http` */
+    int64_t row;                 /* of `http`; there is one when a body that is wanted is handed over */
     const char *client, *server; /* addresses */
-    uint16_t port;
-    bool secure;
-    const char *service; /* service_of, or NULL */
+    const char *service;         /* service_of, or NULL */
     struct moment moment[2];
+    uint16_t port, status;
+    uint16_t notes; /* set of enum http_note */
+    bool secure;
     bool started[2], done[2], wanted[2], truncated[2], delivered[2];
-    struct buffer body[2];
-    EVP_MD_CTX *hash[2]; /* NULL when nobody asks for it, or nothing came yet */
+    bool over[2];                   /* nothing more comes: done, or cut short */
+    bool head_only, connects, bare; /* the request is HEAD, CONNECT, HTTP/0.9 */
+    bool doubtful;                  /* order alone does not tell the reply to this request */
+    bool held;                      /* a reply that waits for its request to come to light */
+    int64_t acked;                  /* what the server had received when it sent the held reply */
+    struct buffer body[2];          /* borrowed when it came in one piece: do not write to it */
+    uint64_t bytes[2];              /* of the body without chunk framing, codings not removed */
+    struct http_fields *fields[2];  /* see http_fields.h; NULL: none */
+    struct http_coding *coding[2];  /* NULL: none is removed */
+    EVP_MD_CTX *hash[2];            /* NULL when nobody asks for it, or nothing came yet */
     struct mp_state mp;
 };
 
-/* Texts of a request or reply, made UTF-8; views that live until the row of the exchange is written again. */
+/* Texts of a request or reply, made UTF-8; views that live as long as the exchange. Headers that come several times are
+ * joined with ", ". `name` must stand in the table of http_fields.h, in any case of letters. */
 struct text http_header(const struct http_exchange *exchange, enum http_side side, const char *name);
 struct text http_method(const struct http_exchange *exchange);
 struct text http_uri(const struct http_exchange *exchange);

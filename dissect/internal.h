@@ -2,11 +2,10 @@
 #ifndef CMSCOPE_DISSECT_INTERNAL_H
 #define CMSCOPE_DISSECT_INTERNAL_H
 
-#include <htp/htp.h>
-
 #include "dissect/dissector.h"
 
-/* Memory for HTTP bodies that are being collected, in all flows together, unless dissect_limit says otherwise. */
+/* Memory for HTTP bodies and headers that are being collected or kept, in all flows together, unless dissect_limit says
+ * otherwise. */
 #define BODIES_TOTAL_MAX ((uint64_t)256 << 20)
 
 /* Memory for the texts of one row. */
@@ -23,12 +22,10 @@ struct dissect {
     struct arena scratch; /* for one row of `http` */
     struct settle *settle;
     struct bits *bits;
-    htp_cfg_t *http; /* http.c: settings of libhtp */
-    uint64_t bodies_max;
-    uint64_t bodies_total; /* bytes of bodies that are being collected */
+    struct arena heads;    /* for the headers of one HTTP message */
+    uint64_t bodies_max;   /* dissect_limit */
+    uint64_t bodies_total; /* bytes of HTTP bodies and headers that are being collected or kept */
+    uint32_t exchanges;    /* open ones of HTTP, of all flows */
 };
-
-MUST_USE bool http_setup(struct dissect *dissect); /* http.c; false when out of memory */
-void http_teardown(struct dissect *dissect);
 
 #endif

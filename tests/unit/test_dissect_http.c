@@ -295,6 +295,173 @@ static void a_connection_of_thousands_of_exchanges_loses_none(void **state)
     }
 }
 
+/* ---- Framing (RFC 9112 section 6.3) ---- */
+
+#define NEXT "GET /next HTTP/1.1\r\n\r\n"
+#define NEXT_OK "HTTP/1.1 299 Next\r\nContent-Length: 0\r\n\r\n"
+
+/* What was said, and what the first exchange must be. Behind it another exchange follows: it must be found in its place,
+ * or the body was taken for longer or shorter than it is. */
+static const struct framing {
+    const char *ask, *answer;
+    int status;
+    int64_t asked_bytes, answered_bytes;
+    const char *notes;
+} FRAMINGS[] = {
+    {"HEAD / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", 200, 0, 0, NULL},
+    {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n", 304, 0, 0, NULL},
+    {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", 204, 0, 0, NULL},
+    {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 102 Wait\r\n\r\n" OK, 200, 0, 0, NULL},
+    {"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", OK, 200, 5, 0, NULL},
+    {"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 3\r\n\r\nhello", OK, 200, 5, 0,
+     "conflicting Content-Length"},
+    {"POST / HTTP/1.1\r\nContent-Length: 5x\r\n\r\nhello", OK, 200, 5, 0, "bad Content-Length"},
+    {"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", OK, 200, 3, 0,
+     "Content-Length and Transfer-Encoding"},
+    {"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\nhello", OK, 200, 5, 0,
+     "Content-Length and Transfer-Encoding, bad Transfer-Encoding"},
+    {"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", OK, 200, 3, 0,
+     "space before colon"},
+    {"POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", OK, 200, 3, 0, "folded header"},
+    {"POST / HTTP/1.1\nContent-Length: 5\n\nhello", OK, 200, 5, 0, "bare LF"},
+    {"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nnothing\r\nContent-Length: 0\r\n\r\n", OK, 200, 0, 0,
+     "header without colon, several Host"},
+    {"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0003;a=\"b\"\r\nabc\r\n00\r\nX: y\r\nZ: 0\r\n\r\n", OK, 200,
+     3, 0, NULL},
+    {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", 200, 0, 1,
+     NULL},
+    {"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+     "HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno", 417, 0, 2, NULL}, /* the body is left out */
+};
+
+static void bodies_end_where_they_say(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof FRAMINGS / sizeof FRAMINGS[0]; i++) {
+        for (size_t piece = 0; piece <= 2; piece++) {
+            const struct framing *framing = &FRAMINGS[i];
+            if (framing->status == 417 && piece != 0)
+                continue; /* a body that is left out is seen by the start line in its place */
+            struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING);
+            dialogue->piece = piece;
+            dialogue_ask_text(dialogue, framing->ask);
+            dialogue_answer_text(dialogue, framing->answer);
+            dialogue_ask_text(dialogue, NEXT);
+            dialogue_answer_text(dialogue, NEXT_OK);
+            dialogue_finish(dialogue);
+            assert_int_equal(dialogue_count(dialogue, TABLE_http), 2);
+            const struct http_row *row = dialogue_http(dialogue, 1);
+            assert_int_equal(row->status, framing->status);
+            assert_int_equal(row->request_bytes, framing->asked_bytes);
+            assert_int_equal(row->response_bytes, framing->answered_bytes);
+            assert_int_equal(row->complete, framing->status != 417);
+            assert_true(text_equal(row->notes, text_of(framing->notes)));
+            row = dialogue_http(dialogue, 2);
+            assert_true(text_is(row->uri, "/next"));
+            assert_int_equal(row->status, 299);
+            assert_int_equal(row->complete, 1);
+            dialogue_free(dialogue);
+        }
+    }
+}
+
+static void a_tunnel_is_no_http_any_more(void **state)
+{
+    struct fixture *fixture = *state;
+    struct dialogue *dialogue = fixture->dialogue;
+    dialogue_ask_text(dialogue, "CONNECT mp:80 HTTP/1.1\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 200 Connected\r\n\r\n");
+    dialogue_ask_text(dialogue, "GET /inside HTTP/1.1\r\n\r\n"); /* what a tunnel carries is recognised by itself */
+    dialogue_answer_text(dialogue, OK);
+    dialogue_close(dialogue);
+    dialogue_ask_text(dialogue, "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
+    dialogue_ask_text(dialogue, "GET /not HTTP/1.1\r\n\r\n");
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_http), 3);
+    assert_true(text_is(dialogue_http(dialogue, 1)->method, "CONNECT"));
+    assert_int_equal(dialogue_http(dialogue, 1)->complete, 1);
+    assert_true(text_is(dialogue_http(dialogue, 2)->uri, "/inside"));
+    assert_int_equal(dialogue_http(dialogue, 2)->complete, 1);
+    assert_true(text_is(dialogue_http(dialogue, 3)->uri, "/chat"));
+    assert_int_equal(dialogue_http(dialogue, 3)->status, 101);
+}
+
+static void headers_without_end_are_given_up(void **state)
+{
+    struct dialogue *dialogue = ((struct fixture *)*state)->dialogue;
+    dialogue_ask_text(dialogue, "GET /long HTTP/1.1\r\n");
+    for (int i = 0; i < 20000; i++)
+        dialogue_ask_text(dialogue, "X-Header: and so on\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n");
+    dialogue_ask_text(dialogue, NEXT);
+    dialogue_answer_text(dialogue, NEXT_OK);
+    dialogue_finish(dialogue);
+    assert_int_equal(dissect_counts(dialogue->dissect).http_errors, 1);
+    assert_int_equal(dialogue_count(dialogue, TABLE_http), 2);
+    assert_true(text_is(dialogue_http(dialogue, 1)->uri, "/long"));
+    assert_int_equal(dialogue_http(dialogue, 1)->status, 431);
+    assert_int_equal(dialogue_http(dialogue, 1)->complete, 0);
+    assert_true(text_is(dialogue_http(dialogue, 2)->uri, "/next"));
+}
+
+/* A request was lost, and its reply was not: the replies around it stay with their own requests. */
+static void a_lost_request_does_not_shift_the_replies(void **state)
+{
+    struct dialogue *dialogue = ((struct fixture *)*state)->dialogue;
+    dialogue_ask_text(dialogue, "GET /a HTTP/1.1\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 201 A\r\nContent-Length: 0\r\n\r\n");
+    dialogue_gap(dialogue, DIRECTION_OUT, 100);
+    dialogue_answer_text(dialogue, "HTTP/1.1 202 B\r\nContent-Length: 0\r\n\r\n");
+    dialogue_ask_text(dialogue, "GET /c HTTP/1.1\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 203 C\r\nContent-Length: 0\r\n\r\n");
+    dialogue_finish(dialogue);
+    static const struct {
+        const char *uri;
+        int64_t status;
+    } rows[] = {{"/a", 201}, {NULL, 202}, {"/c", 203}};
+    assert_int_equal(dialogue_count(dialogue, TABLE_http), 3);
+    for (int64_t id = 1; id <= 3; id++) {
+        assert_true(text_equal(dialogue_http(dialogue, id)->uri, text_of(rows[id - 1].uri)));
+        assert_int_equal(dialogue_http(dialogue, id)->status, rows[id - 1].status);
+    }
+}
+
+/* Requests sent ahead, one of them lost: which reply is whose cannot be told behind the hole, so none is given away. */
+static void behind_a_hole_in_requests_sent_ahead_replies_stay_alone(void **state)
+{
+    struct dialogue *dialogue = ((struct fixture *)*state)->dialogue;
+    dialogue_ask_text(dialogue, "GET /a HTTP/1.1\r\n\r\n");
+    dialogue_gap(dialogue, DIRECTION_OUT, 100);
+    dialogue_ask_text(dialogue, "GET /c HTTP/1.1\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 201 A\r\nContent-Length: 0\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 202 B\r\nContent-Length: 0\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 203 C\r\nContent-Length: 0\r\n\r\n");
+    dialogue_finish(dialogue);
+    for (int64_t id = 1; id <= dialogue_count(dialogue, TABLE_http); id++) {
+        const struct http_row *row = dialogue_http(dialogue, id);
+        if (text_is(row->uri, "/a"))
+            assert_int_equal(row->status, 201);
+        else
+            assert_true(row->uri.at == NULL || row->status == INT_NULL);
+    }
+}
+
+static void a_lost_reply_leaves_its_request_alone(void **state)
+{
+    struct dialogue *dialogue = ((struct fixture *)*state)->dialogue;
+    dialogue_ask_text(dialogue, "GET /a HTTP/1.1\r\n\r\n");
+    dialogue_gap(dialogue, DIRECTION_IN, 100);
+    dialogue_ask_text(dialogue, "GET /b HTTP/1.1\r\n\r\n");
+    dialogue_answer_text(dialogue, "HTTP/1.1 202 B\r\nContent-Length: 0\r\n\r\n");
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_http), 2);
+    assert_true(text_is(dialogue_http(dialogue, 1)->uri, "/a"));
+    assert_true(dialogue_http(dialogue, 1)->status == INT_NULL);
+    assert_true(text_is(dialogue_http(dialogue, 2)->uri, "/b"));
+    assert_int_equal(dialogue_http(dialogue, 2)->status, 202);
+}
+
 /* ---- Losses ---- */
 
 static void a_gap_in_a_body_marks_the_message_and_keeps_the_next(void **state)
@@ -411,7 +578,7 @@ static void a_reply_without_its_request_is_a_row_without_method(void **state)
     assert_null(dialogue_message(dialogue, 1)->endpoint.at);
 }
 
-/* libhtp takes a method that it does not know, behind a reply without request, for more of that request. */
+/* What is asked after a lone reply is not for it. */
 static void messages_after_lone_replies_are_read(void **state)
 {
     struct fixture *fixture = *state;
@@ -602,6 +769,12 @@ int main(void)
         TEST(a_reply_without_length_ends_with_the_connection),
         TEST(a_message_sent_by_post_is_recognised_by_its_type),
         TEST(a_connection_of_thousands_of_exchanges_loses_none),
+        TEST(bodies_end_where_they_say),
+        TEST(a_tunnel_is_no_http_any_more),
+        TEST(headers_without_end_are_given_up),
+        TEST(a_lost_request_does_not_shift_the_replies),
+        TEST(behind_a_hole_in_requests_sent_ahead_replies_stay_alone),
+        TEST(a_lost_reply_leaves_its_request_alone),
         TEST(a_gap_in_a_body_marks_the_message_and_keeps_the_next),
         TEST(a_gap_in_a_reply_marks_it_and_keeps_the_next),
         TEST(a_gap_in_headers_costs_that_exchange_only),

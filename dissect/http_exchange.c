@@ -1,0 +1,519 @@
+/* dissect/http_exchange.c: see http_exchange.h. */
+#include "dissect/http_exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dissect/http_coding.h"
+#include "dissect/mp.h"
+#include "dissect/ntlm.h"
+#include "dissect/service.h"
+
+/* Requests of a connection that wait for a reply; more come when the capture holds one side only. */
+#define EXCHANGES_OPEN_MAX 256
+/* The same of all connections, each of which may have one in any case. Some 800 bytes each with headers. */
+#define EXCHANGES_TOTAL_MAX (1u << 17)
+/* Memory for a body is reserved as its length says, but no more than this ahead of what came. */
+#define RESERVE_AHEAD ((size_t)256 * 1024)
+/* Sizes in such steps, a power of two: what one body leaves then fits the next. */
+#define RESERVE_STEP ((size_t)512)
+
+/* ---- Rows ---- */
+
+static struct text field(const struct http_exchange *exchange, enum http_side side, enum http_field name)
+{
+    return http_fields_get(exchange->fields[side], name);
+}
+
+/* The first word of Authorization. */
+static struct text scheme_of(struct text authorization)
+{
+    size_t length = 0;
+    while (length < authorization.length && authorization.at[length] != ' ')
+        length++;
+    return authorization.at == NULL ? TEXT_NULL : (struct text){authorization.at, length};
+}
+
+/* The hash of a whole body as text; TEXT_NULL otherwise. */
+static struct text body_digest(const struct http_exchange *exchange, enum http_side side, struct arena *arena)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (exchange->hash[side] == NULL || !exchange->done[side] || exchange->truncated[side])
+        return TEXT_NULL;
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    bool made = copy != NULL && EVP_MD_CTX_copy_ex(copy, exchange->hash[side]) == 1 &&
+                EVP_DigestFinal_ex(copy, digest, &length) == 1;
+    EVP_MD_CTX_free(copy);
+    return made ? text_hex(arena, cursor_of(digest, length)) : TEXT_NULL;
+}
+
+static struct text operation_of(const struct http_exchange *exchange)
+{
+    struct service_request request = {
+        .method = http_method(exchange),
+        .uri = http_uri(exchange),
+        .bits_packet = field(exchange, HTTP_REQUEST, HTTP_FIELD_BITS_PACKET_TYPE),
+        .range = field(exchange, HTTP_REQUEST, HTTP_FIELD_RANGE),
+    };
+    return text_of(service_operation(exchange->service, &request));
+}
+
+static void fill_request(const struct http_exchange *exchange, struct arena *arena, struct http_row *row)
+{
+    struct text authorization = field(exchange, HTTP_REQUEST, HTTP_FIELD_AUTHORIZATION);
+    row->method = http_method(exchange);
+    row->uri = http_uri(exchange);
+    row->operation = operation_of(exchange);
+    row->host = field(exchange, HTTP_REQUEST, HTTP_FIELD_HOST);
+    row->user_agent = field(exchange, HTTP_REQUEST, HTTP_FIELD_USER_AGENT);
+    row->request_type = field(exchange, HTTP_REQUEST, HTTP_FIELD_CONTENT_TYPE);
+    row->authorization = scheme_of(authorization);
+    row->auth_user = authorization.at == NULL ? TEXT_NULL : ntlm_user(authorization, arena);
+    row->token = field(exchange, HTTP_REQUEST, HTTP_FIELD_CLIENTTOKEN);
+    if (row->token.at == NULL)
+        row->token = field(exchange, HTTP_REQUEST, HTTP_FIELD_CCMCLIENTID);
+}
+
+/* What does not change any more. */
+static void fill_facts(const struct http_exchange *exchange, struct arena *arena, struct http_row *row)
+{
+    bool asked = exchange->started[HTTP_REQUEST];
+    struct moment first = exchange->moment[asked ? HTTP_REQUEST : HTTP_REPLY];
+    row->packet = first.packet;
+    row->time = moment_seconds(first);
+    row->flow = exchange->conversation->row;
+    row->client = text_of(exchange->client);
+    row->server = text_of(exchange->server);
+    row->port = exchange->port;
+    row->service = text_of(exchange->service);
+    row->tls = exchange->secure;
+    if (asked)
+        fill_request(exchange, arena, row);
+}
+
+static void fill_state(const struct http_exchange *exchange, struct arena *arena, struct http_row *row)
+{
+    bool asked = exchange->started[HTTP_REQUEST], answered = exchange->started[HTTP_REPLY];
+    row->complete = asked && answered && exchange->done[0] && exchange->done[1] && !exchange->truncated[0] &&
+                    !exchange->truncated[1];
+    row->notes = exchange->notes == 0 ? TEXT_NULL : http_notes_text(exchange->notes, arena);
+    if (asked) {
+        row->request_bytes = (int64_t)exchange->bytes[HTTP_REQUEST];
+        row->request_sha256 = body_digest(exchange, HTTP_REQUEST, arena);
+    }
+    if (!answered)
+        return;
+    row->reply_packet = exchange->moment[HTTP_REPLY].packet;
+    row->status = exchange->status == 0 ? INT_NULL : exchange->status;
+    row->server_header = field(exchange, HTTP_REPLY, HTTP_FIELD_SERVER);
+    row->response_type = field(exchange, HTTP_REPLY, HTTP_FIELD_CONTENT_TYPE);
+    row->content_encoding = field(exchange, HTTP_REPLY, HTTP_FIELD_CONTENT_ENCODING);
+    row->response_bytes = (int64_t)exchange->bytes[HTTP_REPLY];
+    row->response_sha256 = body_digest(exchange, HTTP_REPLY, arena);
+}
+
+/* Written when something is to refer to it, and when the exchange ends: no more often. */
+static void write_row(struct http_exchange *exchange)
+{
+    struct dissect *dissect = exchange->dissect;
+    struct arena *arena = &dissect->scratch;
+    const struct http_row *kept =
+        exchange->row == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, TABLE_http, exchange->row);
+    struct http_row row = kept == NULL ? http_row_null() : *kept;
+    arena_reset(arena);
+    if (kept == NULL)
+        fill_facts(exchange, arena, &row);
+    fill_state(exchange, arena, &row);
+    if (exchange->row == INT_NULL)
+        exchange->row = sink_append(&dissect->sink, TABLE_http, &row);
+    else
+        sink_amend(&dissect->sink, TABLE_http, exchange->row, &row);
+}
+
+/* ---- Bodies ---- */
+
+static void hash(struct http_exchange *exchange, enum http_side side, struct cursor bytes)
+{
+    if (!(exchange->dissect->needs & NEED_HASH) || exchange->truncated[side] || bytes.left == 0)
+        return;
+    if (exchange->hash[side] == NULL) {
+        exchange->hash[side] = EVP_MD_CTX_new();
+        if (exchange->hash[side] == NULL || EVP_DigestInit_ex(exchange->hash[side], EVP_sha256(), NULL) != 1)
+            return;
+    }
+    EVP_DigestUpdate(exchange->hash[side], bytes.at, bytes.left);
+}
+
+static void gather(struct http_exchange *exchange, enum http_side side, struct cursor bytes)
+{
+    struct dissect *dissect = exchange->dissect;
+    struct buffer *body = &exchange->body[side];
+    if (!exchange->wanted[side] || exchange->truncated[side])
+        return;
+    size_t before = body->length;
+    bool whole = dissect->bodies_total + bytes.left <= dissect->bodies_max && buffer_append(body, bytes);
+    dissect->bodies_total += body->length - before;
+    if (!whole) {
+        exchange->truncated[side] = true;
+        dissect->counts.bodies_dropped++;
+    }
+}
+
+/* Reserves what the length says at once, so that a body that grows is not moved. */
+static void reserve(struct http_exchange *exchange, enum http_side side, size_t came)
+{
+    const struct http_stream *stream = &exchange->flow->stream[side];
+    if (!exchange->wanted[side] || exchange->coding[side] != NULL || exchange->body[side].capacity > 0)
+        return;
+    uint64_t whole = came + stream->left;
+    size_t most = whole > came + RESERVE_AHEAD ? came + RESERVE_AHEAD : (size_t)whole;
+    bool reserved = buffer_reserve(&exchange->body[side], (most + RESERVE_STEP - 1) & ~(RESERVE_STEP - 1));
+    (void)reserved; /* appending says when there is no memory */
+}
+
+struct decoded_body {
+    struct http_exchange *exchange;
+    enum http_side side;
+};
+
+static void on_decoded(void *context, struct cursor bytes)
+{
+    const struct decoded_body *decoded = context;
+    hash(decoded->exchange, decoded->side, bytes);
+    gather(decoded->exchange, decoded->side, bytes);
+}
+
+static void decode(struct http_exchange *exchange, enum http_side side, struct cursor bytes)
+{
+    struct decoded_body decoded = {exchange, side};
+    if (exchange->truncated[side] || http_coding_take(exchange->coding[side], bytes, on_decoded, &decoded))
+        return;
+    exchange->truncated[side] = true;
+    exchange->dissect->counts.http_errors++;
+}
+
+/* Is the body handed on as soon as it is whole? */
+static bool hands_on(const struct http_exchange *exchange, enum http_side side)
+{
+    if (side == HTTP_REQUEST)
+        return true;
+    return !exchange->held && (!exchange->started[HTTP_REQUEST] || exchange->over[HTTP_REQUEST]);
+}
+
+void exchange_body(struct http_exchange *exchange, enum http_side side, struct cursor bytes, bool last)
+{
+    exchange->bytes[side] += bytes.left;
+    if (exchange->coding[side] != NULL) {
+        decode(exchange, side, bytes);
+        return;
+    }
+    hash(exchange, side, bytes);
+    if (last && exchange->wanted[side] && !exchange->truncated[side] && exchange->body[side].length == 0 &&
+        hands_on(exchange, side)) {
+        buffer_borrow(&exchange->body[side], bytes);
+        return;
+    }
+    reserve(exchange, side, bytes.left);
+    gather(exchange, side, bytes);
+}
+
+void exchange_gap(struct http_exchange *exchange, enum http_side side, uint64_t bytes)
+{
+    exchange->bytes[side] += bytes;
+    exchange->truncated[side] = exchange->truncated[side] || bytes > 0;
+}
+
+static void body_release(struct http_exchange *exchange, enum http_side side)
+{
+    if (exchange->body[side].capacity > 0)
+        exchange->dissect->bodies_total -= exchange->body[side].length;
+    buffer_free(&exchange->body[side]);
+    http_coding_free(exchange->coding[side]);
+    exchange->coding[side] = NULL;
+}
+
+static void deliver(struct http_exchange *exchange, enum http_side side)
+{
+    if (exchange->delivered[side] || !exchange->started[side])
+        return;
+    exchange->delivered[side] = true;
+    if (exchange->wanted[side])
+        exchange->dissect->counts.http_truncated += exchange->truncated[side];
+    if (exchange->row == INT_NULL && (exchange->wanted[side] || exchange->service != NULL))
+        write_row(exchange);
+    if (side == HTTP_REQUEST)
+        mp_request(exchange);
+    else
+        mp_reply(exchange);
+    body_release(exchange, side);
+}
+
+/* ---- Life ---- */
+
+static struct http_exchange *exchange_new(struct http_flow *flow)
+{
+    struct conversation *conversation = flow->conversation;
+    struct dissect *dissect = conversation->dissect;
+    char address[2][ADDRESS_TEXT_MAX];
+    size_t length[2];
+    for (int end = 0; end < 2; end++) {
+        address_print(&conversation->flow->address[end], address[end]);
+        length[end] = strlen(address[end]) + 1;
+    }
+    struct http_exchange *exchange = malloc(sizeof *exchange + length[0] + length[1]);
+    if (exchange == NULL)
+        return NULL;
+    char *texts = (char *)(exchange + 1);
+    memcpy(texts, address[flow->client], length[flow->client]);
+    memcpy(texts + length[flow->client], address[!flow->client], length[!flow->client]);
+    *exchange = (struct http_exchange){
+        .previous = flow->last,
+        .flow = flow,
+        .dissect = dissect,
+        .conversation = conversation,
+        .row = INT_NULL,
+        .client = texts,
+        .server = texts + length[flow->client],
+        .port = conversation->flow->port[!flow->client],
+        .secure = flow->secure,
+        .body = {{.cap = HTTP_BODY_MAX}, {.cap = HTTP_BODY_MAX}},
+        .mp = {.request_message = INT_NULL, .registration = INT_NULL},
+    };
+    *(flow->last == NULL ? &flow->first : &flow->last->next) = exchange;
+    flow->last = exchange;
+    flow->open++;
+    dissect->exchanges++;
+    return exchange;
+}
+
+static void exchange_free(struct http_exchange *exchange)
+{
+    struct http_flow *flow = exchange->flow;
+    *(exchange->previous == NULL ? &flow->first : &exchange->previous->next) = exchange->next;
+    *(exchange->next == NULL ? &flow->last : &exchange->next->previous) = exchange->previous;
+    flow->open--;
+    exchange->dissect->exchanges--;
+    for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
+        body_release(exchange, side);
+        exchange->dissect->bodies_total -= http_fields_size(exchange->fields[side]);
+        free(exchange->fields[side]);
+        EVP_MD_CTX_free(exchange->hash[side]);
+    }
+    free(exchange);
+}
+
+/* The end of an exchange, in whatever state it is. */
+static void finish(struct http_exchange *exchange)
+{
+    for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
+        exchange->truncated[side] = exchange->truncated[side] || (exchange->started[side] && !exchange->done[side]);
+        if (exchange->flow->stream[side].exchange == exchange)
+            exchange->flow->stream[side].exchange = NULL;
+    }
+    deliver(exchange, HTTP_REQUEST);
+    deliver(exchange, HTTP_REPLY);
+    write_row(exchange);
+    exchange_free(exchange);
+}
+
+void exchange_over(struct http_exchange *exchange, enum http_side side, bool whole)
+{
+    if (exchange->coding[side] != NULL && !http_coding_ended(exchange->coding[side]))
+        exchange->truncated[side] = true;
+    exchange->done[side] = whole;
+    exchange->over[side] = true;
+    exchange->truncated[side] = exchange->truncated[side] || !whole;
+    exchange->flow->stream[side].exchange = NULL;
+    if (side == HTTP_REQUEST)
+        deliver(exchange, HTTP_REQUEST);
+    if (exchange->over[HTTP_REPLY] && hands_on(exchange, HTTP_REPLY))
+        finish(exchange);
+}
+
+void exchange_end(struct http_flow *flow)
+{
+    while (flow->first != NULL)
+        finish(flow->first); /* NOLINT(clang-analyzer-unix.Malloc): takes it off the list */
+}
+
+void exchange_head(struct http_exchange *exchange, enum http_side side, const struct http_head *head)
+{
+    struct dissect *dissect = exchange->dissect;
+    size_t size = 0;
+    if (dissect->bodies_total + HTTP_HEAD_MAX <= dissect->bodies_max)
+        exchange->fields[side] = http_fields_new(head, &dissect->heads, &size);
+    dissect->bodies_total += http_fields_size(exchange->fields[side]);
+    exchange->notes |= (uint16_t)head->notes;
+    if (side == HTTP_REQUEST) {
+        exchange->service = service_of(http_method(exchange), http_uri(exchange));
+        exchange->head_only = text_is(http_method(exchange), "HEAD");
+        exchange->connects = text_is(http_method(exchange), "CONNECT");
+        exchange->bare = head->bare;
+    } else {
+        exchange->status = head->status;
+    }
+    exchange->wanted[side] = mp_wants(exchange, side);
+    struct text codings = field(exchange, side, HTTP_FIELD_CONTENT_ENCODING);
+    if (codings.at == NULL || !(exchange->wanted[side] || (dissect->needs & NEED_HASH)))
+        return; /* what nobody reads is not decoded */
+    if (http_coding_new(codings, &exchange->coding[side]) != OUTCOME_OK)
+        exchange->truncated[side] = true;
+}
+
+/* ---- Pairing ---- */
+
+struct http_exchange *exchange_unanswered(const struct http_flow *flow)
+{
+    struct http_exchange *exchange = flow->first;
+    while (exchange != NULL && exchange->started[HTTP_REPLY])
+        exchange = exchange->next;
+    return exchange;
+}
+
+static bool waits(const struct http_exchange *exchange)
+{
+    return exchange->started[HTTP_REQUEST] && !exchange->started[HTTP_REPLY];
+}
+
+/* Keeps the number of open exchanges in bounds: the oldest is given up, unless its message is being read. */
+static void make_room(struct http_flow *flow)
+{
+    uint32_t most = flow->conversation->dissect->exchanges < EXCHANGES_TOTAL_MAX ? EXCHANGES_OPEN_MAX : 1;
+    if (flow->open >= most && flow->first != flow->stream[HTTP_REQUEST].exchange &&
+        flow->first != flow->stream[HTTP_REPLY].exchange)
+        finish(flow->first);
+}
+
+/* Bytes of that side that the other one has and that did not come to light here: 0 when all did. */
+static bool is_behind(const struct http_flow *flow, enum http_side side)
+{
+    enum direction direction = side == HTTP_REQUEST ? flow->client : !flow->client;
+    const struct flow *carrier = flow->conversation->flow;
+    return flow->direct && flow_acknowledged(carrier, direction) > flow_delivered(carrier, direction);
+}
+
+static struct http_exchange *first_held(const struct http_flow *flow)
+{
+    struct http_exchange *exchange = flow->first;
+    while (exchange != NULL && !exchange->held)
+        exchange = exchange->next;
+    return exchange;
+}
+
+/* No request will come to light for a reply that waits for one. */
+static void stay_alone(struct http_exchange *exchange)
+{
+    exchange->held = false;
+    exchange->flow->owed = false;
+    if (exchange->over[HTTP_REPLY])
+        finish(exchange);
+}
+
+/* Replies that wait whose request would stand before `offset` in the stream stay alone. */
+static void release_held(struct http_flow *flow, int64_t offset)
+{
+    struct http_exchange *held;
+    while ((held = first_held(flow)) != NULL && held->acked <= offset)
+        stay_alone(held);
+}
+
+/* The reply that waits for a request that starts at `offset`: the server had it when it sent that reply, and not when it
+ * sent the one before. Behind a hole the replies to what is missing must have been there already. */
+static struct http_exchange *held_for(struct http_flow *flow, int64_t offset)
+{
+    release_held(flow, offset);
+    struct http_exchange *held = first_held(flow);
+    if (held == NULL || exchange_unanswered(flow) != NULL)
+        return NULL;
+    if (!flow->hole || (!flow->owed && !flow->pipelines))
+        return held;
+    release_held(flow, INT64_MAX);
+    return NULL;
+}
+
+struct http_exchange *exchange_for_request(struct http_flow *flow, struct moment moment, int64_t offset)
+{
+    const struct http_exchange *oldest = exchange_unanswered(flow);
+    bool ahead = oldest != NULL && !oldest->doubtful && !is_behind(flow, HTTP_REPLY);
+    struct http_exchange *exchange = held_for(flow, offset);
+    bool paired = exchange != NULL;
+    if (!paired) {
+        make_room(flow);
+        exchange = exchange_new(flow);
+    }
+    if (exchange == NULL)
+        return NULL;
+    flow->pipelines = flow->pipelines || ahead;
+    exchange->held = false;
+    exchange->doubtful = flow->hole && !paired;
+    flow->hole = flow->hole && !paired;
+    exchange->started[HTTP_REQUEST] = true;
+    exchange->moment[HTTP_REQUEST] = moment;
+    return exchange;
+}
+
+/* The request that a reply answers behind a hole: the latest one between the reply before and this one. With several a
+ * client that asks ahead leaves it open. */
+static struct http_exchange *doubtful_for(struct http_flow *flow, int64_t packet)
+{
+    struct http_exchange *latest = NULL;
+    size_t count = 0;
+    for (struct http_exchange *exchange = flow->first; exchange != NULL; exchange = exchange->next) {
+        int64_t asked = exchange->moment[HTTP_REQUEST].packet;
+        if (!waits(exchange) || asked <= flow->reply_packet || asked > packet)
+            continue;
+        latest = exchange;
+        count++;
+    }
+    if (latest == NULL || (count > 1 && flow->pipelines) || (latest->doubtful && flow->owed))
+        return NULL;
+    for (struct http_exchange *exchange = flow->first, *next; exchange != latest; exchange = next) {
+        next = exchange->next;
+        if (waits(exchange) && exchange->over[HTTP_REQUEST])
+            finish(exchange); /* its reply was lost */
+    }
+    flow->hole = false;
+    return latest;
+}
+
+static struct http_exchange *asked_for(struct http_flow *flow, int64_t packet)
+{
+    struct http_exchange *oldest = exchange_unanswered(flow);
+    if (oldest == NULL || oldest->moment[HTTP_REQUEST].packet > packet || first_held(flow) != NULL)
+        return NULL;
+    return oldest->doubtful ? doubtful_for(flow, packet) : oldest;
+}
+
+struct http_exchange *exchange_for_reply(struct http_flow *flow, struct moment moment)
+{
+    struct http_exchange *exchange = asked_for(flow, moment.packet);
+    if (exchange == NULL) {
+        make_room(flow);
+        exchange = exchange_new(flow);
+        if (exchange == NULL)
+            return NULL;
+        exchange->held = is_behind(flow, HTTP_REQUEST);
+        exchange->acked = exchange->held ? flow_acknowledged(flow->conversation->flow, flow->client) : 0;
+        if (!exchange->held)
+            flow->owed = false;
+    }
+    flow->replied = true;
+    flow->reply_packet = moment.packet;
+    exchange->started[HTTP_REPLY] = true;
+    exchange->moment[HTTP_REPLY] = moment;
+    return exchange;
+}
+
+void exchange_hole(struct http_flow *flow, enum http_side side, bool lost)
+{
+    if (side == HTTP_REQUEST) {
+        flow->hole = true;
+        flow->owed = flow->owed || lost;
+        release_held(flow, flow->direct ? flow_delivered(flow->conversation->flow, flow->client) : INT64_MAX);
+        return;
+    }
+    flow->owed = false;
+    for (struct http_exchange *exchange = flow->first; exchange != NULL; exchange = exchange->next)
+        exchange->doubtful = exchange->doubtful || waits(exchange);
+}
