@@ -293,6 +293,10 @@ static void write_content_coverage(struct pipeline *pipeline)
                   "payloads that were inflated because a rule asked");
     write_counter(pipeline, "payloads_encrypted", counts.encrypted, false,
                   "payloads in an envelope that was not opened");
+    write_counter(pipeline, "payloads_decrypted", counts.decrypted, false,
+                  "payloads and policies in an envelope that a key of --keys opened");
+    write_counter(pipeline, "key_files_locked", counts.keys_locked, true,
+                  "files of --keys whose key a password locks: not opened");
     write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
     write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
 }
@@ -312,6 +316,7 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
     pipeline->decoder = decoder_new();
     if (pipeline->decoder == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
+    needs |= options->show_secrets ? NEED_SECRETS : NEED_NOTHING;
     return workers_start(worker_count(options), needs, options->keys, pipeline->store, &pipeline->workers, error) ==
            OUTCOME_OK;
 }

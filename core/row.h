@@ -22,6 +22,7 @@ enum need {
     NEED_POLICY = 1 << 4,           /* policy assignments and policy bodies are read: those payloads are inflated */
     NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all but NEED_BODY */
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
+    NEED_SECRETS = 1 << 20,         /* secret values are made readable: only when the user asks for them */
     NEED_HASH = 1 << 6              /* HTTP bodies are decoded and hashed, all of them */
 };
 

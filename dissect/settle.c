@@ -7,6 +7,9 @@
 #include <strings.h>
 
 #include "core/buffer.h"
+#include "dissect/configmgr/reply.h"
+#include "dissect/policy.h"
+#include "dissect/suspect.h"
 
 /* A signature that waits. Its texts and bytes stand behind each other in settle.bytes. */
 struct waiting {
@@ -15,17 +18,18 @@ struct waiting {
     size_t smsid, smsid_length, hex, hex_length, data, data_length; /* offsets and lengths in settle.bytes */
 };
 
-struct attempt {
-    int64_t message;
-    uint8_t digest[CCM_HASH_BYTES_MAX];
+/* Rows of message with a digest, in no order. */
+struct digests {
+    struct settle_signed *items;
+    size_t count, room;
 };
 
 struct settle {
     struct buffer bytes;
     struct waiting *waiting;
     size_t waiting_count, waiting_room;
-    struct attempt *attempts;
-    size_t attempt_count, attempt_room;
+    struct digests attempts; /* of whole bodies, where authentication may have repeated them */
+    struct digests signeds;  /* of what identifies signed requests */
 };
 
 struct settle *settle_new(void)
@@ -42,7 +46,8 @@ void settle_free(struct settle *settle)
         return;
     buffer_free(&settle->bytes);
     free(settle->waiting);
-    free(settle->attempts);
+    free(settle->attempts.items);
+    free(settle->signeds.items);
     free(settle);
 }
 
@@ -84,18 +89,27 @@ void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t ro
     dissect->counts.unsettled++;
 }
 
-void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body)
+static void keep_digest(struct dissect *dissect, struct digests *digests, int64_t message, struct cursor bytes)
 {
-    struct settle *settle = dissect->settle;
     if (message == INT_NULL ||
-        !grow((void **)&settle->attempts, settle->attempt_count, &settle->attempt_room, sizeof *settle->attempts)) {
+        !grow((void **)&digests->items, digests->count, &digests->room, sizeof *digests->items)) {
         dissect->counts.unsettled++;
         return;
     }
-    struct attempt *attempt = &settle->attempts[settle->attempt_count];
-    *attempt = (struct attempt){.message = message};
-    if (ccm_hash(dissect->decoder.keys, CCM_SHA256, body, attempt->digest) > 0)
-        settle->attempt_count++;
+    struct settle_signed *item = &digests->items[digests->count];
+    *item = (struct settle_signed){.message = message};
+    if (ccm_hash(dissect->decoder.keys, CCM_SHA256, bytes, item->digest) > 0)
+        digests->count++;
+}
+
+void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body)
+{
+    keep_digest(dissect, &dissect->settle->attempts, message, body);
+}
+
+void settle_signed(struct dissect *dissect, int64_t message, struct cursor identity)
+{
+    keep_digest(dissect, &dissect->settle->signeds, message, identity);
 }
 
 static enum table table_of(enum settle_kind kind)
@@ -105,8 +119,24 @@ static enum table table_of(enum settle_kind kind)
         [SETTLE_CLIENT_ID] = TABLE_message,
         [SETTLE_REGISTRATION] = TABLE_registration,
         [SETTLE_HTTP_TOKEN] = TABLE_http,
+        [SETTLE_REPLY] = TABLE_message,
+        [SETTLE_ROOT] = TABLE_certificate,
     };
     return tables[kind];
+}
+
+static uint64_t absorb_digests(struct digests *into, const struct digests *from, int64_t base)
+{
+    uint64_t lost = 0;
+    for (size_t i = 0; i < from->count; i++) {
+        struct settle_signed item = from->items[i];
+        item.message += base;
+        if (grow((void **)&into->items, into->count, &into->room, sizeof item))
+            into->items[into->count++] = item;
+        else
+            lost++;
+    }
+    return lost;
 }
 
 uint64_t settle_absorb(struct settle *into, const struct settle *from, const int64_t bases[TABLE_COUNT])
@@ -125,14 +155,8 @@ uint64_t settle_absorb(struct settle *into, const struct settle *from, const int
         else
             lost++;
     }
-    for (size_t i = 0; i < from->attempt_count; i++) {
-        struct attempt attempt = from->attempts[i];
-        attempt.message += bases[TABLE_message];
-        if (grow((void **)&into->attempts, into->attempt_count, &into->attempt_room, sizeof attempt))
-            into->attempts[into->attempt_count++] = attempt;
-        else
-            lost++;
-    }
+    lost += absorb_digests(&into->attempts, &from->attempts, bases[TABLE_message]);
+    lost += absorb_digests(&into->signeds, &from->signeds, bases[TABLE_message]);
     return lost;
 }
 
@@ -141,11 +165,13 @@ void settle_renumber(struct settle *settle, int64_t (*new_id)(const void *contex
 {
     for (size_t i = 0; i < settle->waiting_count; i++)
         settle->waiting[i].row = new_id(context, table_of(settle->waiting[i].kind), settle->waiting[i].row);
-    for (size_t i = 0; i < settle->attempt_count; i++)
-        settle->attempts[i].message = new_id(context, TABLE_message, settle->attempts[i].message);
+    for (size_t i = 0; i < settle->attempts.count; i++)
+        settle->attempts.items[i].message = new_id(context, TABLE_message, settle->attempts.items[i].message);
+    for (size_t i = 0; i < settle->signeds.count; i++)
+        settle->signeds.items[i].message = new_id(context, TABLE_message, settle->signeds.items[i].message);
 }
 
-static const void *row_of(const struct dissect *dissect, enum table table, int64_t id)
+const void *settle_row(const struct dissect *dissect, enum table table, int64_t id)
 {
     return id == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, table, id);
 }
@@ -159,7 +185,7 @@ static struct text kept_text(const struct settle *settle, size_t offset, size_t 
 
 static void settle_message(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
 {
-    const struct message_row *kept = row_of(dissect, TABLE_message, waiting->row);
+    const struct message_row *kept = settle_row(dissect, TABLE_message, waiting->row);
     if (kept == NULL)
         return;
     struct message_row row = *kept;
@@ -168,8 +194,10 @@ static void settle_message(struct dissect *dissect, const struct waiting *waitin
         row.client_id_signature = state;
     else
         row.signature = state;
-    if (waiting->kind == SETTLE_PAYLOAD)
+    if (waiting->kind != SETTLE_CLIENT_ID) {
         row.hash = text_of(result->hash);
+        row.signature_reason = text_of(result->reason);
+    }
     if (result->key != NULL) {
         row.key_source = text_of(result->key_source);
         row.key_bits = result->key->bits;
@@ -181,18 +209,36 @@ static void settle_message(struct dissect *dissect, const struct waiting *waitin
 static void settle_registration(struct dissect *dissect, const struct waiting *waiting,
                                 const struct ccm_signature *result)
 {
-    const struct registration_row *kept = row_of(dissect, TABLE_registration, waiting->row);
+    const struct registration_row *kept = settle_row(dissect, TABLE_registration, waiting->row);
     if (kept == NULL)
         return;
     struct registration_row row = *kept;
     row.signature = text_of(ccm_signature_state_name(result->state));
     row.hash = text_of(result->hash);
+    bool proxied = row.agent_type == 8 && result->state == CCM_SIGNATURE_VALID &&
+                   strcmp(result->key_source, "registration") == 0;
+    row.signed_by = text_of(proxied ? "proxy" : result->key_source);
+    row.key_fingerprint = result->key == NULL ? TEXT_NULL : text_of(result->key->fingerprint);
     sink_amend(&dissect->sink, TABLE_registration, waiting->row, &row);
+    if (proxied && (row.status == 0 || row.status == 1) &&
+        !ccm_keys_register(dissect->decoder.keys, row.smsid, result->key))
+        dissect->counts.unsettled++;
+}
+
+static void settle_root(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
+{
+    const struct certificate_row *kept = settle_row(dissect, TABLE_certificate, waiting->row);
+    if (kept == NULL)
+        return;
+    struct certificate_row row = *kept;
+    row.root_signature = text_of(ccm_signature_state_name(result->state));
+    row.root_fingerprint = result->key == NULL ? TEXT_NULL : text_of(result->key->fingerprint);
+    sink_amend(&dissect->sink, TABLE_certificate, waiting->row, &row);
 }
 
 static void settle_http(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
 {
-    const struct http_row *kept = row_of(dissect, TABLE_http, waiting->row);
+    const struct http_row *kept = settle_row(dissect, TABLE_http, waiting->row);
     if (kept == NULL)
         return;
     struct http_row row = *kept;
@@ -200,38 +246,71 @@ static void settle_http(struct dissect *dissect, const struct waiting *waiting, 
     sink_amend(&dissect->sink, TABLE_http, waiting->row, &row);
 }
 
+static void verify_root(struct dissect *dissect, struct text server, struct text hex, struct text certificate,
+                        struct ccm_signature *result)
+{
+    const struct ccm_key *roots[CCM_KEYS_OF_CLIENT_MAX];
+    struct ccm_decoder *decoder = &dissect->decoder;
+    size_t count = ccm_keys_bound(decoder->keys, CCM_OWNER_ROOT, server, roots);
+    ccm_root_verify(decoder->keys, roots, count, hex, certificate, &decoder->arena, result);
+}
+
+static void settle_one(struct dissect *dissect, const struct waiting *waiting)
+{
+    const struct settle *settle = dissect->settle;
+    struct ccm_decoder *decoder = &dissect->decoder;
+    struct text hex = kept_text(settle, waiting->hex, waiting->hex_length);
+    struct text data = kept_text(settle, waiting->data, waiting->data_length);
+    struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length)};
+    struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
+    struct cursor bytes;
+    arena_reset(&decoder->arena);
+    switch (waiting->kind) {
+    case SETTLE_PAYLOAD:
+        ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
+        settle_message(dissect, waiting, &result);
+        break;
+    case SETTLE_CLIENT_ID:
+        if (ccm_terminated_utf16(&decoder->arena, data, &bytes))
+            ccm_signature_verify(decoder->keys, &signer, hex, bytes, &decoder->arena, &result);
+        settle_message(dissect, waiting, &result);
+        break;
+    case SETTLE_REGISTRATION:
+        ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
+        settle_registration(dissect, waiting, &result);
+        break;
+    case SETTLE_HTTP_TOKEN:
+        ccm_token_verify(decoder, data, waiting->hex_length == 0 ? TEXT_NULL : hex, &result);
+        settle_http(dissect, waiting, &result);
+        break;
+    case SETTLE_REPLY:
+        ccm_reply_verify(decoder->keys, signer.smsid, hex, text_cursor(data), &decoder->arena, &result);
+        settle_message(dissect, waiting, &result);
+        break;
+    case SETTLE_ROOT:
+        verify_root(dissect, signer.smsid, hex, data, &result);
+        settle_root(dissect, waiting, &result);
+        break;
+    }
+}
+
+/* Registrations first: what they settle may be the key of what else waits (clients of an ISV proxy). */
 static void settle_signatures(struct dissect *dissect)
 {
     struct settle *settle = dissect->settle;
-    struct ccm_decoder *decoder = &dissect->decoder;
-    for (size_t i = 0; i < settle->waiting_count; i++) {
-        const struct waiting *waiting = &settle->waiting[i];
-        struct text hex = kept_text(settle, waiting->hex, waiting->hex_length);
-        struct text data = kept_text(settle, waiting->data, waiting->data_length);
-        struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length)};
-        struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
-        struct cursor bytes;
-        arena_reset(&decoder->arena);
-        if (waiting->kind == SETTLE_PAYLOAD || waiting->kind == SETTLE_REGISTRATION)
-            ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
-        else if (waiting->kind == SETTLE_CLIENT_ID && ccm_terminated_utf16(&decoder->arena, data, &bytes))
-            ccm_signature_verify(decoder->keys, &signer, hex, bytes, &decoder->arena, &result);
-        else if (waiting->kind == SETTLE_HTTP_TOKEN)
-            ccm_token_verify(decoder, data, waiting->hex_length == 0 ? TEXT_NULL : hex, &result);
-        if (waiting->kind == SETTLE_HTTP_TOKEN)
-            settle_http(dissect, waiting, &result);
-        else if (waiting->kind == SETTLE_REGISTRATION)
-            settle_registration(dissect, waiting, &result);
-        else
-            settle_message(dissect, waiting, &result);
+    for (int first = 1; first >= 0; first--) {
+        for (size_t i = 0; i < settle->waiting_count; i++) {
+            if ((settle->waiting[i].kind == SETTLE_REGISTRATION) == (first == 1))
+                settle_one(dissect, &settle->waiting[i]);
+        }
     }
 }
 
 /* ---- Whose key ---- */
 
-static void add_finding(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text)
+void settle_find(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text)
 {
-    const struct message_row *row = row_of(dissect, TABLE_message, message);
+    const struct message_row *row = settle_row(dissect, TABLE_message, message);
     if (row == NULL || !(dissect->needs & NEED_FINDING))
         return;
     struct finding_row finding = finding_row_null();
@@ -247,52 +326,100 @@ static void add_finding(struct dissect *dissect, int64_t message, const char *co
 
 static void settle_key(struct dissect *dissect, int64_t id)
 {
-    const struct message_row *kept = row_of(dissect, TABLE_message, id);
+    const struct message_row *kept = settle_row(dissect, TABLE_message, id);
     const struct ccm_key *registered[CCM_KEYS_OF_CLIENT_MAX];
-    size_t count = kept == NULL || kept->key_fingerprint.at == NULL
-                       ? 0
-                       : ccm_keys_of(dissect->decoder.keys, kept->source_id, registered);
+    if (kept == NULL || kept->key_fingerprint.at == NULL)
+        return;
+    bool reply = text_is(kept->direction, "reply");
+    size_t count = ccm_keys_bound(dissect->decoder.keys, reply ? CCM_OWNER_MP : CCM_OWNER_CLIENT,
+                                  reply ? kept->server : kept->source_id, registered);
     if (count == 0)
         return;
     struct message_row row = *kept;
     row.key_registered = 0;
     for (size_t i = 0; i < count; i++)
         row.key_registered = row.key_registered || text_is(row.key_fingerprint, registered[i]->fingerprint);
+    if (reply && row.key_registered)
+        row.key_source = TEXT("mpcert");
     sink_amend(&dissect->sink, TABLE_message, id, &row);
-    if (row.key_registered == 0 && text_is(row.signature, "valid"))
-        add_finding(dissect, id, "C45", "advisory",
+    if (row.key_registered == 1 || !text_is(row.signature, "valid"))
+        return;
+    if (reply)
+        settle_find(dissect, id, "C47", "advisory",
+                    "the reply is signed by another key than the certificates that its management point showed");
+    else
+        settle_find(dissect, id, "C45", "advisory",
                     "the message is signed by another key than the one registered for its client");
+}
+
+/* Rows of what registrations told. Written here, so that they do not depend on who settled them. */
+static void write_registered(struct dissect *dissect)
+{
+    int64_t count = dissect->sink.count(dissect->sink.context, TABLE_registration);
+    for (int64_t id = 1; id <= count; id++) {
+        const struct registration_row *kept = settle_row(dissect, TABLE_registration, id);
+        struct public_key_row row = public_key_row_null();
+        if (kept == NULL || kept->key_fingerprint.at == NULL || kept->smsid.length == 0 ||
+            !text_is(kept->signature, "valid") || (kept->status != 0 && kept->status != 1))
+            continue;
+        row.packet = kept->packet;
+        row.time = kept->time;
+        row.flow = kept->flow;
+        row.http = kept->http;
+        row.owner_type = TEXT("client");
+        row.owner = kept->smsid;
+        row.fingerprint = kept->key_fingerprint;
+        row.source = TEXT("registration");
+        const struct ccm_key *keys[CCM_KEYS_OF_CLIENT_MAX];
+        size_t found = ccm_keys_of(dissect->decoder.keys, kept->smsid, keys);
+        for (size_t i = 0; i < found; i++)
+            row.bits = text_is(row.fingerprint, keys[i]->fingerprint) ? keys[i]->bits : row.bits;
+        sink_append(&dissect->sink, TABLE_public_key, &row);
+    }
 }
 
 /* ---- Repeated transmissions ---- */
 
-static int compare_attempts(const void *a, const void *b)
+static int compare_digests(const void *a, const void *b)
 {
-    const struct attempt *left = a, *right = b;
+    const struct settle_signed *left = a, *right = b;
     int order = memcmp(left->digest, right->digest, sizeof left->digest);
     if (order != 0)
         return order;
     return left->message < right->message ? -1 : left->message > right->message;
 }
 
+static void sort_digests(struct digests *digests)
+{
+    if (digests->count > 0)
+        qsort(digests->items, digests->count, sizeof *digests->items, compare_digests);
+}
+
+const struct settle_signed *settle_signed_sorted(struct settle *settle, size_t *count)
+{
+    sort_digests(&settle->signeds);
+    *count = settle->signeds.count;
+    return settle->signeds.items;
+}
+
 /* The same bytes from the same client after a 401 (or no answer at all) are the same message tried again. */
 static void settle_attempts(struct dissect *dissect)
 {
     struct settle *settle = dissect->settle;
-    if (settle->attempt_count > 0)
-        qsort(settle->attempts, settle->attempt_count, sizeof *settle->attempts, compare_attempts);
-    for (size_t i = 1; i < settle->attempt_count; i++) {
-        if (memcmp(settle->attempts[i - 1].digest, settle->attempts[i].digest, sizeof settle->attempts[i].digest) != 0)
+    const struct settle_signed *items = settle->attempts.items;
+    sort_digests(&settle->attempts);
+    for (size_t i = 1; i < settle->attempts.count; i++) {
+        if (memcmp(items[i - 1].digest, items[i].digest, sizeof items[i].digest) != 0)
             continue;
-        const struct message_row *before = row_of(dissect, TABLE_message, settle->attempts[i - 1].message);
-        const struct message_row *kept = row_of(dissect, TABLE_message, settle->attempts[i].message);
-        const struct http_row *answer = before == NULL ? NULL : row_of(dissect, TABLE_http, before->http);
+        const struct message_row *before = settle_row(dissect, TABLE_message, items[i - 1].message);
+        const struct message_row *kept = settle_row(dissect, TABLE_message, items[i].message);
+        const struct http_row *answer = before == NULL ? NULL : settle_row(dissect, TABLE_http, before->http);
         if (kept == NULL || answer == NULL || !text_equal(before->client, kept->client) ||
             !(answer->status == 401 || answer->status == INT_NULL))
             continue;
         struct message_row row = *kept;
-        row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : settle->attempts[i - 1].message;
-        sink_amend(&dissect->sink, TABLE_message, settle->attempts[i].message, &row);
+        row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : items[i - 1].message;
+        sink_amend(&dissect->sink, TABLE_message, items[i].message, &row);
     }
 }
 
@@ -324,7 +451,7 @@ static size_t list_steps(const struct dissect *dissect, struct step *steps, int6
 {
     size_t used = 0;
     for (int64_t id = 1; id <= count; id++) {
-        const struct registration_row *row = row_of(dissect, TABLE_registration, id);
+        const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
         if (row != NULL && row->smsid.length > 0 && row->status != INT_NULL)
             steps[used++] = (struct step){row->smsid, row->time, row->status, row->message,
                                           text_is_like(row->request_type, "Confirmation")};
@@ -341,7 +468,7 @@ static void check_confirmations(struct dissect *dissect, const struct step *step
                     strncasecmp(steps[i].smsid.at, steps[i - 1].smsid.at, steps[i].smsid.length) == 0;
         if (same && steps[i].confirmation && steps[i - 1].status == 1 &&
             steps[i].time - steps[i - 1].time < CONFIRMATION_DELAY_MIN)
-            add_finding(dissect, steps[i].message, "C44", "advisory",
+            settle_find(dissect, steps[i].message, "C44", "advisory",
                         "a confirmation comes sooner after a pending registration than 30 s");
     }
 }
@@ -379,13 +506,13 @@ static void settle_order(struct dissect *dissect)
     qsort(steps, count, sizeof *steps, compare_steps);
     check_confirmations(dissect, steps, count);
     for (int64_t id = 1; id <= messages; id++) {
-        const struct message_row *row = row_of(dissect, TABLE_message, id);
+        const struct message_row *row = settle_row(dissect, TABLE_message, id);
         bool asked = false;
         for (size_t i = 0; row != NULL && i < sizeof endpoints / sizeof endpoints[0]; i++)
             asked = asked || text_is_like(row->endpoint, endpoints[i]);
         if (asked && text_is(row->direction, "request") && row->source_id.length > 0 &&
             is_pending(steps, count, row->source_id, row->time))
-            add_finding(dissect, id, "C43", "rule", "policy or inventory is sent while the registration is pending");
+            settle_find(dissect, id, "C43", "rule", "policy or inventory is sent while the registration is pending");
     }
     free(steps);
 }
@@ -397,5 +524,8 @@ void settle_finish(struct dissect *dissect)
     int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
     for (int64_t id = 1; id <= messages; id++)
         settle_key(dissect, id);
+    write_registered(dissect);
     settle_order(dissect);
+    settle_policies(dissect);
+    suspect_finish(dissect);
 }

@@ -9,6 +9,7 @@
 #define CMSCOPE_DISSECT_CONFIGMGR_MESSAGE_H
 
 #include "core/row.h"
+#include "dissect/configmgr/cms.h"
 #include "dissect/configmgr/endpoint.h"
 #include "dissect/configmgr/header.h"
 #include "dissect/configmgr/multipart.h"
@@ -42,6 +43,8 @@ struct ccm_source {
     bool secure;          /* it travelled in TLS: native mode, so far as one message tells */
     bool truncated;       /* bytes are missing: cut off, a gap, or a limit */
     struct text endpoint; /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
+    struct text server;   /* of a reply: the address that sent it, by which keys of management points are kept; may be
+                             TEXT_NULL */
 };
 
 struct ccm_finding {
@@ -60,8 +63,11 @@ struct ccm_message {
     const struct ccm_endpoint *endpoint; /* NULL when it is not known */
     bool no_reply;                       /* the single part says NoReply: the answer to an asynchronous message */
 
-    enum ccm_payload_kind payload_kind;
+    enum ccm_payload_kind payload_kind; /* of `payload` */
     bool compressed, encrypted;
+    bool decrypted;      /* it was encrypted, and a private key opened it: `payload` and all below is what was inside */
+    struct ccm_envelopes envelopes;
+    struct cursor payload; /* the payload part, or what its envelopes held */
     struct text cipher;
     bool has_plain;      /* the payload was inflated, or needs no inflating */
     struct cursor plain; /* payload after decompression */
