@@ -153,7 +153,7 @@ static void find_departures(struct dissect *dissect, int64_t id, int64_t assignm
         return;
     struct policy_row row = *kept; /* appending findings may move nothing of this table */
     const struct http_row *http = settle_row(dissect, TABLE_http, row.http);
-    bool clear = http != NULL && http->tls != 1 && text_is(row.body, "clear") && row.has_secret == 1;
+    bool clear = http != NULL && http->tls != 1 && text_is(row.body, "clear") && row.secrets > 0;
     const struct policy_row *assigned = settle_row(dissect, TABLE_policy, assignment);
     int64_t message = assigned == NULL ? INT_NULL : assigned->message;
     int64_t flags = assigned == NULL || assigned->flags == INT_NULL ? 0 : assigned->flags;

@@ -49,7 +49,7 @@ struct ccm_source {
 
 struct ccm_finding {
     const char *code;  /* C01 ... of schema.md 8 */
-    const char *level; /* "rule" or "advisory" */
+    const char *level; /* "rule", "advisory" or "hint" */
     struct text text;
 };
 
@@ -118,5 +118,7 @@ void ccm_message_note(struct ccm_message *message, const char *note);
 
 /* dissect/configmgr/check.c: compares the message with the schema and adds findings (schema.md 8). */
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message);
+/* check_tools.c: adds hints of published tools; called by ccm_message_check. */
+void ccm_message_check_tools(struct ccm_message *message);
 
 #endif

@@ -123,13 +123,17 @@ static bool is_secret_name(struct text name)
     return false;
 }
 
-/* Whether what stands in this element is marked as secret, or called like one. */
+/* Whether what stands in this element is marked as secret. */
 static bool is_marked(const struct xml_element *element)
 {
     struct text mark = text_trim(xml_attribute(element, "secret"));
-    if (mark.length > 0 && !text_is(mark, "0") && !text_is_like(mark, "false"))
-        return true;
-    return is_secret_name(element->name) || is_secret_name(xml_attribute(element, "name"));
+    return mark.length > 0 && !text_is(mark, "0") && !text_is_like(mark, "false");
+}
+
+/* Whether it must not be shown: marked, or called like a secret. */
+static bool is_delicate(const struct xml_element *element)
+{
+    return is_marked(element) || is_secret_name(element->name) || is_secret_name(xml_attribute(element, "name"));
 }
 
 static bool is_hex(struct text text)
@@ -231,10 +235,11 @@ static const struct xml_element *next_element(const struct xml_element *element,
     return element == top ? NULL : element->next;
 }
 
-static bool is_under_mark(const struct xml_element *element)
+/* Whether the element, or one that it stands in, is so. */
+static bool is_under(const struct xml_element *element, bool (*is)(const struct xml_element *))
 {
     for (; element != NULL; element = element->parent) {
-        if (is_marked(element))
+        if (is(element))
             return true;
     }
     return false;
@@ -281,18 +286,21 @@ static void read_layer(struct ccm_decoder *decoder, struct text body, bool show,
     (void)whole; /* what stood before an error is looked at too */
     const struct xml_element *element = document.root;
     for (; element != NULL; element = next_element(element, document.root)) {
+        policy->has_secret = policy->has_secret || is_marked(element);
         if (text_trim(element->text).length == 0)
             continue;
         if (read_compressed(decoder, element->text, show, depth, policy))
             continue;
-        if (is_under_mark(element) || obfuscated(element->text, &decoder->arena, &bytes))
+        if (is_under(element, is_marked) || obfuscated(element->text, &decoder->arena, &bytes))
             add_secret(decoder, element, show, policy);
     }
 }
 
 void ccm_policy_read(struct ccm_decoder *decoder, struct text body, bool show, struct ccm_policy *policy)
 {
+    size_t at;
     *policy = (struct ccm_policy){.text = body};
+    policy->has_secret = text_find_like(body, "secret=\"1\"", &at); /* also where it cannot be parsed */
     read_layer(decoder, body, show, 0, policy);
 }
 
@@ -348,7 +356,7 @@ bool ccm_policy_print_hidden(const struct ccm_policy *policy, struct buffer *out
     bool room = true;
     while (room && element != NULL) {
         struct text text = text_trim(element->text);
-        bool hide = text.length > 0 && is_under_mark(element);
+        bool hide = text.length > 0 && is_under(element, is_delicate);
         room = put_start(out, element, true) && put_escaped(out, text, hide);
         if (element->child != NULL) {
             element = element->child;
