@@ -275,6 +275,9 @@ static void read_layer(struct ccm_decoder *decoder, struct text body, bool show,
 {
     struct xml_document document = {0};
     struct cursor bytes;
+    const char *nul = body.length == 0 ? NULL : memchr(body.at, 0, body.length);
+    if (nul != NULL) /* its terminator */
+        body.length = (size_t)(nul - body.at);
     bool whole = body.at != NULL && body.length <= CCM_TREE_MAX &&
                  xml_parse(text_trim(body), &decoder->arena, &document, NULL) == OUTCOME_OK;
     if (document.root == NULL)
