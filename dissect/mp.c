@@ -209,12 +209,11 @@ static void remember_signed(struct http_exchange *exchange, const struct ccm_mes
     struct text hex = ccm_hook_property(ccm_header_hook(header, "clientauth"), "PayloadSignature");
     if (hex.at == NULL || message->source.reply || !(exchange->dissect->needs & NEED_FINDING))
         return;
-    struct text identity = text_format(&exchange->dissect->decoder.arena, "%.*s %.*s %.*s %.*s", (int)hex.length, hex.at,
-                                       (int)header->id.length, header->id.length == 0 ? "" : header->id.at,
-                                       (int)header->sent_time.length,
-                                       header->sent_time.length == 0 ? "" : header->sent_time.at,
-                                       (int)header->source_id.length,
-                                       header->source_id.length == 0 ? "" : header->source_id.at);
+    struct text identity =
+        text_format(&exchange->dissect->decoder.arena, "%.*s %.*s %.*s %.*s", (int)hex.length, hex.at,
+                    (int)header->id.length, header->id.length == 0 ? "" : header->id.at, (int)header->sent_time.length,
+                    header->sent_time.length == 0 ? "" : header->sent_time.at, (int)header->source_id.length,
+                    header->source_id.length == 0 ? "" : header->source_id.at);
     if (identity.at != NULL)
         settle_signed(exchange->dissect, row, text_cursor(identity));
 }

@@ -158,7 +158,8 @@ static void find_departures(struct dissect *dissect, int64_t id, int64_t assignm
     int64_t message = assigned == NULL ? INT_NULL : assigned->message;
     int64_t flags = assigned == NULL || assigned->flags == INT_NULL ? 0 : assigned->flags;
     if (row.hash_ok == 0)
-        find_download(dissect, &row, message, "C52", "rule", "a policy body has not the hash that its assignment names");
+        find_download(dissect, &row, message, "C52", "rule",
+                      "a policy body has not the hash that its assignment names");
     if ((flags & FLAGS_NOT_FETCHED) != 0 && !text_is(row.body, "error"))
         find_download(dissect, &row, message, "C52", "advisory",
                       "a policy is downloaded although its flags (1, 2, 4) say not to in the 2007 documentation; newer "
@@ -180,9 +181,8 @@ void settle_policies(struct dissect *dissect)
         if (kept == NULL || kept->fetched != 1)
             continue;
         struct policy_row row = *kept;
-        int64_t found = row.client_id.length == 0
-                            ? INT_NULL
-                            : find_assignment(dissect, entries, count, &row, row.client_id);
+        int64_t found =
+            row.client_id.length == 0 ? INT_NULL : find_assignment(dissect, entries, count, &row, row.client_id);
         if (found == INT_NULL)
             found = find_assignment(dissect, entries, count, &row, row.client);
         const struct policy_row *assignment = settle_row(dissect, TABLE_policy, found);

@@ -215,8 +215,8 @@ static void settle_registration(struct dissect *dissect, const struct waiting *w
     struct registration_row row = *kept;
     row.signature = text_of(ccm_signature_state_name(result->state));
     row.hash = text_of(result->hash);
-    bool proxied = row.agent_type == 8 && result->state == CCM_SIGNATURE_VALID &&
-                   strcmp(result->key_source, "registration") == 0;
+    bool proxied =
+        row.agent_type == 8 && result->state == CCM_SIGNATURE_VALID && strcmp(result->key_source, "registration") == 0;
     row.signed_by = text_of(proxied ? "proxy" : result->key_source);
     row.key_fingerprint = result->key == NULL ? TEXT_NULL : text_of(result->key->fingerprint);
     sink_amend(&dissect->sink, TABLE_registration, waiting->row, &row);

@@ -12,7 +12,14 @@ struct settle *settle_new(void); /* NULL when out of memory */
 void settle_free(struct settle *settle);
 
 /* Which signature of which row waits. */
-enum settle_kind { SETTLE_PAYLOAD, SETTLE_CLIENT_ID, SETTLE_REGISTRATION, SETTLE_HTTP_TOKEN, SETTLE_REPLY, SETTLE_ROOT };
+enum settle_kind {
+    SETTLE_PAYLOAD,
+    SETTLE_CLIENT_ID,
+    SETTLE_REGISTRATION,
+    SETTLE_HTTP_TOKEN,
+    SETTLE_REPLY,
+    SETTLE_ROOT
+};
 
 /* Remembers a signature (hex text) over `data` by the client `smsid` that named no key itself. */
 void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t row, struct text smsid, struct text hex,

@@ -78,12 +78,12 @@ static uint64_t digest_of(struct dissect *dissect, struct text text)
     return value;
 }
 
-static void add_pair(struct dissect *dissect, struct pairs *pairs, struct text group, struct text value, int64_t message)
+static void add_pair(struct dissect *dissect, struct pairs *pairs, struct text group, struct text value,
+                     int64_t message)
 {
     if (group.length == 0 || value.length == 0 || pairs->count == pairs->room)
         return;
-    pairs->items[pairs->count++] =
-        (struct pair){digest_of(dissect, group), digest_of(dissect, value), message};
+    pairs->items[pairs->count++] = (struct pair){digest_of(dissect, group), digest_of(dissect, value), message};
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -154,7 +154,8 @@ static void check_registered(struct dissect *dissect, struct pairs *pairs)
         if (is_registered(row) && row->agent_type != 4 && row->agent_type != 8)
             add_pair(dissect, pairs, row->key_fingerprint, row->smsid, row->message);
     }
-    find_several(dissect, pairs, "C41", "rule", "one signing certificate is registered for several clients that are not behind an ISV proxy");
+    find_several(dissect, pairs, "C41", "rule",
+                 "one signing certificate is registered for several clients that are not behind an ISV proxy");
     for (int64_t id = 1; id <= count; id++) {
         const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
         if (is_registered(row))
@@ -287,7 +288,8 @@ static void check_haste(struct dissect *dissect, struct pairs *pairs)
             continue;
         int64_t message = registered_before(dissect, pairs, row);
         if (message != INT_NULL)
-            settle_find(dissect, message, "T05", HINT, "a secret policy is fetched within seconds of this registration");
+            settle_find(dissect, message, "T05", HINT,
+                        "a secret policy is fetched within seconds of this registration");
     }
     pairs->count = 0;
 }
@@ -315,8 +317,9 @@ static void check_internet(struct dissect *dissect, int64_t id)
     if (row == NULL || !text_is(row->direction, "request") || !text_is(row->transport, "http") ||
         is_private(row->client) || !is_private(row->server))
         return;
-    settle_find(dissect, id, "C12", HINT,
-                "a message without TLS comes from an Internet address; a mixed-mode site discards those of Internet clients");
+    settle_find(
+        dissect, id, "C12", HINT,
+        "a message without TLS comes from an Internet address; a mixed-mode site discards those of Internet clients");
 }
 
 static void check_modes(struct dissect *dissect, struct pairs *pairs, int64_t messages)

@@ -49,8 +49,7 @@ void trust_learn_root(struct http_exchange *exchange, const struct xml_element *
     struct ccm_decoder *decoder = &exchange->dissect->decoder;
     const struct xml_element *element = NULL;
     struct cursor blob;
-    if (xml_count(root, "TRUSTEDROOTKEY", &element) == 0 ||
-        !text_hex_decode(xml_text(element), &decoder->arena, &blob))
+    if (xml_count(root, "TRUSTEDROOTKEY", &element) == 0 || !text_hex_decode(xml_text(element), &decoder->arena, &blob))
         return;
     const struct ccm_key *key = ccm_keys_blob(decoder->keys, blob);
     const char *source = text_is_like(root->name, "KEYDATA") ? "mptrk" : "mpkeyinformation";
@@ -92,8 +91,7 @@ void trust_write_recipients(struct http_exchange *exchange, enum http_side side,
     row.http = exchange->row;
     for (size_t i = 0; i < envelopes->count; i++) {
         const struct ccm_envelope *envelope = envelopes->items[i];
-        size_t count =
-            envelope->recipient_count < CCM_RECIPIENTS_MAX ? envelope->recipient_count : CCM_RECIPIENTS_MAX;
+        size_t count = envelope->recipient_count < CCM_RECIPIENTS_MAX ? envelope->recipient_count : CCM_RECIPIENTS_MAX;
         row.depth = (int64_t)i + 1;
         for (size_t j = 0; j < count; j++)
             write_recipient(exchange, &row, envelope, &envelope->recipients[j]);

@@ -11,8 +11,8 @@ enum ber_tag {
     BER_OID = 0x06,
     BER_SEQUENCE = 0x30,
     BER_SET = 0x31,
-    BER_OCTET_STRINGS = 0x24,         /* an OCTET STRING in pieces */
-    BER_CONTEXT_0 = 0xA0,             /* constructed */
+    BER_OCTET_STRINGS = 0x24, /* an OCTET STRING in pieces */
+    BER_CONTEXT_0 = 0xA0,     /* constructed */
     BER_CONTEXT_0_PRIMITIVE = 0x80
 };
 

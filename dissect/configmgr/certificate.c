@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define SERIAL_MAX 128 /* bytes of a serial number that is written out; RFC 5280 allows 20 */
-#define NAMES_MAX 100 /* subjectAltName and extendedKeyUsage entries that are listed */
+#define NAMES_MAX 100  /* subjectAltName and extendedKeyUsage entries that are listed */
 
 static struct text memory_text(BIO *bio, struct arena *arena)
 {

@@ -185,8 +185,10 @@ static void check_file_type(struct check *check)
 /* State and metering travel in the body, not as an attachment (C25). */
 static void check_in_body(struct check *check)
 {
-    static const char state[] = {'<', 0, 'S', 0, 't', 0, 'a', 0, 't', 0, 'e', 0, 'M', 0, 'e', 0, 's', 0, 's', 0, 'a', 0};
-    static const char meter[] = {'<', 0, 'P', 0, 'r', 0, 'o', 0, 'd', 0, 'u', 0, 'c', 0, 't', 0, 'I', 0, 'n', 0, 'f', 0};
+    static const char state[] = {'<', 0,   'S', 0,   't', 0,   'a', 0,   't', 0,   'e',
+                                 0,   'M', 0,   'e', 0,   's', 0,   's', 0,   'a', 0};
+    static const char meter[] = {'<', 0,   'P', 0,   'r', 0,   'o', 0,   'd', 0,   'u',
+                                 0,   'c', 0,   't', 0,   'I', 0,   'n', 0,   'f', 0};
     const struct ccm_message *message = check->message;
     size_t at;
     if (message->source.reply || check->root == NULL || message->header.attachment_count == 0 ||
@@ -428,28 +430,12 @@ static void check_assignments(struct check *check)
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     static void (*const checks[])(struct check *) = {
-        check_signed,
-        check_confidential,
-        check_excess,
-        check_hash,
-        check_endpoint,
-        check_root,
-        check_reply_mode,
-        check_attachments,
-        check_file_type,
-        check_in_body,
-        check_collected,
-        check_report,
-        check_schema_version,
-        check_state,
-        check_metering,
-        check_ranges,
-        check_registration,
-        check_signatures,
-        check_certificate_kind,
-        check_reply_signed,
-        check_assignments,
-        check_references,
+        check_signed,         check_confidential, check_excess,           check_hash,
+        check_endpoint,       check_root,         check_reply_mode,       check_attachments,
+        check_file_type,      check_in_body,      check_collected,        check_report,
+        check_schema_version, check_state,        check_metering,         check_ranges,
+        check_registration,   check_signatures,   check_certificate_kind, check_reply_signed,
+        check_assignments,    check_references,
     };
     struct check check = {.decoder = decoder, .message = message, .root = message->document.root};
     if (message->no_reply)

@@ -6,13 +6,15 @@
 
 static const struct {
     const char *value, *text;
-} MESSAGE_IDS[] = {
+} MESSAGE_IDS[] =
+    {
 #define TOOL_MESSAGE_ID(value, text) {value, text},
 #define TOOL_ATTACHMENT(value, text)
 #include "dissect/configmgr/tools.def"
 #undef TOOL_MESSAGE_ID
 #undef TOOL_ATTACHMENT
-}, ATTACHMENTS[] = {
+},
+  ATTACHMENTS[] = {
 #define TOOL_MESSAGE_ID(value, text)
 #define TOOL_ATTACHMENT(value, text) {value, text},
 #include "dissect/configmgr/tools.def"

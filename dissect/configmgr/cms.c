@@ -125,8 +125,7 @@ static void name_cipher(struct cursor oid, struct arena *arena, struct ccm_envel
         if (cursor_equal(oid, cursor_of(CIPHERS[i].oid, CIPHERS[i].oid_length)))
             envelope->cipher_row = (int)i;
     }
-    envelope->cipher =
-        envelope->cipher_row >= 0 ? text_of(CIPHERS[envelope->cipher_row].name) : oid_text(oid, arena);
+    envelope->cipher = envelope->cipher_row >= 0 ? text_of(CIPHERS[envelope->cipher_row].name) : oid_text(oid, arena);
 }
 
 static size_t pieces_length(struct cursor pieces)
@@ -176,8 +175,7 @@ enum outcome ccm_envelope_parse(struct cursor bytes, struct arena *arena, struct
             read_recipient(&recipient, arena, &envelope->recipients[envelope->recipient_count]);
         envelope->recipient_count++;
     }
-    if (recipients.left > 0 || !ber_take(&enveloped, BER_SEQUENCE, &content) ||
-        !read_content(content, arena, envelope))
+    if (recipients.left > 0 || !ber_take(&enveloped, BER_SEQUENCE, &content) || !read_content(content, arena, envelope))
         return error_set(error, OUTCOME_MALFORMED, 0, "the envelope is damaged or cut off");
     return OUTCOME_OK;
 }
@@ -201,8 +199,7 @@ static size_t unwrap(EVP_PKEY *pkey, const struct ccm_recipient *recipient, uint
     bool ready = context != NULL && EVP_PKEY_decrypt_init(context) == 1 &&
                  EVP_PKEY_CTX_set_rsa_padding(context, oaep ? RSA_PKCS1_OAEP_PADDING : RSA_PKCS1_PADDING) == 1 &&
                  (!oaep || EVP_PKEY_CTX_set_rsa_oaep_md_name(context, hash, NULL) == 1);
-    bool done = ready &&
-                EVP_PKEY_decrypt(context, plain, &length, recipient->key.at, recipient->key.left) == 1 &&
+    bool done = ready && EVP_PKEY_decrypt(context, plain, &length, recipient->key.at, recipient->key.left) == 1 &&
                 length <= KEY_BYTES_MAX;
     if (done)
         memcpy(out, plain, length);
@@ -285,8 +282,7 @@ static bool try_key(struct ccm_keys *keys, struct ccm_envelope *envelope, struct
     struct cursor iv;
     int rc2_bits;
     size_t length = unwrap(private->pkey, recipient, key);
-    if (length == 0 || (row->key_bytes > 0 && length != row->key_bytes) ||
-        !read_parameters(envelope, &iv, &rc2_bits))
+    if (length == 0 || (row->key_bytes > 0 && length != row->key_bytes) || !read_parameters(envelope, &iv, &rc2_bits))
         return false;
     EVP_CIPHER *cipher = ccm_keys_cipher(keys, row->openssl, row->legacy);
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -347,8 +343,7 @@ bool ccm_envelope_open(struct ccm_keys *keys, struct ccm_envelope *envelope, str
 {
     size_t count, tries = 0;
     (void)ccm_keys_private(keys, &count);
-    size_t recipients =
-        envelope->recipient_count < CCM_RECIPIENTS_MAX ? envelope->recipient_count : CCM_RECIPIENTS_MAX;
+    size_t recipients = envelope->recipient_count < CCM_RECIPIENTS_MAX ? envelope->recipient_count : CCM_RECIPIENTS_MAX;
     envelope->problem = TEXT("no private key was given");
     if (count == 0)
         return false;
@@ -357,8 +352,7 @@ bool ccm_envelope_open(struct ccm_keys *keys, struct ccm_envelope *envelope, str
         return false;
     envelope->problem = TEXT_NULL;
     for (size_t i = 0; i < recipients; i++) {
-        if (can_open(&envelope->recipients[i]) &&
-            try_named(keys, envelope, &envelope->recipients[i], arena, plain))
+        if (can_open(&envelope->recipients[i]) && try_named(keys, envelope, &envelope->recipients[i], arena, plain))
             return true;
     }
     for (size_t i = 0; i < recipients; i++) {

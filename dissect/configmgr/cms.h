@@ -11,32 +11,32 @@
 
 #include "dissect/configmgr/keys.h"
 
-#define CCM_RECIPIENTS_MAX 32    /* that are looked at; a message has one for each management point (wire.md 4.4) */
-#define CCM_ENVELOPES_MAX 4      /* one inside the other */
-#define CCM_OPEN_TRIES_MAX 32    /* private keys tried where no certificate tells which one it is */
+#define CCM_RECIPIENTS_MAX 32 /* that are looked at; a message has one for each management point (wire.md 4.4) */
+#define CCM_ENVELOPES_MAX 4   /* one inside the other */
+#define CCM_OPEN_TRIES_MAX 32 /* private keys tried where no certificate tells which one it is */
 
 struct ccm_recipient {
-    struct text issuer;         /* of the certificate (RFC 2253); TEXT_NULL when a key identifier names it */
-    struct text serial;         /* its serial number, hex */
-    struct text ski;            /* subject key identifier, hex; TEXT_NULL when issuer and serial name it */
-    struct text key_transport;  /* rsaes-pkcs1, rsaes-oaep, "oid ...", or what kind of recipient it is */
-    struct text oaep_hash;      /* of rsaes-oaep: sha1, sha256 ... */
-    struct cursor key;          /* the encrypted content key */
+    struct text issuer;        /* of the certificate (RFC 2253); TEXT_NULL when a key identifier names it */
+    struct text serial;        /* its serial number, hex */
+    struct text ski;           /* subject key identifier, hex; TEXT_NULL when issuer and serial name it */
+    struct text key_transport; /* rsaes-pkcs1, rsaes-oaep, "oid ...", or what kind of recipient it is */
+    struct text oaep_hash;     /* of rsaes-oaep: sha1, sha256 ... */
+    struct cursor key;         /* the encrypted content key */
     char identity[CCM_IDENTITY_ROOM];
-    bool opens;                 /* its key opened the envelope */
+    bool opens; /* its key opened the envelope */
 };
 
 struct ccm_envelope {
     struct ccm_recipient recipients[CCM_RECIPIENTS_MAX];
-    size_t recipient_count;     /* all, also those above the limit */
-    struct text cipher;         /* usual name ("3des-cbc", "aes-256-cbc") or "oid ..." */
-    struct cursor parameters;   /* of the cipher */
-    struct cursor content;      /* the encrypted content, or its pieces as OCTET STRINGs */
+    size_t recipient_count;   /* all, also those above the limit */
+    struct text cipher;       /* usual name ("3des-cbc", "aes-256-cbc") or "oid ..." */
+    struct cursor parameters; /* of the cipher */
+    struct cursor content;    /* the encrypted content, or its pieces as OCTET STRINGs */
     bool in_pieces;
     size_t content_bytes;
-    int cipher_row;             /* -1: a cipher that is not known here */
+    int cipher_row;                  /* -1: a cipher that is not known here */
     const struct ccm_key *opened_by; /* public half of the private key that opened it, or NULL */
-    struct text problem;        /* why it was not opened; TEXT_NULL when it was */
+    struct text problem;             /* why it was not opened; TEXT_NULL when it was */
 };
 
 struct ccm_envelopes {

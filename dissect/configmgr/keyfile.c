@@ -39,8 +39,8 @@ static bool give_certificate(struct ccm_keys *keys, X509 *certificate)
 
 /* ---- PEM ---- */
 
-static bool load_block(struct ccm_keys *keys, const char *name, const char *header, const unsigned char *data, long size,
-                       struct taken *taken)
+static bool load_block(struct ccm_keys *keys, const char *name, const char *header, const unsigned char *data,
+                       long size, struct taken *taken)
 {
     const unsigned char *at = data;
     if (strstr(name, "CERTIFICATE") != NULL)

@@ -36,10 +36,10 @@ const struct ccm_key *ccm_keys_add(struct ccm_keys *keys, EVP_PKEY *pkey);
 
 /* Whose key it is. The value is the first letter of the name under which it is kept. */
 enum ccm_owner {
-    CCM_OWNER_CLIENT = 'C', /* by client id ("GUID:...", any case): the registered signing certificate */
-    CCM_OWNER_MP = 'M',     /* by the address of the management point that showed its certificate */
-    CCM_OWNER_ROOT = 'R',   /* trusted root key of the site, by the address of the management point that told it */
-    CCM_OWNER_SITE = 'S',   /* site signing certificate, likewise */
+    CCM_OWNER_CLIENT = 'C',     /* by client id ("GUID:...", any case): the registered signing certificate */
+    CCM_OWNER_MP = 'M',         /* by the address of the management point that showed its certificate */
+    CCM_OWNER_ROOT = 'R',       /* trusted root key of the site, by the address of the management point that told it */
+    CCM_OWNER_SITE = 'S',       /* site signing certificate, likewise */
     CCM_OWNER_CERTIFICATE = 'I' /* by what names a certificate in an envelope: see ccm_keys_identity */
 };
 

@@ -289,8 +289,8 @@ static void verify_reply(struct ccm_decoder *decoder, struct ccm_message *messag
     if (!message->source.reply || hex.at == NULL)
         return;
     if (message->source.truncated || !message->has_payload)
-        message->payload_signature = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED,
-                                                            .reason = "bytes of the payload are missing"};
+        message->payload_signature =
+            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "bytes of the payload are missing"};
     else
         ccm_reply_verify(decoder->keys, message->source.server, hex, message->payload_part, &decoder->arena,
                          &message->payload_signature);
@@ -489,8 +489,8 @@ static bool is_proxied(const struct xml_element *root)
 static void verify_proxy(struct ccm_decoder *decoder, struct ccm_message *message, struct ccm_signature *result)
 {
     struct ccm_signer signer = {TEXT_NULL, message->registration_signer};
-    ccm_signature_verify(decoder->keys, &signer, message->registration_hex, message->registration_data,
-                         &decoder->arena, result);
+    ccm_signature_verify(decoder->keys, &signer, message->registration_hex, message->registration_data, &decoder->arena,
+                         result);
     if (result->state == CCM_SIGNATURE_VALID && strcmp(result->key_source, "registration") == 0)
         result->key_source = "proxy";
 }

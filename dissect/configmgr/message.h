@@ -65,7 +65,7 @@ struct ccm_message {
 
     enum ccm_payload_kind payload_kind; /* of `payload` */
     bool compressed, encrypted;
-    bool decrypted;      /* it was encrypted, and a private key opened it: `payload` and all below is what was inside */
+    bool decrypted; /* it was encrypted, and a private key opened it: `payload` and all below is what was inside */
     struct ccm_envelopes envelopes;
     struct cursor payload; /* the payload part, or what its envelopes held */
     struct text cipher;

@@ -42,10 +42,11 @@ static bool blob_starts(struct cursor bytes)
 static bool read_blob(struct cursor bytes, struct blob *blob)
 {
     uint32_t version, header, cipher_bytes, id, flags;
-    if (!blob_starts(bytes) || !cursor_le32(&bytes, &version) || !cursor_take(&bytes, MATERIAL_BYTES, &blob->material) ||
-        !cursor_le32(&bytes, &header) || !cursor_le32(&bytes, &blob->plain_bytes) ||
-        !cursor_le32(&bytes, &cipher_bytes) || !cursor_le32(&bytes, &id) || !cursor_le32(&bytes, &flags) ||
-        cipher_bytes > CCM_SECRET_BYTES_MAX || !cursor_take(&bytes, cipher_bytes, &blob->cipher))
+    if (!blob_starts(bytes) || !cursor_le32(&bytes, &version) ||
+        !cursor_take(&bytes, MATERIAL_BYTES, &blob->material) || !cursor_le32(&bytes, &header) ||
+        !cursor_le32(&bytes, &blob->plain_bytes) || !cursor_le32(&bytes, &cipher_bytes) || !cursor_le32(&bytes, &id) ||
+        !cursor_le32(&bytes, &flags) || cipher_bytes > CCM_SECRET_BYTES_MAX ||
+        !cursor_take(&bytes, cipher_bytes, &blob->cipher))
         return false;
     blob->algorithm = NULL;
     for (size_t i = 0; i < sizeof ALGORITHMS / sizeof ALGORITHMS[0]; i++) {
@@ -257,11 +258,10 @@ static bool read_compressed(struct ccm_decoder *decoder, struct text text, bool 
     bool odd;
     text = text_trim(text);
     if (text.length < 16 || text.at[0] != '7' || text.at[1] != '8' || depth >= CCM_POLICY_LAYERS_MAX ||
-        policy->streams >= CCM_POLICY_STREAMS_MAX || !is_hex(text) ||
-        !text_hex_decode(text, &decoder->arena, &packed))
+        policy->streams >= CCM_POLICY_STREAMS_MAX || !is_hex(text) || !text_hex_decode(text, &decoder->arena, &packed))
         return false;
     policy->streams++;
-    if (        ccm_inflate(&decoder->inflater, packed, &plain, NULL) != OUTCOME_OK)
+    if (ccm_inflate(&decoder->inflater, packed, &plain, NULL) != OUTCOME_OK)
         return false;
     struct text body = ccm_text_decode(plain, &decoder->arena, &encoding, &odd);
     while (body.length > 0 && body.at[body.length - 1] == '\0')

@@ -9,9 +9,9 @@
 #include "core/buffer.h"
 #include "dissect/configmgr/message.h"
 
-#define CCM_SECRETS_MAX 128       /* of one policy */
+#define CCM_SECRETS_MAX 128                    /* of one policy */
 #define CCM_SECRET_BYTES_MAX ((size_t)1 << 20) /* of an obfuscated value; task sequences have some 100 KB */
-#define CCM_POLICY_LAYERS_MAX 3   /* compressed policies in each other; real ones have one, collection settings two */
+#define CCM_POLICY_LAYERS_MAX 3 /* compressed policies in each other; real ones have one, collection settings two */
 
 #define CCM_POLICY_STREAMS_MAX 16 /* compressed texts that are opened in one policy */
 
@@ -30,7 +30,7 @@ struct ccm_policy {
     unsigned streams;             /* compressed texts that were opened, or tried */
     bool has_secret;              /* a value, even an empty one, is marked as secret; or one is obfuscated */
     struct ccm_secret secrets[CCM_SECRETS_MAX];
-    size_t secret_count;          /* all, also those above the limit */
+    size_t secret_count; /* all, also those above the limit */
 };
 
 /* Reads a policy body (UTF-8). With `show`, secret values are made readable. Everything lives in decoder->arena. */

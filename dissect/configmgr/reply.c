@@ -47,8 +47,8 @@ static void verify_signed_data(struct ccm_keys *keys, CMS_ContentInfo *cms, stru
     /* Behind a filter: of a bare memory BIO CMS_verify makes a copy that OpenSSL 3.0 loses when the digest is unknown. */
     BIO *memory = payload.left > INT32_MAX ? NULL : BIO_new_mem_buf(payload.at, (int)payload.left);
     BIO *content = memory == NULL ? NULL : BIO_push(BIO_new(BIO_f_null()), memory);
-    bool valid = content != NULL &&
-                 CMS_verify(cms, NULL, NULL, content, NULL, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) == 1;
+    bool valid =
+        content != NULL && CMS_verify(cms, NULL, NULL, content, NULL, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) == 1;
     BIO_free_all(content == NULL ? memory : content);
     result->state = valid ? CCM_SIGNATURE_VALID : CCM_SIGNATURE_INVALID;
     result->reason = valid ? NULL : "it is over other bytes, or its own certificate does not verify it";
@@ -130,8 +130,8 @@ void ccm_reply_verify(struct ccm_keys *keys, struct text server, struct text hex
     ERR_clear_error();
 }
 
-void ccm_root_verify(struct ccm_keys *keys, const struct ccm_key *const *roots, size_t root_count, struct text signature,
-                     struct text certificate, struct arena *arena, struct ccm_signature *result)
+void ccm_root_verify(struct ccm_keys *keys, const struct ccm_key *const *roots, size_t root_count,
+                     struct text signature, struct text certificate, struct arena *arena, struct ccm_signature *result)
 {
     *result = (struct ccm_signature){.state = CCM_SIGNATURE_ABSENT};
     if (signature.at == NULL || text_trim(signature).length == 0)

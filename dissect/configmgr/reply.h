@@ -16,7 +16,7 @@ void ccm_reply_verify(struct ccm_keys *keys, struct text server, struct text hex
 /* Verifies the signature of a management point's certificate (hex DER) by `root`, the trusted root key. Which form of
  * the certificate is signed is not documented: the likely ones are tried, and `unsupported` is the answer when none
  * verifies. An empty signature is absent; without a root key it is `nokey`. */
-void ccm_root_verify(struct ccm_keys *keys, const struct ccm_key *const *roots, size_t root_count, struct text signature,
-                     struct text certificate, struct arena *arena, struct ccm_signature *result);
+void ccm_root_verify(struct ccm_keys *keys, const struct ccm_key *const *roots, size_t root_count,
+                     struct text signature, struct text certificate, struct arena *arena, struct ccm_signature *result);
 
 #endif

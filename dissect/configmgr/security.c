@@ -15,9 +15,12 @@ static const struct row {
         const char *confidence;
     } mode[2]; /* mixed, native */
 } ROWS[] = {
-#define SECURITY(message, endpoint, kind, mixed, mixed_optional, mixed_confidence, native, native_optional,             \
+#define SECURITY(message, endpoint, kind, mixed, mixed_optional, mixed_confidence, native, native_optional,            \
                  native_confidence)                                                                                    \
-    {message, endpoint, kind, {{mixed, mixed_optional, mixed_confidence}, {native, native_optional, native_confidence}}},
+    {message,                                                                                                          \
+     endpoint,                                                                                                         \
+     kind,                                                                                                             \
+     {{mixed, mixed_optional, mixed_confidence}, {native, native_optional, native_confidence}}},
 #include "dissect/configmgr/security.def"
 #undef SECURITY
 };
@@ -44,8 +47,8 @@ void ccm_security_judge(const struct ccm_message *message, struct ccm_security *
     const struct row *row = find_row(message);
     if (row == NULL)
         return;
-    unsigned allowed = row->mode[native].required | row->mode[native].optional | CCM_FLAG_COMPRESS | CCM_FLAG_MIXED |
-                       CCM_FLAG_NATIVE;
+    unsigned allowed =
+        row->mode[native].required | row->mode[native].optional | CCM_FLAG_COMPRESS | CCM_FLAG_MIXED | CCM_FLAG_NATIVE;
     security->known = true;
     security->message = row->message;
     security->required = row->mode[native].required | (native ? CCM_FLAG_NATIVE : CCM_FLAG_MIXED);
@@ -61,8 +64,8 @@ struct text ccm_security_text(unsigned flags, struct arena *arena)
         unsigned flag;
         const char *name;
     } names[] = {
-        {CCM_FLAG_MIXED, "MIXED"}, {CCM_FLAG_NATIVE, "NATIVE"}, {CCM_FLAG_SIGN, "SIGN"}, {CCM_FLAG_ENCRYPT, "ENCRYPT"},
-        {CCM_FLAG_CRL, "CRL"},     {CCM_FLAG_COMPRESS, "COMPRESS"},
+        {CCM_FLAG_MIXED, "MIXED"},     {CCM_FLAG_NATIVE, "NATIVE"}, {CCM_FLAG_SIGN, "SIGN"},
+        {CCM_FLAG_ENCRYPT, "ENCRYPT"}, {CCM_FLAG_CRL, "CRL"},       {CCM_FLAG_COMPRESS, "COMPRESS"},
     };
     struct text list = TEXT("");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -16,9 +16,9 @@ enum ccm_flag {
 };
 
 struct ccm_security {
-    unsigned shown;         /* CRL checking shows in no message, so never here */
-    bool known;             /* the tables have this message: the rest is set */
-    const char *message;    /* E1 ... E13 of schema.md */
+    unsigned shown;      /* CRL checking shows in no message, so never here */
+    bool known;          /* the tables have this message: the rest is set */
+    const char *message; /* E1 ... E13 of schema.md */
     unsigned required, optional, missing, excess;
     const char *confidence; /* "read", "partly", "inferred" */
 };

@@ -1,5 +1,6 @@
 /* tests/unit/test_configmgr_cms.c: envelopes are read in DER and BER, named, and opened with the keys that were given; OpenSSL's
  * command line made all of them. */
+#include <openssl/pem.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/pem.h>
 
 #include "dissect/configmgr/certificate.h"
 #include "dissect/configmgr/cms.h"
@@ -85,8 +85,12 @@ static void the_cipher_of_an_envelope_is_named(void **state)
     static const struct {
         const char *envelope, *cipher;
     } cases[] = {
-        {VECTOR_CMS_DES3, "3des-cbc"},      {VECTOR_CMS_DES, "des-cbc"},        {VECTOR_CMS_RC2, "rc2-cbc"},
-        {VECTOR_CMS_AES128, "aes-128-cbc"}, {VECTOR_CMS_AES192, "aes-192-cbc"}, {VECTOR_CMS_AES256, "aes-256-cbc"},
+        {VECTOR_CMS_DES3, "3des-cbc"},
+        {VECTOR_CMS_DES, "des-cbc"},
+        {VECTOR_CMS_RC2, "rc2-cbc"},
+        {VECTOR_CMS_AES128, "aes-128-cbc"},
+        {VECTOR_CMS_AES192, "aes-192-cbc"},
+        {VECTOR_CMS_AES256, "aes-256-cbc"},
         {VECTOR_CMS_BER, "aes-256-cbc"},
         {VECTOR_CMS_CAMELLIA128, "oid 2A83088C9A4B3D01010102"}, /* RFC 3657: 1.2.392.200011.61.1.1.1.2 */
     };
@@ -159,8 +163,8 @@ static void expect_opened(struct fixture *fixture, const char *envelope, const c
 
 static void every_form_is_opened_with_the_private_key(void **state)
 {
-    static const char *const forms[] = {VECTOR_CMS_OAEP,    VECTOR_CMS_OAEP_SHA256, VECTOR_CMS_KEYID, VECTOR_CMS_TWO,
-                                        VECTOR_CMS_RC2_40, VECTOR_CMS_STREAM};
+    static const char *const forms[] = {VECTOR_CMS_OAEP, VECTOR_CMS_OAEP_SHA256, VECTOR_CMS_KEYID,
+                                        VECTOR_CMS_TWO,  VECTOR_CMS_RC2_40,      VECTOR_CMS_STREAM};
     struct fixture *fixture = *state;
     give_private(fixture);
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)

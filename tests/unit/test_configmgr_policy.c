@@ -158,7 +158,8 @@ static void secrets_are_counted_and_hidden_unless_asked_for(void **state)
     static const char *const never[] = {"70399409", "open sesame", "hunter2", "canyouseeme"};
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
         assert_false(text_find_like(text, never[i], &at));
-    assert_true(text_find_like(text, "<property name=\"SiteSettingsKey\" type=\"19\"><value>1</value></property>", &at));
+    assert_true(
+        text_find_like(text, "<property name=\"SiteSettingsKey\" type=\"19\"><value>1</value></property>", &at));
     assert_true(text_find_like(text, "<value>[hidden]</value>", &at));
 
     ccm_policy_read(&fixture->decoder, TEXT(POLICY), true, &fixture->policy);

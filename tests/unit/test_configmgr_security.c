@@ -1,4 +1,5 @@
 /* tests/unit/test_configmgr_security.c: what messages show of the security flags, and messages inside envelopes. */
+#include <openssl/pem.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/pem.h>
 
 #include "dissect/configmgr/security.h"
 #include "tests/unit/cms_vectors.h"
@@ -177,8 +177,10 @@ static void an_opened_message_is_read_and_its_signature_checked(void **state)
     buffer_init(&properties, SAMPLE_MAX);
     sample_hex(&plain, VECTOR_CMS_PLAIN);
     sample_sign(buffer_cursor(&plain), "sha256", signature);
-    sample_print(&properties, "<Property Name=\"PublicKey\">" VECTOR_PUBLIC_KEY "</Property>"
-                              "<Property Name=\"PayloadSignature\">%s</Property>", signature);
+    sample_print(&properties,
+                 "<Property Name=\"PublicKey\">" VECTOR_PUBLIC_KEY "</Property>"
+                 "<Property Name=\"PayloadSignature\">%s</Property>",
+                 signature);
     sample_append(&properties, cursor_of("", 1));
     give_private(fixture);
     struct sample sample = enveloped(fixture, VECTOR_CMS_OAEP);

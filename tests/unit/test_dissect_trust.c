@@ -1,6 +1,7 @@
 /* tests/unit/test_dissect_trust.c: what several messages together show: policy hashes, keys of management points, replay and
  * theft; and what must not look like it. */
 #define _GNU_SOURCE
+#include <openssl/sha.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/sha.h>
 
 #include "tests/unit/cms_vectors.h"
 #include "tests/unit/dialogue_fixture.h"
@@ -74,9 +74,10 @@ static void enrol_as(struct dialogue *dialogue, const char *smsid)
     sample_append(&xml, cursor_of("", 1));
     struct sample sample = {.endpoint = "MP_ClientRegistration", .body = (const char *)xml.bytes};
     post(dialogue, MP, &sample);
-    snprintf(answer, sizeof answer,
-             "<ClientRegistrationResponse ResponseType=\"Registration\" Status=\"0\" SMSID=\"%s\" ApprovalStatus=\"1\"/>",
-             smsid);
+    snprintf(
+        answer, sizeof answer,
+        "<ClientRegistrationResponse ResponseType=\"Registration\" Status=\"0\" SMSID=\"%s\" ApprovalStatus=\"1\"/>",
+        smsid);
     reply(dialogue, answer, NULL);
     buffer_free(&xml);
 }
@@ -162,10 +163,10 @@ static void one_id_from_hosts_of_two_names_is_a_hint(void **state)
 static void many_clients_behind_one_address_are_no_theft(void **state)
 {
     struct dialogue *dialogue = *state;
-    struct sample first = {.endpoint = "MP_LocationManager", .source_id = VECTOR_CLIENT, .body = "<x/>",
-                           .children = HOST("PC1")};
-    struct sample second = {.endpoint = "MP_LocationManager", .source_id = OTHER_CLIENT, .body = "<x/>",
-                            .children = HOST("PC2")};
+    struct sample first = {
+        .endpoint = "MP_LocationManager", .source_id = VECTOR_CLIENT, .body = "<x/>", .children = HOST("PC1")};
+    struct sample second = {
+        .endpoint = "MP_LocationManager", .source_id = OTHER_CLIENT, .body = "<x/>", .children = HOST("PC2")};
     for (int i = 0; i < 2; i++) {
         post(dialogue, MP, i == 0 ? &first : &second);
         answer_empty(dialogue);
@@ -206,9 +207,9 @@ static void a_sent_time_far_from_the_capture_is_a_hint(void **state)
         const char *children;
         int hints;
     } cases[] = {
-        {"<SentTime>2023-11-14T22:13:20Z</SentTime>", 0},         {"<SentTime>2023-11-15T12:13:20Z</SentTime>", 0},
-        {"<SentTime>2023-11-01T22:13:20Z</SentTime>", 1},         {"<SentTime>20231114221320.000000+000</SentTime>", 0},
-        {"<SentTime>20210101000000.000000+000</SentTime>", 1},    {"<SentTime>soon</SentTime>", 0},
+        {"<SentTime>2023-11-14T22:13:20Z</SentTime>", 0},      {"<SentTime>2023-11-15T12:13:20Z</SentTime>", 0},
+        {"<SentTime>2023-11-01T22:13:20Z</SentTime>", 1},      {"<SentTime>20231114221320.000000+000</SentTime>", 0},
+        {"<SentTime>20210101000000.000000+000</SentTime>", 1}, {"<SentTime>soon</SentTime>", 0},
         {"<SentTime>9999-99-99T99:99:99Z</SentTime>", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -438,8 +439,8 @@ static void a_client_that_calls_itself_a_management_point_is_not_believed(void *
 /* ---- ISV proxies ---- */
 
 #define PROXIED                                                                                                        \
-    "<Data HashAlgorithm=\"1.2.840.113549.1.1.11\" SMSID=\"\" RequestType=\"Registration\"><AgentInformation "           \
-    "AgentIdentity=\"isv\" AgentType=\"8\"/><Certificates><Signing Encoding=\"HexBinary\">" VECTOR_CERTIFICATE_EC        \
+    "<Data HashAlgorithm=\"1.2.840.113549.1.1.11\" SMSID=\"\" RequestType=\"Registration\"><AgentInformation "         \
+    "AgentIdentity=\"isv\" AgentType=\"8\"/><Certificates><Signing Encoding=\"HexBinary\">" VECTOR_CERTIFICATE_EC      \
     "</Signing></Certificates></Data>"
 
 /* A client whose registration its proxy, registered as VECTOR_CLIENT with the test key, signed. */
