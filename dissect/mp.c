@@ -221,7 +221,7 @@ static void remember_signed(struct http_exchange *exchange, const struct ccm_mes
 /* A reply is looked at again when the certificates of all management points are known. */
 static void remember_reply(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
 {
-    struct text hex = ccm_hook_property(ccm_header_hook(&message->header, "authenticate"), "Signature");
+    struct text hex = message->reply_signature;
     enum ccm_signature_state state = message->payload_signature.state;
     if (hex.at != NULL && message->has_payload && !message->source.truncated &&
         (state == CCM_SIGNATURE_NOKEY || state == CCM_SIGNATURE_UNSUPPORTED))

@@ -140,8 +140,11 @@ static void read_header(struct ccm_decoder *decoder, struct ccm_message *message
     if (message->client_capabilities.at == NULL)
         message->client_capabilities = ccm_hook_property(client, "ClientCapability");
     message->token = ccm_hook_property(client, "Token");
-    message->is_signed = ccm_hook_property(client, "PayloadSignature").at != NULL ||
-                         ccm_hook_property(ccm_header_hook(header, "authenticate"), "Signature").at != NULL;
+    /* Seen in the hook `authenticate`; the SDK also names it as a property of clientauth (wire.md 3.3). */
+    struct text signature = ccm_hook_property(ccm_header_hook(header, "authenticate"), "Signature");
+    signature = signature.at != NULL ? signature : ccm_hook_property(client, "Signature");
+    message->reply_signature = message->source.reply ? signature : TEXT_NULL;
+    message->is_signed = ccm_hook_property(client, "PayloadSignature").at != NULL || signature.at != NULL;
     if (header->document.has_doctype)
         ccm_message_note(message, "the header has a document type declaration, which was ignored");
 }
@@ -285,8 +288,8 @@ static void doubt_absence(const struct ccm_message *message, struct ccm_signatur
 /* The hook of a reply (wire.md 3.4): signed by the management point. */
 static void verify_reply(struct ccm_decoder *decoder, struct ccm_message *message)
 {
-    struct text hex = ccm_hook_property(ccm_header_hook(&message->header, "authenticate"), "Signature");
-    if (!message->source.reply || hex.at == NULL)
+    struct text hex = message->reply_signature;
+    if (hex.at == NULL)
         return;
     if (message->source.truncated || !message->has_payload)
         message->payload_signature =

@@ -77,6 +77,7 @@ struct ccm_message {
     struct xml_document document; /* of the body; its root is NULL when it was not parsed */
 
     bool is_signed;
+    struct text reply_signature; /* of a reply: property Signature, hex; TEXT_NULL when it has none */
     struct ccm_signature payload_signature, client_id_signature, token_signature;
     struct text public_key, hash_algorithm, client_capabilities, token;
     struct ccm_signature registration_signature; /* of a ClientRegistrationRequest, over its Data element */
