@@ -262,8 +262,7 @@ static int64_t registered_before(struct dissect *dissect, const struct pairs *pa
         at--;
     for (; at != NULL && at < end && at->group == wanted.group; at++) {
         const struct registration_row *made = settle_row(dissect, TABLE_registration, at->message);
-        double apart = made == NULL ? -1 : policy->time - made->time;
-        if (apart >= 0 && apart <= REGISTERED_AT_ONCE)
+        if (made != NULL && policy->time >= made->time && policy->time - made->time <= REGISTERED_AT_ONCE)
             return made->message;
     }
     return INT_NULL;

@@ -246,31 +246,37 @@ static bool is_under(const struct xml_element *element, bool (*is)(const struct 
     return false;
 }
 
-static void read_layer(struct ccm_decoder *decoder, struct text body, bool show, unsigned depth,
-                       struct ccm_policy *policy);
+/* Texts that are still to be looked through: the body, and what was compressed inside. */
+struct layers {
+    struct {
+        struct text body;
+        unsigned depth; /* 0: the body itself */
+    } items[CCM_POLICY_STREAMS_MAX + 1];
+    size_t count;
+};
 
 /* Text that is the hex of a zlib stream of XML (wire.md 7.2): a compressed policy, or collection settings. */
-static bool read_compressed(struct ccm_decoder *decoder, struct text text, bool show, unsigned depth,
-                            struct ccm_policy *policy)
+static bool read_compressed(struct ccm_decoder *decoder, struct text text, unsigned depth, struct layers *layers)
 {
     struct cursor packed, plain;
     const char *encoding;
     bool odd;
     text = text_trim(text);
     if (text.length < 16 || text.at[0] != '7' || text.at[1] != '8' || depth >= CCM_POLICY_LAYERS_MAX ||
-        policy->streams >= CCM_POLICY_STREAMS_MAX || !is_hex(text) || !text_hex_decode(text, &decoder->arena, &packed))
+        layers->count > CCM_POLICY_STREAMS_MAX || !is_hex(text) || !text_hex_decode(text, &decoder->arena, &packed))
         return false;
-    policy->streams++;
+    /* One place is taken also by a stream that is damaged: the limit is one of work. */
+    size_t place = layers->count++;
+    layers->items[place].body = TEXT_NULL;
+    layers->items[place].depth = depth + 1;
     if (ccm_inflate(&decoder->inflater, packed, &plain, NULL) != OUTCOME_OK)
         return false;
     struct text body = ccm_text_decode(plain, &decoder->arena, &encoding, &odd);
-    while (body.length > 0 && body.at[body.length - 1] == '\0')
-        body.length--;
-    read_layer(decoder, body, show, depth + 1, policy);
+    layers->items[place].body = text_copy(&decoder->arena, body); /* it may be a view of what the next one overwrites */
     return true;
 }
 
-static void read_layer(struct ccm_decoder *decoder, struct text body, bool show, unsigned depth,
+static void read_layer(struct ccm_decoder *decoder, struct text body, bool show, unsigned depth, struct layers *layers,
                        struct ccm_policy *policy)
 {
     struct xml_document document = {0};
@@ -280,19 +286,19 @@ static void read_layer(struct ccm_decoder *decoder, struct text body, bool show,
         body.length = (size_t)(nul - body.at);
     bool whole = body.at != NULL && body.length <= CCM_TREE_MAX &&
                  xml_parse(text_trim(body), &decoder->arena, &document, NULL) == OUTCOME_OK;
+    (void)whole; /* what stood before an error is looked at too */
     if (document.root == NULL)
         return;
     if (depth == 0 || text_is(policy->document.root->name, "PolicyXML")) {
         policy->text = body;
         policy->document = document;
     }
-    (void)whole; /* what stood before an error is looked at too */
     const struct xml_element *element = document.root;
     for (; element != NULL; element = next_element(element, document.root)) {
         policy->has_secret = policy->has_secret || is_marked(element);
         if (text_trim(element->text).length == 0)
             continue;
-        if (read_compressed(decoder, element->text, show, depth, policy))
+        if (read_compressed(decoder, element->text, depth, layers))
             continue;
         if (is_under(element, is_marked) || obfuscated(element->text, &decoder->arena, &bytes))
             add_secret(decoder, element, show, policy);
@@ -302,9 +308,14 @@ static void read_layer(struct ccm_decoder *decoder, struct text body, bool show,
 void ccm_policy_read(struct ccm_decoder *decoder, struct text body, bool show, struct ccm_policy *policy)
 {
     size_t at;
+    struct layers layers = {.count = 1};
     *policy = (struct ccm_policy){.text = body};
     policy->has_secret = text_find_like(body, "secret=\"1\"", &at); /* also where it cannot be parsed */
-    read_layer(decoder, body, show, 0, policy);
+    layers.items[0].body = body;
+    for (size_t i = 0; i < layers.count; i++) {
+        if (i == 0 || policy->document.root != NULL)
+            read_layer(decoder, layers.items[i].body, show, layers.items[i].depth, &layers, policy);
+    }
 }
 
 /* ---- Printing without secrets ---- */

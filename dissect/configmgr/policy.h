@@ -27,7 +27,6 @@ struct ccm_secret {
 struct ccm_policy {
     struct text text;             /* the innermost body, decompressed */
     struct xml_document document; /* of that; its root is NULL when it could not be parsed */
-    unsigned streams;             /* compressed texts that were opened, or tried */
     bool has_secret;              /* a value, even an empty one, is marked as secret; or one is obfuscated */
     struct ccm_secret secrets[CCM_SECRETS_MAX];
     size_t secret_count; /* all, also those above the limit */
