@@ -297,8 +297,8 @@ int run_version(const struct options *options)
 {
     (void)options;
     printf("cmscope %s\n%s\nlibxml2 %s\nlibdeflate %s\n%s\nSQLite %s\njansson %s\n%s\n", CMSCOPE_VERSION,
-           pcap_lib_version(), LIBXML_DOTTED_VERSION, LIBDEFLATE_VERSION_STRING,
-           OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(), JANSSON_VERSION, archive_version_string());
+           pcap_lib_version(), LIBXML_DOTTED_VERSION, LIBDEFLATE_VERSION_STRING, OpenSSL_version(OPENSSL_VERSION),
+           sqlite3_libversion(), JANSSON_VERSION, archive_version_string());
     return EXIT_DONE;
 }
 

@@ -16,7 +16,7 @@ const struct command COMMANDS[] = {
      "can "
      "decide) or informational. Each fail names the packets that prove it. Formats: text (default), json, html.",
      "cmscope check -r tests/pcaps/sccmwtf-http.pcap"},
-    {"messages", run_messages, "rfktMOTbdVh", "", 0, 0, "every ConfigMgr message, one line each",
+    {"messages", run_messages, "rfktMOTbsdVh", "", 0, 0, "every ConfigMgr message, one line each",
      "Lists the messages between clients and management points: requests and replies, each transmission a line. With "
      "-V each is told whole: how it travelled, header, signature, and each field with what its value means. Formats: "
      "text "
@@ -26,7 +26,7 @@ const struct command COMMANDS[] = {
      "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), "
      "json, csv.",
      "cmscope flows -r tests/pcaps/sccmwtf-http.pcap"},
-    {"query", run_query, "rfktMOTbdh", "SQL", 1, 1, "any question over the records, in SQL",
+    {"query", run_query, "rfktMOTbsdh", "SQL", 1, 1, "any question over the records, in SQL",
      "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: "
      "table "
      "(default), json (an array of objects), csv.",
@@ -61,7 +61,9 @@ static const struct option_row {
     {'f', 'f', "filter", "EXPRESSION", KIND_VALUE, offsetof(struct options, filter), 0,
      "look only at packets that this capture filter (BPF) passes"},
     {'k', 0, "keys", "PATH", KIND_VALUE, offsetof(struct options, keys), 0,
-     "file or folder with certificates or keys, to verify signatures whose key the capture does not show"},
+     "file or folder with certificates or keys (PEM, DER, PKCS#12 without a password): to verify signatures whose key "
+     "the "
+     "capture does not show, and to open what is encrypted for them"},
     {'t', 0, "threads", "NUMBER", KIND_COUNT, offsetof(struct options, threads), 0,
      "workers that follow connections side by side; one for each processor when not given; the output is the same"},
     {'M', 0, "memory", "SIZE", KIND_MEMORY, offsetof(struct options, settings), 0,
@@ -80,6 +82,8 @@ static const struct option_row {
     {'d', 0, "db", "FILE", KIND_VALUE, offsetof(struct options, database), 0,
      "keep all records in this SQLite database too"},
     {'b', 0, "bodies", NULL, KIND_FLAG, offsetof(struct options, bodies), 0, "keep the text of message bodies"},
+    {'s', 0, "show-secrets", NULL, KIND_FLAG, offsetof(struct options, show_secrets), 0,
+     "show secret values of policies; without it they are hidden everywhere"},
     {'o', 0, "fail-on", "SEVERITY", KIND_SEVERITY, offsetof(struct options, fail_on), 0,
      "exit with 1 only for failed rules of this severity or above: info (default), low, medium, high"},
     {'v', 'V', "verbose", NULL, KIND_FLAG, offsetof(struct options, verbose), 0,

@@ -37,7 +37,7 @@ struct options {
     enum severity fail_on;    /* --fail-on */
     size_t threads;           /* --threads; 0: not given */
     struct settings settings; /* --memory, -o */
-    bool bodies, verbose, quiet, no_colour, help, man;
+    bool bodies, show_secrets, verbose, quiet, no_colour, help, man;
     const char *arguments[8]; /* what is left: SQL, a rule id, a table, a command */
     size_t argument_count;
 };

@@ -309,6 +309,10 @@ static void write_content_coverage(struct pipeline *pipeline)
                   "payloads that were inflated because a rule asked");
     write_counter(pipeline, "payloads_encrypted", counts.encrypted, false,
                   "payloads in an envelope that was not opened");
+    write_counter(pipeline, "payloads_decrypted", counts.decrypted, false,
+                  "payloads and policies in an envelope that a key of --keys opened");
+    write_counter(pipeline, "key_files_locked", counts.keys_locked, true,
+                  "files of --keys whose key a password locks: not opened");
     write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
     struct error problem = {0};
     bool failed = store_problem(pipeline->store, &problem);
@@ -334,6 +338,7 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
     pipeline->decoder = decoder_new();
     if (pipeline->decoder == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
+    needs |= options->show_secrets ? NEED_SECRETS : NEED_NOTHING;
     decoder_checksums(pipeline->decoder, options->settings.checksums);
     return workers_start(worker_count(options), needs, options->keys, &options->settings, pipeline->store,
                          &pipeline->workers, error) == OUTCOME_OK;

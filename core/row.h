@@ -23,7 +23,8 @@ enum need {
     NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all but NEED_BODY */
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
     NEED_HASH = 1 << 6,             /* HTTP bodies are decoded and hashed, all of them */
-    NEED_FIELD = 1 << 7             /* every document is read field by field: all payloads, lists, listings, uploads */
+    NEED_FIELD = 1 << 7,            /* every document is read field by field: all payloads, lists, listings, uploads */
+    NEED_SECRETS = 1 << 8           /* secret values are made readable: only when the user asks for them */
 };
 
 /* NULL of a number is a value that no fact has. */

@@ -70,9 +70,17 @@ struct ccm_keys *dissect_keys(struct dissect *dissect)
     return dissect->decoder.keys;
 }
 
+static void count_locked(void *context, const char *path)
+{
+    (void)path;
+    struct dissect *dissect = context;
+    dissect->counts.keys_locked++;
+}
+
 enum outcome dissect_load_keys(struct dissect *dissect, const char *path, struct error *error)
 {
-    return ccm_keyfile_load(dissect->decoder.keys, path, NULL, error);
+    struct ccm_key_reader reader = {.context = dissect, .locked = count_locked};
+    return ccm_keyfile_load(dissect->decoder.keys, path, &reader, error);
 }
 
 struct dissect_counts dissect_counts(const struct dissect *dissect)
@@ -97,6 +105,7 @@ void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t ba
     struct dissect_counts counts = dissect_counts(from);
     uint64_t inflated = counts.inflated; /* kept by the decoder, see dissect_counts */
     counts.inflated = 0;
+    counts.keys_locked = 0; /* every worker read the same files */
     counts_add(&into->counts, &counts);
     into->decoder.inflated += inflated;
     into->counts.unsettled += ccm_keys_absorb(into->decoder.keys, from->decoder.keys);

@@ -22,6 +22,8 @@ struct dissect_counts {
     uint64_t malformed;      /* of those: not decoded to their end */
     uint64_t inflated;       /* payloads that were inflated */
     uint64_t encrypted;      /* payloads in an envelope that was not opened */
+    uint64_t decrypted;      /* payloads and policies in an envelope that was opened */
+    uint64_t keys_locked;    /* files of --keys with a key that a password locks */
     uint64_t unsettled;      /* signatures not looked at again because too many waited */
 };
 

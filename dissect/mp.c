@@ -12,8 +12,12 @@
 
 #include "dissect/bits.h"
 #include "dissect/configmgr/certificate.h"
+#include "dissect/configmgr/reply.h"
+#include "dissect/configmgr/security.h"
 #include "dissect/fields.h"
+#include "dissect/policy.h"
 #include "dissect/settle.h"
+#include "dissect/trust.h"
 
 static int64_t bool_value(bool value)
 {
@@ -103,6 +107,7 @@ static void fill_signature(const struct ccm_message *message, struct message_row
     row->client_id_signature = text_of(ccm_signature_state_name(message->client_id_signature.state));
     row->token_signature = text_of(ccm_signature_state_name(message->token_signature.state));
     row->hash = text_of(signature->hash);
+    row->signature_reason = text_of(signature->reason);
     if (signature->key == NULL)
         signature = &message->client_id_signature;
     if (signature->key == NULL)
@@ -120,6 +125,12 @@ static void fill_payload(const struct ccm_message *message, unsigned needs, stru
     row->compressed = bool_value(message->compressed);
     row->encrypted = bool_value(message->encrypted);
     row->encryption = message->cipher;
+    if (message->envelopes.count > 0) {
+        const struct ccm_envelope *outer = message->envelopes.items[0];
+        row->recipients = (int64_t)outer->recipient_count;
+        row->decrypted = bool_value(message->decrypted);
+        row->decrypted_with = outer->opened_by == NULL ? TEXT_NULL : text_of(outer->opened_by->fingerprint);
+    }
     row->root = message->root;
     if (message->has_plain) {
         row->inflated_bytes = (int64_t)message->plain.left;
@@ -127,6 +138,22 @@ static void fill_payload(const struct ccm_message *message, unsigned needs, stru
     }
     if (needs & NEED_BODY)
         row->body = message->body;
+}
+
+/* What the request shows of the security flags, against the published tables (schema.md 2.2). */
+static void fill_flags(const struct ccm_message *message, struct arena *arena, struct message_row *row)
+{
+    struct ccm_security security;
+    if (message->source.reply || !message->header.document.complete)
+        return;
+    ccm_security_judge(message, &security);
+    row->flags_shown = ccm_security_text(security.shown, arena);
+    if (!security.known)
+        return;
+    row->flags_required = ccm_security_text(security.required, arena);
+    row->flags_missing = ccm_security_text(security.missing, arena);
+    row->flags_excess = ccm_security_text(security.excess, arena);
+    row->flags_confidence = text_of(security.confidence);
 }
 
 static void write_findings(const struct http_exchange *exchange, const struct ccm_message *message, int64_t row,
@@ -170,27 +197,60 @@ static int64_t write_message(struct http_exchange *exchange, struct ccm_message 
         fill_signature(message, &row);
     if (message->has_payload)
         fill_payload(message, dissect->needs, &row);
+    fill_flags(message, arena, &row);
     row.notes = join_notes(message, arena);
     row.malformed = message->malformed;
     int64_t id = sink_append(&dissect->sink, TABLE_message, &row);
     dissect->counts.messages++;
     dissect->counts.malformed += message->malformed.at != NULL;
-    dissect->counts.encrypted += message->encrypted;
+    dissect->counts.encrypted += message->encrypted && !message->decrypted;
+    dissect->counts.decrypted += message->decrypted;
     write_findings(exchange, message, id, exchange->moment[side]);
     fields_of_message(exchange, message, side, id);
+    trust_write_recipients(exchange, side, id, &message->envelopes);
     return id;
+}
+
+/* What makes a signed request the same message as another: its signature, and the header that no signature covers. */
+static void remember_signed(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
+{
+    const struct ccm_header *header = &message->header;
+    struct text hex = ccm_hook_property(ccm_header_hook(header, "clientauth"), "PayloadSignature");
+    if (hex.at == NULL || message->source.reply || !(exchange->dissect->needs & NEED_FINDING))
+        return;
+    struct text identity =
+        text_format(&exchange->dissect->decoder.arena, "%.*s %.*s %.*s %.*s", (int)hex.length, hex.at,
+                    (int)header->id.length, header->id.length == 0 ? "" : header->id.at, (int)header->sent_time.length,
+                    header->sent_time.length == 0 ? "" : header->sent_time.at, (int)header->source_id.length,
+                    header->source_id.length == 0 ? "" : header->source_id.at);
+    if (identity.at != NULL)
+        settle_signed(exchange->dissect, row, text_cursor(identity));
+}
+
+/* A reply is looked at again when the certificates of all management points are known. */
+static void remember_reply(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
+{
+    struct text hex = message->reply_signature;
+    enum ccm_signature_state state = message->payload_signature.state;
+    if (hex.at != NULL && message->has_payload && !message->source.truncated &&
+        (state == CCM_SIGNATURE_NOKEY || state == CCM_SIGNATURE_UNSUPPORTED))
+        settle_signature(exchange->dissect, SETTLE_REPLY, row, text_of(exchange->server), hex, message->payload_part);
 }
 
 /* Signatures that name no key of their own are looked at again at the end: a registration may come later. */
 static void remember_signatures(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
 {
     const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
-    if (!(exchange->dissect->needs & (NEED_SIGNATURE | NEED_FINDING)) || message->public_key.at != NULL ||
-        message->payload_signature.state == CCM_SIGNATURE_UNSUPPORTED)
+    if (!(exchange->dissect->needs & (NEED_SIGNATURE | NEED_FINDING)))
+        return;
+    if (message->source.reply)
+        remember_reply(exchange, message, row);
+    remember_signed(exchange, message, row);
+    if (message->public_key.at != NULL || message->payload_signature.state == CCM_SIGNATURE_UNSUPPORTED)
         return;
     struct text hex = ccm_hook_property(client, "PayloadSignature");
     if (hex.at != NULL)
-        settle_signature(exchange->dissect, SETTLE_PAYLOAD, row, message->header.source_id, hex, message->payload_part);
+        settle_signature(exchange->dissect, SETTLE_PAYLOAD, row, message->header.source_id, hex, message->payload);
     hex = ccm_hook_property(client, "ClientIDSignature");
     if (hex.at != NULL)
         settle_signature(exchange->dissect, SETTLE_CLIENT_ID, row, message->header.source_id, hex,
@@ -199,22 +259,37 @@ static void remember_signatures(struct http_exchange *exchange, const struct ccm
 
 /* ---- Certificates and registrations ---- */
 
-static struct text write_certificate(struct http_exchange *exchange, struct text hex, const char *seen_as,
-                                     enum http_side side, int64_t message)
+/* How a certificate was shown, and what became of it. */
+struct shown {
+    const char *seen_as;
+    enum http_side side;
+    int64_t message;                     /* row, or INT_NULL */
+    const struct ccm_signature *by_root; /* of a management point's: its signature by the trusted root key */
+    const struct ccm_key *key;           /* its public key, or NULL */
+    int64_t row;
+};
+
+/* Returns its thumbprint. */
+static struct text write_certificate(struct http_exchange *exchange, struct text hex, struct shown *shown)
 {
     struct dissect *dissect = exchange->dissect;
     struct certificate_row row = certificate_row_null();
+    shown->row = INT_NULL;
     if (hex.at == NULL || hex.length == 0)
         return TEXT_NULL;
-    row.packet = exchange->moment[side].packet;
-    row.time = moment_seconds(exchange->moment[side]);
+    row.packet = exchange->moment[shown->side].packet;
+    row.time = moment_seconds(exchange->moment[shown->side]);
     row.flow = exchange->conversation->row;
     row.http = exchange->row;
-    row.message = message;
-    row.seen_as = text_of(seen_as);
-    row.host = text_of(side == HTTP_REQUEST ? exchange->client : exchange->server);
-    ccm_certificate_read(hex, dissect->decoder.keys, &dissect->decoder.arena, &row, NULL);
-    sink_append(&dissect->sink, TABLE_certificate, &row);
+    row.message = shown->message;
+    row.seen_as = text_of(shown->seen_as);
+    row.host = text_of(shown->side == HTTP_REQUEST ? exchange->client : exchange->server);
+    ccm_certificate_read(hex, dissect->decoder.keys, &dissect->decoder.arena, &row, &shown->key);
+    if (shown->by_root != NULL) {
+        row.root_signature = text_of(ccm_signature_state_name(shown->by_root->state));
+        row.root_fingerprint = shown->by_root->key == NULL ? TEXT_NULL : text_of(shown->by_root->key->fingerprint);
+    }
+    shown->row = sink_append(&dissect->sink, TABLE_certificate, &row);
     return row.fingerprint_sha1;
 }
 
@@ -268,10 +343,13 @@ static void write_registration(struct http_exchange *exchange, const struct ccm_
     row.fqdn = discovery(data, "FQ Name");
     row.signature = text_of(ccm_signature_state_name(message->registration_signature.state));
     row.hash = text_of(message->registration_signature.hash);
-    row.signing_certificate =
-        write_certificate(exchange, message->registration_signing, "message-signing", HTTP_REQUEST, message_id);
-    row.encryption_certificate =
-        write_certificate(exchange, message->registration_encryption, "message-encryption", HTTP_REQUEST, message_id);
+    row.signed_by = text_of(message->registration_signature.key_source);
+    if (message->registration_signature.key != NULL)
+        row.key_fingerprint = text_of(message->registration_signature.key->fingerprint);
+    struct shown shown = {.seen_as = "message-signing", .side = HTTP_REQUEST, .message = message_id};
+    row.signing_certificate = write_certificate(exchange, message->registration_signing, &shown);
+    shown.seen_as = "message-encryption";
+    row.encryption_certificate = write_certificate(exchange, message->registration_encryption, &shown);
     exchange->mp.registration = sink_append(&dissect->sink, TABLE_registration, &row);
     if (message->registration_signer.at != NULL)
         settle_signature(dissect, SETTLE_REGISTRATION, exchange->mp.registration, message->registration_signer,
@@ -301,9 +379,8 @@ static void settle_registration(struct http_exchange *exchange, const struct ccm
         sink_append(&dissect->sink, TABLE_registration, &row);
     else
         sink_amend(&dissect->sink, TABLE_registration, exchange->mp.registration, &row);
-    if (exchange->mp.key != NULL && smsid.length > 0 && (row.status == 0 || row.status == 1) &&
-        !ccm_keys_register(dissect->decoder.keys, smsid, exchange->mp.key))
-        dissect->counts.unsettled++;
+    if (exchange->mp.key != NULL && smsid.length > 0 && (row.status == 0 || row.status == 1))
+        dissect->counts.unsettled += !ccm_keys_register(dissect->decoder.keys, smsid, exchange->mp.key);
 }
 
 /* Whether the registration came with Windows authentication, known when the server let it pass. */
@@ -323,123 +400,7 @@ static void authenticate_registration(struct http_exchange *exchange)
     sink_amend(&dissect->sink, TABLE_registration, exchange->mp.registration, &row);
 }
 
-/* ---- Policies ---- */
-
-static struct policy_row policy_base(const struct http_exchange *exchange, bool fetched)
-{
-    struct policy_row row = policy_row_null();
-    row.packet = exchange->moment[HTTP_REPLY].packet;
-    row.time = moment_seconds(exchange->moment[HTTP_REPLY]);
-    row.flow = exchange->conversation->row;
-    row.http = exchange->row;
-    row.client = text_of(exchange->client);
-    row.fetched = fetched;
-    return row;
-}
-
-static void write_assignments(struct http_exchange *exchange, const struct ccm_message *message, int64_t message_id)
-{
-    const struct xml_element *root = message->document.root;
-    if (root == NULL || !text_is(root->name, "ReplyAssignments") ||
-        !(exchange->dissect->needs & (NEED_POLICY | NEED_FINDING)))
-        return;
-    struct text client = xml_text(xml_path(root, "Identification/Machine/ClientID"));
-    for (const struct xml_element *assignment = xml_child(root, "PolicyAssignment"); assignment != NULL;
-         assignment = xml_next(assignment)) {
-        for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL;
-             policy = xml_next(policy)) {
-            struct policy_row row = policy_base(exchange, false);
-            row.message = message_id;
-            row.client_id = client.at != NULL && client.length > 0 ? client : text_of(exchange->mp.client_id);
-            row.policy_id = xml_attribute(policy, "PolicyID");
-            row.version = xml_attribute(policy, "PolicyVersion");
-            row.category = xml_attribute(policy, "PolicyCategory");
-            row.flags = number_of(xml_attribute(policy, "PolicyFlags"));
-            row.flag_names =
-                ccm_value_name("PolicyFlags", xml_attribute(policy, "PolicyFlags"), &exchange->dissect->decoder.arena);
-            row.assignment_id = xml_attribute(assignment, "PolicyAssignmentID");
-            row.type = xml_attribute(policy, "PolicyType");
-            row.priority = number_of(xml_attribute(policy, "PolicyPriority"));
-            row.reply_type = xml_attribute(root, "ReplyType");
-            row.location = xml_text(xml_child(policy, "PolicyLocation"));
-            sink_append(&exchange->dissect->sink, TABLE_policy, &row);
-        }
-    }
-}
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
-/* "/SMS_MP/.sms_pol?%7Bid%7D.3_00" -> policy id "{id}" and version "3.00" (wire.md 1.7). */
-static void policy_name(struct text uri, struct arena *arena, struct policy_row *row)
-{
-    size_t at;
-    if (!text_find_like(uri, "?", &at))
-        return;
-    struct text query = {uri.at + at + 1, uri.length - at - 1};
-    char *out = arena_alloc(arena, query.length + 1);
-    size_t length = 0;
-    for (size_t i = 0; out != NULL && i < query.length; i++) {
-        bool escape = query.at[i] == '%' && i + 2 < query.length;
-        int high = escape ? hex_value(query.at[i + 1]) : -1;
-        int low = escape ? hex_value(query.at[i + 2]) : -1;
-        bool coded = high >= 0 && low >= 0;
-        out[length++] = coded ? (char)(high * 16 + low) : query.at[i];
-        i += coded ? 2 : 0;
-    }
-    size_t dot = length;
-    while (dot > 0 && out[dot - 1] != '.')
-        dot--;
-    if (out == NULL || dot == 0)
-        return;
-    for (size_t i = dot; i < length; i++)
-        out[i] = out[i] == '_' ? '.' : out[i];
-    row->policy_id = text_clean(arena, cursor_of(out, dot - 1));
-    row->version = text_clean(arena, cursor_of(out + dot, length - dot));
-}
-
-static const char *policy_body_kind(struct cursor body, struct arena *arena, struct policy_row *row)
-{
-    const char *encoding;
-    bool odd;
-    size_t at;
-    if (body.left == 0)
-        return "empty";
-    if (ccm_payload_classify(body) == CCM_PAYLOAD_CMS) {
-        row->cipher = ccm_payload_cipher(body, arena);
-        return "secret-cms";
-    }
-    if (ccm_payload_classify(body) != CCM_PAYLOAD_TEXT)
-        return "unknown";
-    struct text text = ccm_text_decode(body, arena, &encoding, &odd);
-    if (text_starts_like(text_trim(text), "<HTML") && text_find_like(text, "ERROR", &at))
-        return "error";
-    row->has_secret = text_find_like(text, "secret=\"1\"", &at);
-    return "clear";
-}
-
-/* A policy download (wire.md 1.5, 1.7). Its token names and proves the client. */
-static void write_download(struct http_exchange *exchange)
-{
-    struct dissect *dissect = exchange->dissect;
-    struct ccm_decoder *decoder = &dissect->decoder;
-    arena_reset(&decoder->arena);
-    struct policy_row row = policy_base(exchange, true);
-    struct cursor body = buffer_cursor(&exchange->body[HTTP_REPLY]);
-    policy_name(http_uri(exchange), &decoder->arena, &row);
-    row.location = http_uri(exchange);
-    struct text token = http_header(exchange, HTTP_REQUEST, "clienttoken");
-    if (token.at == NULL)
-        token = http_header(exchange, HTTP_REQUEST, "ccmclientid");
-    row.client_id = ccm_token_client(decoder, token);
-    row.body_bytes = (int64_t)body.left;
-    row.body = exchange->truncated[HTTP_REPLY] || http_status(exchange) >= 400
-                   ? (http_status(exchange) >= 400 ? TEXT("error") : TEXT("unknown"))
-                   : text_of(policy_body_kind(body, &decoder->arena, &row));
-    sink_append(&dissect->sink, TABLE_policy, &row);
-}
+/* ---- Who asks for a policy ---- */
 
 /* Headers that prove who asks: ClientToken, or the older CCMClientID (wire.md 1.5). */
 static void remember_token(struct http_exchange *exchange)
@@ -463,14 +424,44 @@ static void remember_token(struct http_exchange *exchange)
 
 /* ---- Lists and certificates of the management point (.sms_aut) ---- */
 
+/* Elements of .sms_aut replies that are certificates (wire.md 1.6). */
+static const struct mp_certificate {
+    const char *element, *seen_as, *source;
+    enum ccm_owner owner;
+} MP_CERTIFICATES[] = {
+    {"Certificate", "mpcert", "mpcert", CCM_OWNER_MP},
+    {"Certificate1", "mpcert", "mpcert", CCM_OWNER_MP},
+    {"Certificate2", "mpcert", "mpcert", CCM_OWNER_MP},
+    {"MPCERTIFICATE", "mpcert", "mpkeyinformation", CCM_OWNER_MP},
+    {"X509Certificate", "sitesign", "sitesigncert", CCM_OWNER_SITE},
+};
+
+static void write_mp_certificate(struct http_exchange *exchange, const struct xml_element *root,
+                                 const struct mp_certificate *kind)
+{
+    struct ccm_decoder *decoder = &exchange->dissect->decoder;
+    const struct xml_element *element = NULL;
+    const struct ccm_key *roots[CCM_KEYS_OF_CLIENT_MAX];
+    struct ccm_signature by_root;
+    struct text server = text_of(exchange->server);
+    if (xml_count(root, kind->element, &element) == 0)
+        return;
+    struct text signature = xml_attribute(element, "Signature"), hex = xml_text(element);
+    size_t count = ccm_keys_bound(decoder->keys, CCM_OWNER_ROOT, server, roots);
+    ccm_root_verify(decoder->keys, roots, count, signature, hex, &decoder->arena, &by_root);
+    struct shown shown = {.seen_as = kind->seen_as, .side = HTTP_REPLY, .message = INT_NULL};
+    shown.by_root = kind->owner == CCM_OWNER_MP ? &by_root : NULL;
+    write_certificate(exchange, hex, &shown);
+    bool waits = by_root.state != CCM_SIGNATURE_VALID && by_root.state != CCM_SIGNATURE_ABSENT;
+    if (waits && shown.by_root != NULL) /* its root key may be told later, or in another connection */
+        settle_signature(exchange->dissect, SETTLE_ROOT, shown.row, server, signature, text_cursor(hex));
+    if (shown.key != NULL)
+        trust_learn(exchange, HTTP_REPLY, &(struct trust){kind->owner, server, trust_site_code(root), kind->source},
+                    shown.key);
+}
+
 static void write_mp_certificates(struct http_exchange *exchange)
 {
-    static const struct {
-        const char *element, *seen_as;
-    } elements[] = {
-        {"Certificate", "mpcert"},   {"Certificate1", "mpcert"},      {"Certificate2", "mpcert"},
-        {"MPCERTIFICATE", "mpcert"}, {"X509Certificate", "sitesign"},
-    };
     struct ccm_decoder *decoder = &exchange->dissect->decoder;
     arena_reset(&decoder->arena);
     const char *encoding;
@@ -479,11 +470,9 @@ static void write_mp_certificates(struct http_exchange *exchange)
     struct xml_document document;
     if (text.at == NULL || xml_parse(text_trim(text), &decoder->arena, &document, NULL) != OUTCOME_OK)
         return;
-    for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++) {
-        const struct xml_element *element = NULL;
-        if (xml_count(document.root, elements[i].element, &element) > 0)
-            write_certificate(exchange, xml_text(element), elements[i].seen_as, HTTP_REPLY, INT_NULL);
-    }
+    trust_learn_root(exchange, document.root);
+    for (size_t i = 0; i < sizeof MP_CERTIFICATES / sizeof MP_CERTIFICATES[0]; i++)
+        write_mp_certificate(exchange, document.root, &MP_CERTIFICATES[i]);
 }
 
 /* ---- What was answered ---- */
@@ -525,6 +514,7 @@ static struct ccm_source source_of(struct http_exchange *exchange, enum http_sid
         .reply = side == HTTP_REPLY,
         .secure = exchange->secure,
         .truncated = exchange->truncated[side],
+        .server = side == HTTP_REPLY ? text_of(exchange->server) : TEXT_NULL,
         .endpoint = side == HTTP_REPLY && exchange->mp.endpoint[0] != '\0' ? text_of(exchange->mp.endpoint) : TEXT_NULL,
     };
 }
@@ -580,7 +570,7 @@ void mp_reply(struct http_exchange *exchange)
     }
     fields_of_body(exchange, HTTP_REPLY);
     if (is_service(exchange, "mp-policy"))
-        write_download(exchange);
+        policy_write_download(exchange);
     else if (is_service(exchange, "mp-auth"))
         write_mp_certificates(exchange);
     struct ccm_source source = source_of(exchange, HTTP_REPLY);
@@ -593,6 +583,7 @@ void mp_reply(struct http_exchange *exchange)
     ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
     int64_t row = write_message(exchange, &message, HTTP_REPLY);
     settle_answer(exchange, &message);
+    remember_signatures(exchange, &message, row);
     settle_registration(exchange, &message, row);
-    write_assignments(exchange, &message, row);
+    policy_write_assignments(exchange, &message, row);
 }

@@ -7,6 +7,9 @@
 #include <strings.h>
 
 #include "core/spill.h"
+#include "dissect/configmgr/reply.h"
+#include "dissect/policy.h"
+#include "dissect/suspect.h"
 
 /* A signature that waits. Its texts and bytes stand behind each other in settle.bytes. */
 struct waiting {
@@ -17,7 +20,7 @@ struct waiting {
 
 #define DIGEST_BYTES 32 /* SHA-256 */
 
-struct attempt {
+struct digest_of_message {
     int64_t message;
     uint8_t digest[DIGEST_BYTES];
 };
@@ -26,7 +29,8 @@ struct settle {
     struct spill_pool pool;
     struct spill *bytes;
     struct spill *waiting;  /* of struct waiting */
-    struct spill *attempts; /* of struct attempt */
+    struct spill *attempts; /* of struct digest_of_message: whole bodies, where authentication may have repeated them */
+    struct spill *signeds;  /* of the same: what identifies signed requests */
 };
 
 struct settle *settle_new(void)
@@ -38,7 +42,8 @@ struct settle *settle_new(void)
     settle->bytes = spill_new(&settle->pool);
     settle->waiting = spill_new(&settle->pool);
     settle->attempts = spill_new(&settle->pool);
-    if (settle->bytes != NULL && settle->waiting != NULL && settle->attempts != NULL)
+    settle->signeds = spill_new(&settle->pool);
+    if (settle->bytes != NULL && settle->waiting != NULL && settle->attempts != NULL && settle->signeds != NULL)
         return settle;
     settle_free(settle);
     return NULL;
@@ -51,6 +56,7 @@ void settle_free(struct settle *settle)
     spill_free(settle->bytes);
     spill_free(settle->waiting);
     spill_free(settle->attempts);
+    spill_free(settle->signeds);
     free(settle);
 }
 
@@ -72,16 +78,16 @@ static struct waiting waiting_at(const struct settle *settle, uint64_t number)
     return waiting;
 }
 
-static uint64_t attempt_count(const struct settle *settle)
+static uint64_t digest_count(const struct spill *digests)
 {
-    return spill_size(settle->attempts) / sizeof(struct attempt);
+    return spill_size(digests) / sizeof(struct digest_of_message);
 }
 
-static struct attempt attempt_at(const struct settle *settle, uint64_t number)
+static struct digest_of_message digest_at(struct spill *digests, uint64_t number)
 {
-    struct attempt attempt;
-    memcpy(&attempt, spill_at(settle->attempts, number * sizeof attempt, sizeof attempt), sizeof attempt);
-    return attempt;
+    struct digest_of_message digest;
+    memcpy(&digest, spill_at(digests, number * sizeof digest, sizeof digest), sizeof digest);
+    return digest;
 }
 
 static bool keep_bytes(struct settle *settle, struct cursor bytes, uint64_t *offset, uint64_t *length)
@@ -103,16 +109,25 @@ void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t ro
         dissect->counts.unsettled++;
 }
 
+static void keep_digest(struct dissect *dissect, struct spill *digests, int64_t message, struct cursor bytes)
+{
+    struct digest_of_message item = {.message = message};
+    uint8_t digest[CCM_HASH_BYTES_MAX];
+    if (message != INT_NULL && ccm_hash(dissect->decoder.keys, CCM_SHA256, bytes, digest) != sizeof item.digest)
+        return;
+    memcpy(item.digest, digest, message == INT_NULL ? 0 : sizeof item.digest);
+    if (message == INT_NULL || spill_append(digests, &item, sizeof item) == NULL)
+        dissect->counts.unsettled++;
+}
+
 void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body)
 {
-    struct settle *settle = dissect->settle;
-    struct attempt attempt = {.message = message};
-    uint8_t digest[CCM_HASH_BYTES_MAX];
-    if (message != INT_NULL && ccm_hash(dissect->decoder.keys, CCM_SHA256, body, digest) != DIGEST_BYTES)
-        return;
-    memcpy(attempt.digest, digest, message == INT_NULL ? 0 : DIGEST_BYTES);
-    if (message == INT_NULL || spill_append(settle->attempts, &attempt, sizeof attempt) == NULL)
-        dissect->counts.unsettled++;
+    keep_digest(dissect, dissect->settle->attempts, message, body);
+}
+
+void settle_signed(struct dissect *dissect, int64_t message, struct cursor identity)
+{
+    keep_digest(dissect, dissect->settle->signeds, message, identity);
 }
 
 static enum table table_of(enum settle_kind kind)
@@ -122,6 +137,8 @@ static enum table table_of(enum settle_kind kind)
         [SETTLE_CLIENT_ID] = TABLE_message,
         [SETTLE_REGISTRATION] = TABLE_registration,
         [SETTLE_HTTP_TOKEN] = TABLE_http,
+        [SETTLE_REPLY] = TABLE_message,
+        [SETTLE_ROOT] = TABLE_certificate,
     };
     return tables[kind];
 }
@@ -139,6 +156,17 @@ static bool absorb_bytes(struct settle *into, const struct settle *from)
     return true;
 }
 
+static uint64_t absorb_digests(struct spill *into, struct spill *from, int64_t base)
+{
+    uint64_t lost = 0;
+    for (uint64_t i = 0; i < digest_count(from); i++) {
+        struct digest_of_message item = digest_at(from, i);
+        item.message += base;
+        lost += spill_append(into, &item, sizeof item) == NULL;
+    }
+    return lost;
+}
+
 uint64_t settle_absorb(struct settle *into, const struct settle *from, const int64_t bases[TABLE_COUNT])
 {
     uint64_t lost = 0;
@@ -152,10 +180,20 @@ uint64_t settle_absorb(struct settle *into, const struct settle *from, const int
         waiting.data += shift;
         lost += !bytes || spill_append(into->waiting, &waiting, sizeof waiting) == NULL;
     }
-    for (uint64_t i = 0; i < attempt_count(from); i++) {
-        struct attempt attempt = attempt_at(from, i);
-        attempt.message += bases[TABLE_message];
-        lost += spill_append(into->attempts, &attempt, sizeof attempt) == NULL;
+    lost += absorb_digests(into->attempts, from->attempts, bases[TABLE_message]);
+    lost += absorb_digests(into->signeds, from->signeds, bases[TABLE_message]);
+    return lost;
+}
+
+static uint64_t renumber_digests(struct spill *digests,
+                                 int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                                 const void *context)
+{
+    uint64_t lost = 0;
+    for (uint64_t i = 0; i < digest_count(digests); i++) {
+        struct digest_of_message item = digest_at(digests, i);
+        item.message = new_id(context, TABLE_message, item.message);
+        lost += !spill_write(digests, i * sizeof item, &item, sizeof item);
     }
     return lost;
 }
@@ -169,15 +207,12 @@ uint64_t settle_renumber(struct settle *settle, int64_t (*new_id)(const void *co
         waiting.row = new_id(context, table_of(waiting.kind), waiting.row);
         lost += !spill_write(settle->waiting, i * sizeof waiting, &waiting, sizeof waiting);
     }
-    for (uint64_t i = 0; i < attempt_count(settle); i++) {
-        struct attempt attempt = attempt_at(settle, i);
-        attempt.message = new_id(context, TABLE_message, attempt.message);
-        lost += !spill_write(settle->attempts, i * sizeof attempt, &attempt, sizeof attempt);
-    }
+    lost += renumber_digests(settle->attempts, new_id, context);
+    lost += renumber_digests(settle->signeds, new_id, context);
     return lost;
 }
 
-static const void *row_of(const struct dissect *dissect, enum table table, int64_t id)
+const void *settle_row(const struct dissect *dissect, enum table table, int64_t id)
 {
     return id == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, table, id);
 }
@@ -191,7 +226,7 @@ static struct text kept_text(const struct settle *settle, uint64_t offset, uint6
 
 static void settle_message(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
 {
-    const struct message_row *kept = row_of(dissect, TABLE_message, waiting->row);
+    const struct message_row *kept = settle_row(dissect, TABLE_message, waiting->row);
     if (kept == NULL)
         return;
     struct message_row row = *kept;
@@ -200,8 +235,10 @@ static void settle_message(struct dissect *dissect, const struct waiting *waitin
         row.client_id_signature = state;
     else
         row.signature = state;
-    if (waiting->kind == SETTLE_PAYLOAD)
+    if (waiting->kind != SETTLE_CLIENT_ID) {
         row.hash = text_of(result->hash);
+        row.signature_reason = text_of(result->reason);
+    }
     if (result->key != NULL) {
         row.key_source = text_of(result->key_source);
         row.key_bits = result->key->bits;
@@ -213,18 +250,36 @@ static void settle_message(struct dissect *dissect, const struct waiting *waitin
 static void settle_registration(struct dissect *dissect, const struct waiting *waiting,
                                 const struct ccm_signature *result)
 {
-    const struct registration_row *kept = row_of(dissect, TABLE_registration, waiting->row);
+    const struct registration_row *kept = settle_row(dissect, TABLE_registration, waiting->row);
     if (kept == NULL)
         return;
     struct registration_row row = *kept;
     row.signature = text_of(ccm_signature_state_name(result->state));
     row.hash = text_of(result->hash);
+    bool proxied =
+        row.agent_type == 8 && result->state == CCM_SIGNATURE_VALID && strcmp(result->key_source, "registration") == 0;
+    row.signed_by = text_of(proxied ? "proxy" : result->key_source);
+    row.key_fingerprint = result->key == NULL ? TEXT_NULL : text_of(result->key->fingerprint);
     sink_amend(&dissect->sink, TABLE_registration, waiting->row, &row);
+    if (proxied && (row.status == 0 || row.status == 1) &&
+        !ccm_keys_register(dissect->decoder.keys, row.smsid, result->key))
+        dissect->counts.unsettled++;
+}
+
+static void settle_root(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
+{
+    const struct certificate_row *kept = settle_row(dissect, TABLE_certificate, waiting->row);
+    if (kept == NULL)
+        return;
+    struct certificate_row row = *kept;
+    row.root_signature = text_of(ccm_signature_state_name(result->state));
+    row.root_fingerprint = result->key == NULL ? TEXT_NULL : text_of(result->key->fingerprint);
+    sink_amend(&dissect->sink, TABLE_certificate, waiting->row, &row);
 }
 
 static void settle_http(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
 {
-    const struct http_row *kept = row_of(dissect, TABLE_http, waiting->row);
+    const struct http_row *kept = settle_row(dissect, TABLE_http, waiting->row);
     if (kept == NULL)
         return;
     struct http_row row = *kept;
@@ -232,39 +287,73 @@ static void settle_http(struct dissect *dissect, const struct waiting *waiting, 
     sink_amend(&dissect->sink, TABLE_http, waiting->row, &row);
 }
 
+static void verify_root(struct dissect *dissect, struct text server, struct text hex, struct text certificate,
+                        struct ccm_signature *result)
+{
+    const struct ccm_key *roots[CCM_KEYS_OF_CLIENT_MAX];
+    struct ccm_decoder *decoder = &dissect->decoder;
+    size_t count = ccm_keys_bound(decoder->keys, CCM_OWNER_ROOT, server, roots);
+    ccm_root_verify(decoder->keys, roots, count, hex, certificate, &decoder->arena, result);
+}
+
+static void settle_one(struct dissect *dissect, const struct waiting *waiting)
+{
+    const struct settle *settle = dissect->settle;
+    struct ccm_decoder *decoder = &dissect->decoder;
+    struct text hex = kept_text(settle, waiting->hex, waiting->hex_length);
+    struct text data = kept_text(settle, waiting->data, waiting->data_length);
+    struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length),
+                                waiting->kind == SETTLE_CLIENT_ID};
+    struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
+    struct cursor bytes;
+    arena_reset(&decoder->arena);
+    switch (waiting->kind) {
+    case SETTLE_PAYLOAD:
+        ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
+        settle_message(dissect, waiting, &result);
+        break;
+    case SETTLE_CLIENT_ID:
+        if (ccm_terminated_utf16(&decoder->arena, data, &bytes))
+            ccm_signature_verify(decoder->keys, &signer, hex, bytes, &decoder->arena, &result);
+        settle_message(dissect, waiting, &result);
+        break;
+    case SETTLE_REGISTRATION:
+        ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
+        settle_registration(dissect, waiting, &result);
+        break;
+    case SETTLE_HTTP_TOKEN:
+        ccm_token_verify(decoder, data, waiting->hex_length == 0 ? TEXT_NULL : hex, &result);
+        settle_http(dissect, waiting, &result);
+        break;
+    case SETTLE_REPLY:
+        ccm_reply_verify(decoder->keys, signer.smsid, hex, text_cursor(data), &decoder->arena, &result);
+        settle_message(dissect, waiting, &result);
+        break;
+    case SETTLE_ROOT:
+        verify_root(dissect, signer.smsid, hex, data, &result);
+        settle_root(dissect, waiting, &result);
+        break;
+    }
+}
+
+/* Registrations first: what they settle may be the key of what else waits (clients of an ISV proxy). */
 static void settle_signatures(struct dissect *dissect)
 {
     struct settle *settle = dissect->settle;
-    struct ccm_decoder *decoder = &dissect->decoder;
-    for (uint64_t i = 0; i < waiting_count(settle); i++) {
-        struct waiting one = waiting_at(settle, i), *waiting = &one;
-        struct text hex = kept_text(settle, waiting->hex, waiting->hex_length);
-        struct text data = kept_text(settle, waiting->data, waiting->data_length);
-        struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length),
-                                    waiting->kind == SETTLE_CLIENT_ID};
-        struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
-        struct cursor bytes;
-        arena_reset(&decoder->arena);
-        if (waiting->kind == SETTLE_PAYLOAD || waiting->kind == SETTLE_REGISTRATION)
-            ccm_signature_verify(decoder->keys, &signer, hex, text_cursor(data), &decoder->arena, &result);
-        else if (waiting->kind == SETTLE_CLIENT_ID && ccm_terminated_utf16(&decoder->arena, data, &bytes))
-            ccm_signature_verify(decoder->keys, &signer, hex, bytes, &decoder->arena, &result);
-        else if (waiting->kind == SETTLE_HTTP_TOKEN)
-            ccm_token_verify(decoder, data, waiting->hex_length == 0 ? TEXT_NULL : hex, &result);
-        if (waiting->kind == SETTLE_HTTP_TOKEN)
-            settle_http(dissect, waiting, &result);
-        else if (waiting->kind == SETTLE_REGISTRATION)
-            settle_registration(dissect, waiting, &result);
-        else
-            settle_message(dissect, waiting, &result);
+    for (int first = 1; first >= 0; first--) {
+        for (uint64_t i = 0; i < waiting_count(settle); i++) {
+            struct waiting waiting = waiting_at(settle, i);
+            if ((waiting.kind == SETTLE_REGISTRATION) == (first == 1))
+                settle_one(dissect, &waiting);
+        }
     }
 }
 
 /* ---- Whose key ---- */
 
-static void add_finding(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text)
+void settle_find(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text)
 {
-    const struct message_row *row = row_of(dissect, TABLE_message, message);
+    const struct message_row *row = settle_row(dissect, TABLE_message, message);
     if (row == NULL || !(dissect->needs & NEED_FINDING))
         return;
     struct finding_row finding = finding_row_null();
@@ -280,32 +369,67 @@ static void add_finding(struct dissect *dissect, int64_t message, const char *co
 
 static void settle_key(struct dissect *dissect, int64_t id)
 {
-    const struct message_row *kept = row_of(dissect, TABLE_message, id);
+    const struct message_row *kept = settle_row(dissect, TABLE_message, id);
     const struct ccm_key *registered[CCM_KEYS_OF_CLIENT_MAX];
-    size_t count = kept == NULL || kept->key_fingerprint.at == NULL
-                       ? 0
-                       : ccm_keys_of(dissect->decoder.keys, kept->source_id, registered);
+    if (kept == NULL || kept->key_fingerprint.at == NULL)
+        return;
+    bool reply = text_is(kept->direction, "reply");
+    size_t count = ccm_keys_bound(dissect->decoder.keys, reply ? CCM_OWNER_MP : CCM_OWNER_CLIENT,
+                                  reply ? kept->server : kept->source_id, registered);
     if (count == 0)
         return;
     struct message_row row = *kept;
     row.key_registered = 0;
     for (size_t i = 0; i < count; i++)
         row.key_registered = row.key_registered || text_is(row.key_fingerprint, registered[i]->fingerprint);
+    if (reply && row.key_registered)
+        row.key_source = TEXT("mpcert");
     sink_amend(&dissect->sink, TABLE_message, id, &row);
-    if (row.key_registered == 0 && text_is(row.signature, "valid"))
-        add_finding(dissect, id, "C45", "advisory",
+    if (row.key_registered == 1 || !text_is(row.signature, "valid"))
+        return;
+    if (reply)
+        settle_find(dissect, id, "C47", "advisory",
+                    "the reply is signed by another key than the certificates that its management point showed");
+    else
+        settle_find(dissect, id, "C45", "advisory",
                     "the message is signed by another key than the one registered for its client");
+}
+
+/* Rows of what registrations told. Written here, so that they do not depend on who settled them. */
+static void write_registered(struct dissect *dissect)
+{
+    int64_t count = dissect->sink.count(dissect->sink.context, TABLE_registration);
+    for (int64_t id = 1; id <= count; id++) {
+        const struct registration_row *kept = settle_row(dissect, TABLE_registration, id);
+        struct public_key_row row = public_key_row_null();
+        if (kept == NULL || kept->key_fingerprint.at == NULL || kept->smsid.length == 0 ||
+            !text_is(kept->signature, "valid") || (kept->status != 0 && kept->status != 1))
+            continue;
+        row.packet = kept->packet;
+        row.time = kept->time;
+        row.flow = kept->flow;
+        row.http = kept->http;
+        row.owner_type = TEXT("client");
+        row.owner = kept->smsid;
+        row.fingerprint = kept->key_fingerprint;
+        row.source = TEXT("registration");
+        const struct ccm_key *keys[CCM_KEYS_OF_CLIENT_MAX];
+        size_t found = ccm_keys_of(dissect->decoder.keys, kept->smsid, keys);
+        for (size_t i = 0; i < found; i++)
+            row.bits = text_is(row.fingerprint, keys[i]->fingerprint) ? keys[i]->bits : row.bits;
+        sink_append(&dissect->sink, TABLE_public_key, &row);
+    }
 }
 
 /* ---- Repeated transmissions ---- */
 
-/* The attempts in the order of their messages: pairs of message and number. NULL when out of memory. */
-static struct spill *attempts_by_message(struct settle *settle)
+/* The digests in the order of their messages: pairs of message and number. NULL when out of memory. */
+static struct spill *digests_by_message(struct settle *settle, struct spill *digests)
 {
     struct spill *pairs = spill_new(&settle->pool);
     bool ok = pairs != NULL;
-    for (uint64_t i = 0; ok && i < attempt_count(settle); i++) {
-        struct spill_pair pair = {attempt_at(settle, i).message, (int64_t)i};
+    for (uint64_t i = 0; ok && i < digest_count(digests); i++) {
+        struct spill_pair pair = {digest_at(digests, i).message, (int64_t)i};
         ok = spill_append(pairs, &pair, sizeof pair) != NULL;
     }
     if (ok && spill_sort(&pairs, &settle->pool))
@@ -315,20 +439,47 @@ static struct spill *attempts_by_message(struct settle *settle)
 }
 
 /* The same by their digests: pairs of its first bytes and the place in `messages`. */
-static struct spill *attempts_by_digest(struct settle *settle, struct spill *messages)
+static struct spill *digests_by_bytes(struct settle *settle, struct spill *digests, struct spill *messages)
 {
     struct spill *pairs = spill_new(&settle->pool);
     bool ok = pairs != NULL;
-    for (uint64_t i = 0; ok && i < attempt_count(settle); i++) {
-        struct attempt attempt = attempt_at(settle, (uint64_t)spill_pair_at(messages, i)->value);
+    for (uint64_t i = 0; ok && i < digest_count(digests); i++) {
+        struct digest_of_message item = digest_at(digests, (uint64_t)spill_pair_at(messages, i)->value);
         struct spill_pair pair = {.value = (int64_t)i};
-        memcpy(&pair.key, attempt.digest, sizeof pair.key);
+        memcpy(&pair.key, item.digest, sizeof pair.key);
         ok = spill_append(pairs, &pair, sizeof pair) != NULL;
     }
     if (ok && spill_sort(&pairs, &settle->pool))
         return pairs;
     spill_free(pairs);
     return NULL;
+}
+
+/* Calls `repeated` for each two messages of the same digest that follow each other. */
+static void each_repeated(struct dissect *dissect, struct spill *digests,
+                          void (*repeated)(struct dissect *dissect, int64_t before, int64_t message))
+{
+    struct settle *settle = dissect->settle;
+    struct spill *messages = digests_by_message(settle, digests);
+    struct spill *sorted = messages == NULL ? NULL : digests_by_bytes(settle, digests, messages);
+    uint64_t count = digest_count(digests);
+    dissect->counts.unsettled += sorted == NULL ? count : 0;
+    struct digest_of_message before = {0};
+    for (uint64_t i = 0; sorted != NULL && i < count; i++) {
+        int64_t place = spill_pair_at(sorted, i)->value;
+        struct digest_of_message item = digest_at(digests, (uint64_t)spill_pair_at(messages, (uint64_t)place)->value);
+        if (i > 0 && memcmp(before.digest, item.digest, sizeof item.digest) == 0)
+            repeated(dissect, before.message, item.message);
+        before = item;
+    }
+    spill_free(sorted);
+    spill_free(messages);
+}
+
+void settle_each_replay(struct dissect *dissect,
+                        void (*repeated)(struct dissect *dissect, int64_t before, int64_t message))
+{
+    each_repeated(dissect, dissect->settle->signeds, repeated);
 }
 
 /* The notes of a message and one more. */
@@ -342,39 +493,18 @@ static struct text with_note(struct dissect *dissect, struct text notes, const c
 }
 
 /* The same bytes from the same client after a 401 (or no answer at all) are the same message tried again. */
-static void settle_attempt_pair(struct dissect *dissect, const struct attempt *first, const struct attempt *second)
+static void settle_attempt_pair(struct dissect *dissect, int64_t first, int64_t second)
 {
-    if (memcmp(first->digest, second->digest, sizeof first->digest) != 0)
-        return;
-    const struct message_row *before = row_of(dissect, TABLE_message, first->message);
-    const struct message_row *kept = row_of(dissect, TABLE_message, second->message);
-    const struct http_row *answer = before == NULL ? NULL : row_of(dissect, TABLE_http, before->http);
+    const struct message_row *before = settle_row(dissect, TABLE_message, first);
+    const struct message_row *kept = settle_row(dissect, TABLE_message, second);
+    const struct http_row *answer = before == NULL ? NULL : settle_row(dissect, TABLE_http, before->http);
     if (kept == NULL || answer == NULL || !text_equal(before->client, kept->client) ||
         !(answer->status == 401 || answer->status == INT_NULL))
         return;
     struct message_row row = *kept;
-    row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : first->message;
+    row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : first;
     row.notes = with_note(dissect, row.notes, "the same bytes were sent before and not taken");
-    sink_amend(&dissect->sink, TABLE_message, second->message, &row);
-}
-
-static void settle_attempts(struct dissect *dissect)
-{
-    struct settle *settle = dissect->settle;
-    struct spill *messages = attempts_by_message(settle);
-    struct spill *digests = messages == NULL ? NULL : attempts_by_digest(settle, messages);
-    uint64_t count = attempt_count(settle);
-    dissect->counts.unsettled += digests == NULL ? count : 0;
-    struct attempt before = {0};
-    for (uint64_t i = 0; digests != NULL && i < count; i++) {
-        int64_t place = spill_pair_at(digests, i)->value;
-        struct attempt attempt = attempt_at(settle, (uint64_t)spill_pair_at(messages, (uint64_t)place)->value);
-        if (i > 0)
-            settle_attempt_pair(dissect, &before, &attempt);
-        before = attempt;
-    }
-    spill_free(digests);
-    spill_free(messages);
+    sink_amend(&dissect->sink, TABLE_message, second, &row);
 }
 
 /* ---- Order of registration (schema.md 8, C43 and C44) ---- */
@@ -405,7 +535,7 @@ static size_t list_steps(const struct dissect *dissect, struct step *steps, int6
 {
     size_t used = 0;
     for (int64_t id = 1; id <= count; id++) {
-        const struct registration_row *row = row_of(dissect, TABLE_registration, id);
+        const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
         if (row != NULL && row->smsid.length > 0 && row->status != INT_NULL)
             steps[used++] = (struct step){row->smsid, row->time, row->status, row->message,
                                           text_is_like(row->request_type, "Confirmation")};
@@ -422,7 +552,7 @@ static void check_confirmations(struct dissect *dissect, const struct step *step
                     strncasecmp(steps[i].smsid.at, steps[i - 1].smsid.at, steps[i].smsid.length) == 0;
         if (same && steps[i].confirmation && steps[i - 1].status == 1 &&
             steps[i].time - steps[i - 1].time < CONFIRMATION_DELAY_MIN)
-            add_finding(dissect, steps[i].message, "C44", "advisory",
+            settle_find(dissect, steps[i].message, "C44", "advisory",
                         "a confirmation comes sooner after a pending registration than 30 s");
     }
 }
@@ -460,13 +590,13 @@ static void settle_order(struct dissect *dissect)
     qsort(steps, count, sizeof *steps, compare_steps);
     check_confirmations(dissect, steps, count);
     for (int64_t id = 1; id <= messages; id++) {
-        const struct message_row *row = row_of(dissect, TABLE_message, id);
+        const struct message_row *row = settle_row(dissect, TABLE_message, id);
         bool asked = false;
         for (size_t i = 0; row != NULL && i < sizeof endpoints / sizeof endpoints[0]; i++)
             asked = asked || text_is_like(row->endpoint, endpoints[i]);
         if (asked && text_is(row->direction, "request") && row->source_id.length > 0 &&
             is_pending(steps, count, row->source_id, row->time))
-            add_finding(dissect, id, "C43", "rule", "policy or inventory is sent while the registration is pending");
+            settle_find(dissect, id, "C43", "rule", "policy or inventory is sent while the registration is pending");
     }
     free(steps);
 }
@@ -474,9 +604,12 @@ static void settle_order(struct dissect *dissect)
 void settle_finish(struct dissect *dissect)
 {
     settle_signatures(dissect);
-    settle_attempts(dissect);
+    each_repeated(dissect, dissect->settle->attempts, settle_attempt_pair);
     int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
     for (int64_t id = 1; id <= messages; id++)
         settle_key(dissect, id);
+    write_registered(dissect);
     settle_order(dissect);
+    settle_policies(dissect);
+    suspect_finish(dissect);
 }

@@ -16,11 +16,21 @@ void settle_free(struct settle *settle);
 void settle_limit(struct settle *settle, uint64_t memory, uint64_t most);
 
 /* Which signature of which row waits. */
-enum settle_kind { SETTLE_PAYLOAD, SETTLE_CLIENT_ID, SETTLE_REGISTRATION, SETTLE_HTTP_TOKEN };
+enum settle_kind {
+    SETTLE_PAYLOAD,
+    SETTLE_CLIENT_ID,
+    SETTLE_REGISTRATION,
+    SETTLE_HTTP_TOKEN,
+    SETTLE_REPLY,
+    SETTLE_ROOT
+};
 
 /* Remembers a signature (hex text) over `data` by the client `smsid` that named no key itself. */
 void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t row, struct text smsid, struct text hex,
                       struct cursor data);
+
+/* Remembers a signed request, to be compared with all others: what makes it the same message (see suspect.h). */
+void settle_signed(struct dissect *dissect, int64_t message, struct cursor identity);
 
 /* Remembers a transmission that may be a try before, or after, authentication: the row of the request message and its
  * body. */
@@ -32,5 +42,14 @@ uint64_t settle_renumber(struct settle *settle, int64_t (*new_id)(const void *co
                          const void *context);
 
 void settle_finish(struct dissect *dissect);
+
+/* For suspect.c: calls `repeated` for each two signed requests of the same identity that follow each other. */
+void settle_each_replay(struct dissect *dissect,
+                        void (*repeated)(struct dissect *dissect, int64_t before, int64_t message));
+
+/* A finding about a message, at its packet. */
+void settle_find(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text);
+/* The row, or NULL. */
+const void *settle_row(const struct dissect *dissect, enum table table, int64_t id);
 
 #endif

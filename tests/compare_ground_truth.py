@@ -3,13 +3,14 @@
 
 A ground truth is a file NAME.json beside NAME.pcap that lists the transactions as the management point saw them. Every
 message that travelled in plain HTTP must be found exactly once, with the fields, sizes, text and signatures that the
-ground truth knows; nothing else may be found. Where the ground truth lacks a field, it is not compared.
+ground truth knows; nothing else may be found. Where the ground truth lacks a field, it is not compared. Keys in a folder
+NAME.keys beside it are given to cmscope: envelopes must then open, and what was inside must be what is known.
 
 usage: compare_ground_truth.py --cmscope build/cmscope [--show-differences N] FOLDER_OR_JSON...
 
 One line for each capture: messages that matched, differ, are missing, are invented, and legs (transmissions that were
-answered with 401 and came again), then HTTP exchanges compared, values inside of headers and bodies, attachments and
-uploads. Exit status: 0 all is as known, 1 something differs or
+answered with 401 and came again), then HTTP exchanges and policy downloads compared, values inside of headers and bodies,
+attachments and uploads. Exit status: 0 all is as known, 1 something differs or
 cmscope failed, 2 wrong usage or no ground truth.
 """
 
@@ -36,7 +37,9 @@ KNOWN = {
     ("broken-sha1-signatures", 4, "client_id_signature"): HASH_MISNAMED,
 }
 
-TABLES = ("message", "registration", "http", "certificate", "attachment", "field", "bits")
+TABLES = ("message", "registration", "http", "certificate", "policy", "secret", "recipient", "attachment", "field", "bits")
+CIPHERS = {"3des": "3des-cbc", "aes256": "aes-256-cbc", "aes128": "aes-128-cbc"}
+TRANSPORTS = {"pkcs1": "rsaes-pkcs1", "oaep-sha1": "rsaes-oaep"}
 EXIT_COMPLETE, EXIT_INCOMPLETE = 0, 5  # the statuses of cmscope with which its answer is usable
 QUERY_SECONDS = 120
 SHOWN_MAX = 90  # characters of a value in a difference
@@ -138,8 +141,14 @@ class Truth:
         steps = source.get("scripted_client") or []
         taken = sum("ccm" in t for t in self.transactions)
         self.cut_off = max(0, sum("msg_id" in step for step in steps) - taken) if steps else 0
-        self.key_travels = any(carries_key(t) for t in self.plain)
-        self.key_is_hidden = any((t.get("ccm") or {}).get("encrypted") for t in self.plain)
+        folder = path.parent / (self.base or self.name)
+        folder = folder.with_name(folder.name + ".keys")
+        files = [file.name for file in folder.glob("*.pem")] if folder.is_dir() else []
+        self.keys = folder if files else None
+        self.opens_policies = any(name.startswith("client") and name.endswith(".key.pem") for name in files)
+        self.opens_messages = "mp.key.pem" in files
+        self.key_travels = bool(files) or any(carries_key(t) for t in self.plain)
+        self.key_is_hidden = any((t.get("ccm") or {}).get("encrypted") for t in self.plain) and not self.opens_messages
 
     def known(self, number, field):
         for name in (self.name, self.base):
@@ -243,7 +252,7 @@ def request_fields(ccm, truth):
     fields["attachments"] = len(ccm.get("attachments") or [])
     fields["file_type"] = dict(pairs(ccm.get("properties"))).get("FileType")
     fields["encrypted"] = bool(ccm.get("encrypted"))
-    soften_request(ccm, fields)
+    soften_request(ccm, fields, truth)
     return fields
 
 
@@ -252,9 +261,11 @@ def forget(fields, *columns):
         fields.pop(column, None)
 
 
-def soften_request(ccm, fields):
+def soften_request(ccm, fields, truth):
     """Takes back what cannot be known from the capture alone, or what two decoders may see differently."""
     if ccm.get("encrypted"):
+        fields["decrypted"] = truth.opens_messages
+    if ccm.get("encrypted") and not truth.opens_messages:
         forget(fields, *BODY_COLUMNS, "hash")
         fields["encryption"] = PRESENT
         if fields["signature"] != "absent":  # it was made before encryption
@@ -284,13 +295,13 @@ def reply_fields(ccm, request_ccm, truth):
     fields["endpoint"] = endpoint if truth.recoverable else OneOf(endpoint, None)  # told by the request
     signed = bool(ccm.get("signed"))
     fields["signed"] = signed
-    fields["signature"] = NoneOf("absent", "invalid") if signed else "absent"
+    fields["signature"] = "valid" if signed else "absent"
     if damage == "badzlib":
         forget(fields, *BODY_COLUMNS)
         fields["malformed"] = PRESENT
     elif damage == "tamper":
         forget(fields, *BODY_COLUMNS)
-        fields["signature"] = NoneOf("absent", "valid")
+        fields["signature"] = "invalid" if signed else "absent"
     elif damage == "no_hook":
         forget(fields, *BODY_COLUMNS)
         fields[TROUBLE] = PRESENT
@@ -303,7 +314,7 @@ def registration_fields(transaction, truth):
     """What is known of the registration that a request makes."""
     ccm = transaction["ccm"]
     made = [s for s in ccm.get("signatures", []) if s["what"] == "RegistrationSignature"]
-    if not made or ccm.get("encrypted"):
+    if not made or (ccm.get("encrypted") and not truth.opens_messages):
         return {}
     fields = {"signature": "valid" if made[0]["valid"] else "invalid"}
     if made[0]["valid"] and made[0].get("hash"):
@@ -315,6 +326,23 @@ def registration_fields(transaction, truth):
     for column, name in (("smsid", "SMSID"), ("status", "Status"), ("approval", "ApprovalStatus")):
         if name in attributes:
             fields[column] = attributes[name] if column == "smsid" else int(attributes[name])
+    return fields
+
+
+def policy_fields(policy, truth):
+    """What is known of a download."""
+    if policy.get("refused"):
+        return {"body": OneOf("error", "empty"), "decrypted": None}
+    fields = {"version": policy["version"], "body": "secret-cms" if policy.get("encrypted") else "clear"}
+    damaged = (policy.get("cms") or {}).get("tampered")
+    if policy.get("encrypted"):
+        fields["cipher"] = CIPHERS.get(policy["cms"]["content_alg"], policy["cms"]["content_alg"])
+        fields["decrypted"] = truth.opens_policies and not damaged
+    if truth.keys and not damaged and (truth.opens_policies or not policy.get("encrypted")):
+        fields["text"] = policy["text"]
+        fields["has_secret"] = bool(policy.get("secrets"))
+        fields["secrets"] = len(policy.get("secrets") or {})
+        fields["hash_ok"] = OneOf(1, None)  # None where no assignment was in the capture
     return fields
 
 
@@ -377,7 +405,7 @@ def expect_messages(truth):
             request.fields = request_fields(told, truth)
         if ccm is not None:
             request.registration = registration_fields(transaction, truth)
-            if not ccm.get("encrypted"):
+            if not ccm.get("encrypted") or truth.opens_messages:
                 request.certificates = [certificate_fields(c) for c in ccm.get("registration_certificates", [])]
         expected.append(request)
         if response.get("ccm") is not None:
@@ -394,8 +422,10 @@ class Failure(Exception):
     """cmscope did not answer."""
 
 
-def query(cmscope, pcap, table):
-    command = [cmscope, "query", "-r", str(pcap), "--bodies", "-T", "json", f"SELECT * FROM {table} ORDER BY id"]
+def query(cmscope, truth, table):
+    keys = ["--keys", str(truth.keys), "--show-secrets"] if truth.keys else []
+    command = [cmscope, "query", "-r", str(truth.pcap), *keys, "--bodies", "-T", "json"]
+    command.append(f"SELECT * FROM {table} ORDER BY id")
     try:
         done = subprocess.run(command, capture_output=True, timeout=QUERY_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
@@ -419,7 +449,7 @@ class Result:
 
     def __init__(self, name):
         self.name = name
-        self.matched = self.differing = self.missing = self.invented = self.legs = self.http = 0
+        self.matched = self.differing = self.missing = self.invented = self.legs = self.http = self.policies = 0
         self.values = self.values_known = self.attached = self.uploads = 0
         self.differences = []  # texts
         self.explained = []
@@ -576,6 +606,52 @@ class Comparison:
             f"invented: row {row['id']}, packet {row['packet']}, {row['direction']}, id {row['message_id']}"
         )
 
+    # Policies that were downloaded.
+
+    def check_policies(self):
+        left = [row for row in self.rows["policy"] if row["fetched"]]
+        for transaction in self.truth.plain:
+            policy = (transaction["response"] or {}).get("policy")
+            if policy is None or not self.truth.recoverable:
+                continue
+            frame = transaction["pcap"]["reply_frame"]
+            same = [row for row in left if self.truth.mangled or row["packet"] == frame]
+            same = [row for row in same if row["policy_id"] == policy["id"]]
+            if not same:
+                self.differ(transaction["n"], "policy", "rows", "missing")
+                continue
+            left.remove(same[0])
+            self.result.policies += 1
+            self.compare(transaction["n"], "policy", policy_fields(policy, self.truth), same[0])
+            if policy.get("cms"):
+                self.check_recipient(transaction["n"], policy["cms"], same[0])
+            if self.truth.opens_policies or not policy.get("encrypted"):
+                self.check_secrets(transaction["n"], policy, same[0])
+
+    def check_recipient(self, number, cms, policy):
+        rows = [row for row in self.rows["recipient"] if row["http"] == policy["http"]]
+        if len(rows) != 1:
+            self.differ(number, "recipient", "rows", f"known 1, found {len(rows)}")
+            return
+        wanted = {
+            "issuer": cms["recipient_issuer"],
+            "serial": cms["recipient_serial"].upper().zfill((len(cms["recipient_serial"]) + 1) // 2 * 2),
+            "key_transport": TRANSPORTS.get(cms["key_wrap"], cms["key_wrap"]),
+            "content_bytes": cms["ciphertext_len"],
+            "cipher": CIPHERS.get(cms["content_alg"], cms["content_alg"]),
+        }
+        self.compare(number, "recipient", wanted, rows[0])
+
+    def check_secrets(self, number, policy, row):
+        if policy.get("refused") or (policy.get("cms") or {}).get("tampered"):
+            return
+        found = {r["name"]: r["value"] for r in self.rows["secret"] if r["http"] == row["http"]}
+        wanted = policy.get("secrets") or {}
+        if not self.truth.keys:  # then secrets are not shown
+            wanted = {name: None for name in wanted}
+        if found != wanted:
+            self.differ(number, "policy", "secrets", f"known {sorted(wanted)}, found {sorted(found)} or other values")
+
     # HTTP.
 
     def check_http(self):
@@ -626,7 +702,7 @@ def compare_capture(cmscope, path):
     truth = Truth(path)
     result = Result(truth.name)
     try:
-        rows = {table: query(cmscope, truth.pcap, table) for table in (TABLES if truth.plain else TABLES[:1])}
+        rows = {table: query(cmscope, truth, table) for table in (TABLES if truth.plain else TABLES[:1])}
     except Failure as failure:
         result.differences.append(str(failure))
         return result
@@ -634,6 +710,7 @@ def compare_capture(cmscope, path):
     comparison.check_messages()
     if truth.plain:
         comparison.check_http()
+        comparison.check_policies()
     if truth.hidden:
         comparison.result.notes.insert(0, f"{truth.hidden} transactions travelled in TLS: skipped")
     elif not truth.plain:
@@ -643,7 +720,7 @@ def compare_capture(cmscope, path):
 
 # ---- The program ----------------------------------------------------------------------------------------------------
 
-COLUMNS = ("matched", "differing", "missing", "invented", "legs", "http", "values", "attached", "uploads")
+COLUMNS = ("matched", "differing", "missing", "invented", "legs", "http", "policies", "values", "attached", "uploads")
 
 
 def print_result(result, show):

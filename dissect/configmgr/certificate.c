@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#define NAMES_MAX 100 /* subjectAltName and extendedKeyUsage entries that are listed */
+#define SERIAL_MAX 128 /* bytes of a serial number that is written out; RFC 5280 allows 20 */
+#define NAMES_MAX 100  /* subjectAltName and extendedKeyUsage entries that are listed */
 
 static struct text memory_text(BIO *bio, struct arena *arena)
 {
@@ -40,13 +41,33 @@ static struct text fingerprint(struct ccm_keys *keys, enum ccm_hash hash, struct
     return text_hex(arena, cursor_of(digest, ccm_hash(keys, hash, bytes, digest)));
 }
 
-static struct text serial_text(X509 *certificate, struct arena *arena)
+static struct text serial_text(const ASN1_INTEGER *serial, struct arena *arena)
 {
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
     char *hex = number == NULL ? NULL : BN_bn2hex(number);
     struct text text = text_copy(arena, text_of(hex));
     OPENSSL_free(hex);
     BN_free(number);
+    return text;
+}
+
+struct text ccm_name_text(struct cursor der, struct arena *arena)
+{
+    const unsigned char *at = der.at;
+    X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.left);
+    struct text text = name == NULL ? TEXT_NULL : name_text(name, arena);
+    X509_NAME_free(name);
+    ERR_clear_error();
+    return text;
+}
+
+struct text ccm_serial_text(struct cursor der, struct arena *arena)
+{
+    const unsigned char *at = der.at;
+    ASN1_INTEGER *serial = der.left > SERIAL_MAX ? NULL : d2i_ASN1_INTEGER(NULL, &at, (long)der.left);
+    struct text text = serial == NULL ? TEXT_NULL : serial_text(serial, arena);
+    ASN1_INTEGER_free(serial);
+    ERR_clear_error();
     return text;
 }
 
@@ -131,6 +152,10 @@ static void read_key(X509 *certificate, struct ccm_keys *keys, struct arena *are
         row->key_bits = EVP_PKEY_get_bits(pkey);
         row->self_signed = X509_self_signed(certificate, 1) == 1;
     }
+    size_t private_count;
+    (void)ccm_keys_private(keys, &private_count);
+    if (found != NULL && private_count > 0) /* envelopes that name it may be opened */
+        ccm_keys_identify(keys, certificate, found);
     if (found != NULL)
         row->spki_sha256 = text_copy(arena, text_of(found->fingerprint));
     if (key != NULL)
@@ -179,7 +204,7 @@ void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *
     row->signature_hash = text_of(hash_of_signature(X509_get_signature_nid(certificate)));
     row->subject = name_text(X509_get_subject_name(certificate), arena);
     row->issuer = name_text(X509_get_issuer_name(certificate), arena);
-    row->serial = serial_text(certificate, arena);
+    row->serial = serial_text(X509_get0_serialNumber(certificate), arena);
     row->not_before = time_seconds(X509_get0_notBefore(certificate));
     row->not_after = time_seconds(X509_get0_notAfter(certificate));
     row->san = san_text(certificate, arena);

@@ -13,4 +13,8 @@
 void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
                           const struct ccm_key **key);
 
+/* A DER Name (RFC 2253), and a DER INTEGER as hex; TEXT_NULL when it is none. */
+MUST_USE struct text ccm_name_text(struct cursor der, struct arena *arena);
+MUST_USE struct text ccm_serial_text(struct cursor der, struct arena *arena);
+
 #endif

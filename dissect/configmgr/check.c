@@ -8,6 +8,7 @@
 
 #include "dissect/configmgr/certificate.h"
 #include "dissect/configmgr/message.h"
+#include "dissect/configmgr/security.h"
 
 struct check {
     struct ccm_decoder *decoder;
@@ -77,6 +78,20 @@ static void check_confidential(struct check *check)
         found(check, "C09", RULE, "the payload is encrypted inside TLS, although that is for mixed mode only");
     if (!message->source.secure && !message->encrypted && !message->source.reply && is_report(check))
         found(check, "C10", ADVISORY, "inventory or state is readable on the wire");
+}
+
+/* Flags that the tables do not list for the message (C03, C05; C09 tells of encryption in native mode). */
+static void check_excess(struct check *check)
+{
+    struct ccm_security security;
+    const struct ccm_endpoint *endpoint = check->message->endpoint;
+    if (check->message->source.reply || check->message->source.secure || endpoint == NULL)
+        return;
+    ccm_security_judge(check->message, &security);
+    if (security.known && (security.excess & CCM_FLAG_ENCRYPT))
+        found(check, endpoint->code, ADVISORY, "the message is encrypted, which the tables of 2007 do not list for it");
+    else if (security.known && (security.excess & CCM_FLAG_SIGN) && strcmp(security.message, "E13") == 0)
+        found(check, "C03", ADVISORY, "a status message is signed, which is unusual in mixed mode");
 }
 
 static void check_hash(struct check *check)
@@ -165,6 +180,26 @@ static void check_file_type(struct check *check)
         found(check, "C24", RULE, "the file type says state message, but the body holds none");
     else if (check->root != NULL && text_is_like(type, "SWM") && xml_count(check->root, "ProductInfo", NULL) == 0)
         found(check, "C24", RULE, "the file type says metering, but the body holds none");
+}
+
+/* State and metering travel in the body, not as an attachment (C25). */
+static void check_in_body(struct check *check)
+{
+    static const char state[] = {'<', 0,   'S', 0,   't', 0,   'a', 0,   't', 0,   'e',
+                                 0,   'M', 0,   'e', 0,   's', 0,   's', 0,   'a', 0};
+    static const char meter[] = {'<', 0,   'P', 0,   'r', 0,   'o', 0,   'd', 0,   'u',
+                                 0,   'c', 0,   't', 0,   'I', 0,   'n', 0,   'f', 0};
+    const struct ccm_message *message = check->message;
+    size_t at;
+    if (message->source.reply || check->root == NULL || message->header.attachment_count == 0 ||
+        !text_is_like(message->endpoint_name, "MP_RelayEndpoint"))
+        return;
+    if (xml_count(check->root, "StateMessage", NULL) == 0 &&
+        cursor_find(message->plain, cursor_of(state, sizeof state), &at))
+        found(check, "C25", RULE, "state messages are in an attachment instead of the body");
+    if (xml_count(check->root, "ProductInfo", NULL) == 0 &&
+        cursor_find(message->plain, cursor_of(meter, sizeof meter), &at))
+        found(check, "C25", RULE, "metering data are in an attachment instead of the body");
 }
 
 static void check_collected(struct check *check)
@@ -311,7 +346,8 @@ static void check_signatures(struct check *check)
         const struct ccm_signature *signature;
         const char *text;
     } all[] = {
-        {&check->message->payload_signature, "the payload signature is invalid"},
+        {&check->message->payload_signature,
+         check->message->source.reply ? "the signature of the reply is invalid" : "the payload signature is invalid"},
         {&check->message->client_id_signature, "the client id signature is invalid"},
         {&check->message->token_signature, "the token signature is invalid"},
         {&check->message->registration_signature, "the registration signature is invalid"},
@@ -346,6 +382,29 @@ static void check_reply_signed(struct check *check)
 
 /* ---- Policy (C50, C51) ---- */
 
+#define REFERENCES_CHECKED_MAX 200 /* each is compared with all assignments */
+
+static bool is_assigned(const struct xml_element *root, struct text id)
+{
+    const struct xml_element *assignment = xml_child(root, "PolicyAssignment");
+    while (assignment != NULL && !text_equal(xml_attribute(assignment, "PolicyAssignmentID"), id))
+        assignment = xml_next(assignment);
+    return assignment != NULL;
+}
+
+/* Each Reference of the signature names an assignment of this reply. */
+static void check_references(struct check *check)
+{
+    if (check->root == NULL || !text_is(check->root->name, "ReplyAssignments"))
+        return;
+    const struct xml_element *reference = xml_path(check->root, "Signature/Reference");
+    for (int i = 0; reference != NULL && i < REFERENCES_CHECKED_MAX; i++, reference = xml_next(reference)) {
+        struct text id = xml_attribute(reference, "PolicyAssignmentID");
+        if (!is_assigned(check->root, id))
+            found_value(check, "C51", RULE, "a signature refers to an assignment that is not there", id);
+    }
+}
+
 static void check_assignments(struct check *check)
 {
     const struct xml_element *root = check->root;
@@ -371,29 +430,17 @@ static void check_assignments(struct check *check)
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     static void (*const checks[])(struct check *) = {
-        check_signed,
-        check_confidential,
-        check_hash,
-        check_endpoint,
-        check_root,
-        check_reply_mode,
-        check_attachments,
-        check_file_type,
-        check_collected,
-        check_report,
-        check_schema_version,
-        check_state,
-        check_metering,
-        check_ranges,
-        check_registration,
-        check_signatures,
-        check_certificate_kind,
-        check_reply_signed,
-        check_assignments,
+        check_signed,         check_confidential, check_excess,           check_hash,
+        check_endpoint,       check_root,         check_reply_mode,       check_attachments,
+        check_file_type,      check_in_body,      check_collected,        check_report,
+        check_schema_version, check_state,        check_metering,         check_ranges,
+        check_registration,   check_signatures,   check_certificate_kind, check_reply_signed,
+        check_assignments,    check_references,
     };
     struct check check = {.decoder = decoder, .message = message, .root = message->document.root};
     if (message->no_reply)
         return;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         checks[i](&check);
+    ccm_message_check_tools(message);
 }

@@ -6,10 +6,17 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* What became of a file. */
+struct taken {
+    bool any;    /* something of use was in it */
+    bool locked; /* a key that needs a password was in it */
+};
 
 /* Takes over `pkey`, which may be NULL. */
 static bool give(struct ccm_keys *keys, EVP_PKEY *pkey, bool is_private)
@@ -19,68 +26,143 @@ static bool give(struct ccm_keys *keys, EVP_PKEY *pkey, bool is_private)
     return taken;
 }
 
-/* Reads PEM blocks raw, so that OpenSSL never asks for a password at the terminal: an encrypted key is passed over. */
-static bool load_pem(struct ccm_keys *keys, const char *bytes, int length)
+/* Takes over `certificate`, which may be NULL. */
+static bool give_certificate(struct ccm_keys *keys, X509 *certificate)
 {
-    bool any = false;
+    EVP_PKEY *pkey = certificate == NULL ? NULL : X509_get_pubkey(certificate);
+    const struct ccm_key *key = pkey == NULL ? NULL : ccm_keys_add(keys, pkey);
+    if (key != NULL)
+        ccm_keys_identify(keys, certificate, key);
+    X509_free(certificate);
+    return give(keys, pkey, false);
+}
+
+/* ---- PEM ---- */
+
+static bool load_block(struct ccm_keys *keys, const char *name, const char *header, const unsigned char *data,
+                       long size, struct taken *taken)
+{
+    const unsigned char *at = data;
+    if (strstr(name, "CERTIFICATE") != NULL)
+        return give_certificate(keys, d2i_X509(NULL, &at, size));
+    if (strstr(name, "PUBLIC KEY") != NULL)
+        return give(keys, d2i_PUBKEY(NULL, &at, size), false);
+    if (strstr(name, "PRIVATE KEY") == NULL)
+        return false;
+    if (strstr(name, "ENCRYPTED") == NULL && strstr(header, "ENCRYPTED") == NULL)
+        return give(keys, d2i_AutoPrivateKey(NULL, &at, size), true);
+    taken->locked = true;
+    return false;
+}
+
+/* Reads PEM blocks raw, so that OpenSSL never asks for a password at the terminal. */
+static void load_pem(struct ccm_keys *keys, const char *bytes, int length, struct taken *taken)
+{
     BIO *bio = BIO_new_mem_buf(bytes, length);
     char *name = NULL, *header = NULL;
     unsigned char *data = NULL;
     long size;
     while (bio != NULL && PEM_read_bio(bio, &name, &header, &data, &size) == 1) {
-        const unsigned char *at = data;
-        EVP_PKEY *pkey = NULL;
-        X509 *certificate = NULL;
-        bool is_private = false;
-        if (strstr(name, "CERTIFICATE") != NULL)
-            certificate = d2i_X509(NULL, &at, size);
-        else if (strstr(name, "PUBLIC KEY") != NULL)
-            pkey = d2i_PUBKEY(NULL, &at, size);
-        else if (strstr(name, "PRIVATE KEY") != NULL && strstr(name, "ENCRYPTED") == NULL && header[0] == '\0')
-            is_private = (pkey = d2i_AutoPrivateKey(NULL, &at, size)) != NULL;
-        if (certificate != NULL)
-            pkey = X509_get_pubkey(certificate);
-        any = give(keys, pkey, is_private) || any;
-        X509_free(certificate);
+        taken->any = load_block(keys, name, header, data, size, taken) || taken->any;
+        OPENSSL_cleanse(data, (size_t)size);
         OPENSSL_free(name);
         OPENSSL_free(header);
         OPENSSL_free(data);
     }
     BIO_free(bio);
-    return any;
 }
 
-static bool load_der(struct ccm_keys *keys, const unsigned char *bytes, long length)
+/* ---- PKCS#12 (RFC 7292), whose old forms need the legacy provider ---- */
+
+/* The same key in the default library context; takes over `pkey`. */
+static EVP_PKEY *move_key(EVP_PKEY *pkey)
+{
+    unsigned char *der = NULL;
+    int length = pkey == NULL ? 0 : i2d_PrivateKey(pkey, &der);
+    const unsigned char *at = der;
+    EVP_PKEY *moved = length > 0 ? d2i_AutoPrivateKey(NULL, &at, length) : NULL;
+    OPENSSL_clear_free(der, length > 0 ? (size_t)length : 0);
+    EVP_PKEY_free(pkey);
+    return moved;
+}
+
+static X509 *move_certificate(X509 *certificate)
+{
+    unsigned char *der = NULL;
+    int length = certificate == NULL ? 0 : i2d_X509(certificate, &der);
+    const unsigned char *at = der;
+    X509 *moved = length > 0 ? d2i_X509(NULL, &at, length) : NULL;
+    OPENSSL_free(der);
+    X509_free(certificate);
+    return moved;
+}
+
+static void load_pkcs12(struct ccm_keys *keys, const unsigned char *bytes, long length, struct taken *taken)
 {
     const unsigned char *at = bytes;
+    PKCS12 *store = PKCS12_init_ex(NID_pkcs7_data, ccm_keys_legacy(keys), NULL);
     EVP_PKEY *pkey = NULL;
-    X509 *certificate = d2i_X509(NULL, &at, length);
-    if (certificate != NULL)
-        pkey = X509_get_pubkey(certificate);
-    X509_free(certificate);
-    at = bytes;
-    if (pkey == NULL)
-        pkey = d2i_PUBKEY(NULL, &at, length);
-    at = bytes;
-    bool is_private = pkey == NULL && (pkey = d2i_AutoPrivateKey(NULL, &at, length)) != NULL;
-    return give(keys, pkey, is_private);
+    X509 *certificate = NULL;
+    if (d2i_PKCS12(&store, &at, length) == NULL) /* which frees the store */
+        return;
+    bool opened = PKCS12_parse(store, "", &pkey, &certificate, NULL) == 1 ||
+                  PKCS12_parse(store, NULL, &pkey, &certificate, NULL) == 1;
+    taken->locked = taken->locked || !opened;
+    taken->any = give_certificate(keys, move_certificate(certificate)) || taken->any;
+    taken->any = give(keys, move_key(pkey), true) || taken->any;
+    PKCS12_free(store);
 }
 
-static bool load_file(struct ccm_keys *keys, const char *path, const struct ccm_key_reader *reader)
+/* ---- DER ---- */
+
+/* EncryptedPrivateKeyInfo (RFC 5958 section 3). */
+static bool is_locked(const unsigned char *bytes, long length)
 {
+    const unsigned char *at = bytes;
+    X509_SIG *locked = d2i_X509_SIG(NULL, &at, length);
+    X509_SIG_free(locked);
+    return locked != NULL;
+}
+
+static void load_der(struct ccm_keys *keys, const unsigned char *bytes, long length, struct taken *taken)
+{
+    const unsigned char *at = bytes;
+    taken->any = give_certificate(keys, d2i_X509(NULL, &at, length));
+    at = bytes;
+    taken->any = taken->any || give(keys, d2i_PUBKEY(NULL, &at, length), false);
+    at = bytes;
+    taken->any = taken->any || give(keys, d2i_AutoPrivateKey(NULL, &at, length), true);
+    if (!taken->any)
+        load_pkcs12(keys, bytes, length, taken);
+    if (!taken->any)
+        taken->locked = taken->locked || is_locked(bytes, length);
+}
+
+/* ---- Files ---- */
+
+static void load_file(struct ccm_keys *keys, const char *path, const struct ccm_key_reader *reader, struct taken *all)
+{
+    struct taken taken = {0};
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return false;
+        return;
     unsigned char *bytes = malloc((size_t)CCM_KEY_FILE_MAX);
     size_t length = bytes == NULL ? 0 : fread(bytes, 1, (size_t)CCM_KEY_FILE_MAX, file);
     fclose(file);
-    bool any = length > 0 && (load_pem(keys, (const char *)bytes, (int)length) || load_der(keys, bytes, (long)length) ||
-                              (reader != NULL && reader->read(reader->context, cursor_of(bytes, length))));
+    if (length > 0)
+        load_pem(keys, (const char *)bytes, (int)length, &taken);
+    if (length > 0 && !taken.any && !taken.locked)
+        load_der(keys, bytes, (long)length, &taken);
+    if (length > 0 && !taken.any && !taken.locked && reader != NULL && reader->read != NULL)
+        taken.any = reader->read(reader->context, cursor_of(bytes, length));
+    if (taken.locked && reader != NULL && reader->locked != NULL)
+        reader->locked(reader->context, path);
     if (bytes != NULL)
         OPENSSL_cleanse(bytes, (size_t)CCM_KEY_FILE_MAX);
     free(bytes);
     ERR_clear_error();
-    return any;
+    all->any = all->any || taken.any;
+    all->locked = all->locked || taken.locked;
 }
 
 enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const struct ccm_key_reader *reader,
@@ -89,7 +171,7 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
     struct stat status;
     if (stat(path, &status) != 0)
         return error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
-    bool any = false;
+    struct taken taken = {0};
     if (S_ISDIR(status.st_mode)) {
         struct dirent **names = NULL;
         int count = scandir(path, &names, NULL, alphasort);
@@ -99,17 +181,19 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
             char *file = NULL;
             if (asprintf(&file, "%s/%s", path, names[i]->d_name) > 0 && stat(file, &status) == 0 &&
                 S_ISREG(status.st_mode))
-                any = load_file(keys, file, reader) || any;
+                load_file(keys, file, reader, &taken);
             free(file);
             free(names[i]);
         }
         free(names);
     } else {
-        any = load_file(keys, path, reader);
+        load_file(keys, path, reader, &taken);
     }
-    if (!any)
-        return error_set(
-            error, OUTCOME_MALFORMED, 0,
-            "%s: no certificate or key in it; PEM and DER certificates and keys without a password are read", path);
+    if (!taken.any && taken.locked)
+        return error_set(error, OUTCOME_MALFORMED, 0,
+                         "%s: a password locks what is in it, which was not opened; give the keys without one", path);
+    if (!taken.any)
+        return error_set(error, OUTCOME_MALFORMED, 0,
+                         "%s: no certificate or key in it; PEM, DER and PKCS#12 without a password are read", path);
     return OUTCOME_OK;
 }

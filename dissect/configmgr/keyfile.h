@@ -10,10 +10,13 @@
 struct ccm_key_reader {
     void *context;
     bool (*read)(void *context, struct cursor content);
+    /* Told of a file with a key that a password locks, which was not opened; may be NULL. */
+    void (*locked)(void *context, const char *path);
 };
 
 /* Takes the keys of all certificates and keys in `path` (a file or a folder, not deeper): PEM or DER certificates,
- * private and public keys. Other files go to `reader` (may be NULL), or are passed over. OUTCOME_SYSTEM when it cannot
+ * private and public keys, PKCS#12 without or with an empty password. Other files go to `reader` (may be NULL; its members too), or
+ * are passed over. OUTCOME_SYSTEM when it cannot
  * be read, OUTCOME_MALFORMED when nothing in it is of use. */
 MUST_USE enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const struct ccm_key_reader *reader,
                                        struct error *error);

@@ -5,12 +5,14 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+#include <openssl/sha.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dissect/configmgr/der.h"
+#include "dissect/configmgr/ber.h"
 
 #define BUCKETS 4096                         /* of each of the three hash tables */
 #define BLOB_MAX (20 + CCM_KEY_BITS_MAX / 8) /* a longer one is read, but not remembered */
@@ -31,7 +33,7 @@ struct client_node {
     const struct ccm_key *key;
     struct client_node *next;
     size_t length;
-    char smsid[]; /* upper case */
+    char smsid[]; /* enum ccm_owner, then the name in upper case */
 };
 
 struct ccm_keys {
@@ -48,6 +50,8 @@ struct ccm_keys {
     struct ccm_private *privates;
     size_t private_count;
     struct ccm_cache *openings, *certificates;
+    OSSL_LIB_CTX *legacy; /* NULL until something needs it */
+    OSSL_PROVIDER *legacy_providers[2];
 };
 
 /* Clients sign their id alike in each message, and show their certificates again: enough places for the clients that are
@@ -113,6 +117,11 @@ void ccm_keys_free(struct ccm_keys *keys)
     EVP_MD_CTX_free(keys->hasher);
     for (size_t i = 0; i < keys->private_count; i++)
         EVP_PKEY_free(keys->privates[i].pkey);
+    for (size_t i = 0; i < 2; i++) {
+        if (keys->legacy_providers[i] != NULL)
+            OSSL_PROVIDER_unload(keys->legacy_providers[i]);
+    }
+    OSSL_LIB_CTX_free(keys->legacy);
     free(keys->privates);
     ccm_cache_free(keys->openings);
     ccm_cache_free(keys->certificates);
@@ -128,6 +137,23 @@ struct ccm_cache *ccm_keys_openings(const struct ccm_keys *keys)
 struct ccm_cache *ccm_keys_certificates(const struct ccm_keys *keys)
 {
     return keys->certificates;
+}
+
+OSSL_LIB_CTX *ccm_keys_legacy(struct ccm_keys *keys)
+{
+    if (keys->legacy == NULL) {
+        keys->legacy = OSSL_LIB_CTX_new();
+        keys->legacy_providers[0] = OSSL_PROVIDER_load(keys->legacy, "default");
+        keys->legacy_providers[1] = OSSL_PROVIDER_load(keys->legacy, "legacy");
+        ERR_clear_error();
+    }
+    return keys->legacy_providers[1] == NULL ? NULL : keys->legacy;
+}
+
+EVP_CIPHER *ccm_keys_cipher(struct ccm_keys *keys, const char *name, bool legacy)
+{
+    OSSL_LIB_CTX *library = legacy ? ccm_keys_legacy(keys) : NULL;
+    return legacy && library == NULL ? NULL : EVP_CIPHER_fetch(library, name, NULL);
 }
 
 size_t ccm_hash(struct ccm_keys *keys, enum ccm_hash hash, struct cursor data, uint8_t out[CCM_HASH_BYTES_MAX])
@@ -171,7 +197,7 @@ static uint8_t *put_number(uint8_t *at, const BIGNUM *number)
     BN_bn2bin(number, at);
     if (at == end || *at >= 0x80) /* an INTEGER has a sign */
         *--at = 0;
-    return put_head(at, DER_INTEGER, (size_t)(end - at));
+    return put_head(at, BER_INTEGER, (size_t)(end - at));
 }
 
 /* Writes it at the end of out[]. False when the key has no such form. */
@@ -186,11 +212,11 @@ static bool rsa_spki(const EVP_PKEY *pkey, uint8_t out[SPKI_MAX], struct cursor 
                  BN_num_bits(e) <= CCM_KEY_BITS_MAX;
     if (known) {
         uint8_t *end = out + SPKI_MAX, *at = put_number(put_number(end, e), n);
-        at = put_head(at, DER_SEQUENCE, (size_t)(end - at));
+        at = put_head(at, BER_SEQUENCE, (size_t)(end - at));
         *--at = 0; /* unused bits */
-        at = put_head(at, DER_BIT_STRING, (size_t)(end - at));
+        at = put_head(at, BER_BIT_STRING, (size_t)(end - at));
         at = memcpy(at - sizeof algorithm, algorithm, sizeof algorithm);
-        at = put_head(at, DER_SEQUENCE, (size_t)(end - at));
+        at = put_head(at, BER_SEQUENCE, (size_t)(end - at));
         *der = cursor_of(at, (size_t)(end - at));
     }
     BN_free(n);
@@ -320,10 +346,11 @@ const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob)
 
 #define SMSID_MAX 128 /* "GUID:" and 36 characters are usual */
 
-/* Upper case and without braces, as it is signed. False when it is no usable id. */
-static bool smsid_normal(struct text smsid, char out[SMSID_MAX], size_t *length)
+/* Upper case and without braces, as it is signed, behind the letter of its owner. False when it is no usable id. */
+static bool smsid_normal(enum ccm_owner owner, struct text smsid, char out[SMSID_MAX], size_t *length)
 {
     *length = 0;
+    out[(*length)++] = (char)owner;
     for (size_t i = 0; i < smsid.length; i++) {
         if (smsid.at[i] == '{' || smsid.at[i] == '}')
             continue;
@@ -332,14 +359,19 @@ static bool smsid_normal(struct text smsid, char out[SMSID_MAX], size_t *length)
         char c = smsid.at[i];
         out[(*length)++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
     }
-    return *length > 0;
+    return *length > 1;
 }
 
 bool ccm_keys_register(struct ccm_keys *keys, struct text smsid, const struct ccm_key *key)
 {
+    return ccm_keys_bind(keys, CCM_OWNER_CLIENT, smsid, key);
+}
+
+bool ccm_keys_bind(struct ccm_keys *keys, enum ccm_owner owner, struct text name, const struct ccm_key *key)
+{
     char id[SMSID_MAX];
     size_t length;
-    if (!smsid_normal(smsid, id, &length))
+    if (name.at == NULL || !smsid_normal(owner, name, id, &length))
         return true;
     struct client_node **bucket = &keys->clients[bucket_of(id, length)];
     for (struct client_node *node = *bucket; node != NULL; node = node->next) {
@@ -364,8 +396,8 @@ size_t ccm_keys_absorb(struct ccm_keys *keys, const struct ccm_keys *from)
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const struct client_node *node = from->clients[i]; node != NULL; node = node->next) {
             const struct ccm_key *key = ccm_keys_add(keys, node->key->pkey);
-            struct text smsid = {node->smsid, node->length};
-            lost += key == NULL || !ccm_keys_register(keys, smsid, key);
+            struct text name = {node->smsid + 1, node->length - 1};
+            lost += key == NULL || !ccm_keys_bind(keys, (enum ccm_owner)node->smsid[0], name, key);
         }
     }
     return lost;
@@ -380,9 +412,15 @@ static int compare_keys(const void *a, const void *b)
 
 size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX])
 {
+    return ccm_keys_bound(keys, CCM_OWNER_CLIENT, smsid, found);
+}
+
+size_t ccm_keys_bound(const struct ccm_keys *keys, enum ccm_owner owner, struct text name,
+                      const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX])
+{
     char id[SMSID_MAX];
     size_t length, count = 0;
-    if (smsid.at == NULL || !smsid_normal(smsid, id, &length))
+    if (name.at == NULL || !smsid_normal(owner, name, id, &length))
         return 0;
     const struct client_node *node = keys->clients[bucket_of(id, length)];
     for (; node != NULL && count < CCM_KEYS_OF_CLIENT_MAX; node = node->next) {
@@ -391,6 +429,50 @@ size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct 
     }
     qsort(found, count, sizeof(found[0]), compare_keys);
     return count;
+}
+
+/* ---- Certificates as envelopes name them ---- */
+
+void ccm_keys_identity(struct cursor issuer, struct cursor serial_or_ski, char identity[CCM_IDENTITY_ROOM])
+{
+    static const char digits[] = "0123456789ABCDEF";
+    uint8_t digest[SHA256_DIGEST_LENGTH] = {0};
+    unsigned length = 0;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool done = context != NULL && EVP_DigestInit_ex2(context, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(context, issuer.at, issuer.left) == 1 &&
+                EVP_DigestUpdate(context, serial_or_ski.at, serial_or_ski.left) == 1 &&
+                EVP_DigestFinal_ex(context, digest, &length) == 1;
+    EVP_MD_CTX_free(context);
+    for (size_t i = 0; done && i < sizeof digest; i++) {
+        identity[2 * i] = digits[digest[i] >> 4];
+        identity[2 * i + 1] = digits[digest[i] & 0x0F];
+    }
+    identity[done ? 2 * sizeof digest : 0] = '\0';
+}
+
+static void bind_identity(struct ccm_keys *keys, struct cursor issuer, struct cursor id, const struct ccm_key *key)
+{
+    char identity[CCM_IDENTITY_ROOM];
+    ccm_keys_identity(issuer, id, identity);
+    if (!ccm_keys_bind(keys, CCM_OWNER_CERTIFICATE, text_of(identity), key))
+        ERR_clear_error(); /* a full store: the key is then found by trying */
+}
+
+void ccm_keys_identify(struct ccm_keys *keys, const X509 *certificate, const struct ccm_key *key)
+{
+    unsigned char *issuer = NULL, *serial = NULL;
+    int issuer_length = i2d_X509_NAME(X509_get_issuer_name(certificate), &issuer);
+    int serial_length = i2d_ASN1_INTEGER(X509_get0_serialNumber(certificate), &serial);
+    if (issuer_length > 0 && serial_length > 0)
+        bind_identity(keys, cursor_of(issuer, (size_t)issuer_length), cursor_of(serial, (size_t)serial_length), key);
+    OPENSSL_free(issuer);
+    OPENSSL_free(serial);
+    ASN1_OCTET_STRING *ski = X509_get_ext_d2i(certificate, NID_subject_key_identifier, NULL, NULL);
+    if (ski != NULL)
+        bind_identity(keys, CURSOR_EMPTY, cursor_of(ASN1_STRING_get0_data(ski), (size_t)ASN1_STRING_length(ski)), key);
+    ASN1_OCTET_STRING_free(ski);
+    ERR_clear_error();
 }
 
 /* ---- Keys that the user gave ---- */

@@ -7,6 +7,7 @@
 #define CMSCOPE_DISSECT_CONFIGMGR_KEYS_H
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "core/cursor.h"
 #include "core/text.h"
@@ -34,10 +35,32 @@ const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob);
 /* The store's copy of `pkey` (which stays the caller's). NULL likewise. */
 const struct ccm_key *ccm_keys_add(struct ccm_keys *keys, EVP_PKEY *pkey);
 
-/* Remembers that `key` is registered for the client id `smsid` ("GUID:...", any case). False when memory ran out. */
+/* Whose key it is. The value is the first letter of the name under which it is kept. */
+enum ccm_owner {
+    CCM_OWNER_CLIENT = 'C',     /* by client id ("GUID:...", any case): the registered signing certificate */
+    CCM_OWNER_MP = 'M',         /* by the address of the management point that showed its certificate */
+    CCM_OWNER_ROOT = 'R',       /* trusted root key of the site, by the address of the management point that told it */
+    CCM_OWNER_SITE = 'S',       /* site signing certificate, likewise */
+    CCM_OWNER_CERTIFICATE = 'I' /* by what names a certificate in an envelope: see ccm_keys_identity */
+};
+
+/* Remembers that `key` belongs to `name`. False when memory ran out. */
+MUST_USE bool ccm_keys_bind(struct ccm_keys *keys, enum ccm_owner owner, struct text name, const struct ccm_key *key);
+/* The keys of `name`, in the order of their fingerprints; returns their number. */
+size_t ccm_keys_bound(const struct ccm_keys *keys, enum ccm_owner owner, struct text name,
+                      const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX]);
+
+/* The same for clients: remembers that `key` is registered for the client id `smsid`. False when memory ran out. */
 MUST_USE bool ccm_keys_register(struct ccm_keys *keys, struct text smsid, const struct ccm_key *key);
 /* The keys registered for `smsid`; returns their number. */
 size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX]);
+
+#define CCM_IDENTITY_ROOM 65
+/* A short name for what an envelope names a certificate by: DER issuer and DER serial number, or (issuer empty) the
+ * content of its subject key identifier. */
+void ccm_keys_identity(struct cursor issuer, struct cursor serial_or_ski, char identity[CCM_IDENTITY_ROOM]);
+/* Remembers under what names envelopes may call this certificate. */
+void ccm_keys_identify(struct ccm_keys *keys, const X509 *certificate, const struct ccm_key *key);
 
 /* A private key that the user gave, and its public half in the store. */
 struct ccm_private {
@@ -60,6 +83,11 @@ size_t ccm_keys_absorb(struct ccm_keys *keys, const struct ccm_keys *from);
 /* For signature.c: what keys make of signatures. For certificate.c: certificates by their DER. */
 struct ccm_cache *ccm_keys_openings(const struct ccm_keys *keys);
 struct ccm_cache *ccm_keys_certificates(const struct ccm_keys *keys);
+/* A cipher by OpenSSL's name, to be freed; `legacy`: of the legacy provider, which is loaded at the first use. NULL when it
+ * is not there. */
+MUST_USE EVP_CIPHER *ccm_keys_cipher(struct ccm_keys *keys, const char *name, bool legacy);
+/* The library context that has the legacy provider, loaded at the first use; NULL when it is not there. */
+OSSL_LIB_CTX *ccm_keys_legacy(struct ccm_keys *keys);
 
 enum ccm_hash { CCM_MD5, CCM_SHA1, CCM_SHA256, CCM_SHA384, CCM_SHA512, CCM_HASH_COUNT };
 

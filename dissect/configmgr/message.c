@@ -6,6 +6,7 @@
 #include "dissect/configmgr/attachment.h"
 #include "dissect/configmgr/certificate.h"
 #include "dissect/configmgr/quirk.h"
+#include "dissect/configmgr/reply.h"
 
 bool ccm_decoder_init(struct ccm_decoder *decoder)
 {
@@ -141,22 +142,45 @@ static void read_header(struct ccm_decoder *decoder, struct ccm_message *message
     if (message->client_capabilities.at == NULL)
         message->client_capabilities = ccm_hook_property(client, "ClientCapability");
     message->token = ccm_hook_property(client, "Token");
-    message->is_signed = ccm_hook_property(client, "PayloadSignature").at != NULL ||
-                         ccm_hook_property(ccm_header_hook(header, "authenticate"), "Signature").at != NULL;
+    /* Seen in the hook `authenticate`; the SDK also names it as a property of clientauth (wire.md 3.3). */
+    struct text signature = ccm_hook_property(ccm_header_hook(header, "authenticate"), "Signature");
+    signature = signature.at != NULL ? signature : ccm_hook_property(client, "Signature");
+    message->reply_signature = message->source.reply ? signature : TEXT_NULL;
+    message->is_signed = ccm_hook_property(client, "PayloadSignature").at != NULL || signature.at != NULL;
     if (header->document.has_doctype)
         ccm_message_note(message, "the header has a document type declaration, which was ignored");
 }
 
-static void classify(struct ccm_decoder *decoder, struct ccm_message *message)
+/* What only opened payloads tell. */
+static bool wants_open(unsigned needs)
 {
-    message->payload_kind = ccm_payload_classify(message->payload_part);
+    return needs & (NEED_PAYLOAD | NEED_BODY | NEED_SIGNATURE | NEED_REGISTRATION | NEED_POLICY | NEED_FINDING);
+}
+
+static void open_envelopes(struct ccm_decoder *decoder, struct ccm_message *message, struct cursor bytes, bool open)
+{
+    struct ccm_envelopes *envelopes = &message->envelopes;
+    ccm_envelopes_read(decoder->keys, bytes, open, &decoder->arena, envelopes);
+    message->encrypted = true;
+    message->cipher = envelopes->count == 0 ? TEXT_NULL : envelopes->items[0]->cipher;
+    message->decrypted = envelopes->opened;
+}
+
+static void classify(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
+{
+    message->payload = message->payload_part;
+    message->payload_kind = ccm_payload_classify(message->payload);
     bool hook_zlib = ccm_header_hook(&message->header, "zlib-compress") != NULL;
-    bool hook_encrypt = ccm_header_hook(&message->header, "encrypt") != NULL;
-    message->encrypted = hook_encrypt || message->payload_kind == CCM_PAYLOAD_CMS;
-    message->compressed = message->payload_kind == CCM_PAYLOAD_ZLIB || (message->encrypted && hook_zlib) ||
-                          ccm_header_hook(&message->header, "compress") != NULL;
+    message->encrypted = ccm_header_hook(&message->header, "encrypt") != NULL;
     if (message->payload_kind == CCM_PAYLOAD_CMS)
-        message->cipher = ccm_payload_cipher(message->payload_part, &decoder->arena);
+        open_envelopes(decoder, message, message->payload, wants_open(needs));
+    if (message->decrypted) {
+        message->payload = message->envelopes.inside;
+        message->payload_kind = ccm_payload_classify(message->payload);
+    }
+    bool hidden = message->encrypted && !message->decrypted;
+    message->compressed = message->payload_kind == CCM_PAYLOAD_ZLIB || (hidden && hook_zlib) ||
+                          ccm_header_hook(&message->header, "compress") != NULL;
     if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib)
         ccm_message_note(message, "the payload is compressed, but no hook says so");
     if (message->payload_kind == CCM_PAYLOAD_TEXT && hook_zlib)
@@ -265,24 +289,37 @@ static void doubt_absence(const struct ccm_message *message, struct ccm_signatur
             (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "the message header is not whole"};
 }
 
+/* The hook of a reply (wire.md 3.4): signed by the management point. */
+static void verify_reply(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    struct text hex = message->reply_signature;
+    if (hex.at == NULL)
+        return;
+    if (message->source.truncated || !message->has_payload)
+        message->payload_signature =
+            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "bytes of the payload are missing"};
+    else
+        ccm_reply_verify(decoder->keys, message->source.server, hex, message->payload_part, &decoder->arena,
+                         &message->payload_signature);
+}
+
 static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
     struct ccm_signer signer = {message->public_key, message->header.source_id, false};
     struct text hex = ccm_hook_property(client, "PayloadSignature");
+    bool hidden = message->encrypted && !message->decrypted;
     if (hex.at != NULL && !message->source.truncated && message->has_payload)
-        ccm_signature_verify(decoder->keys, &signer, hex, message->payload_part, &decoder->arena,
+        ccm_signature_verify(decoder->keys, &signer, hex, message->payload, &decoder->arena,
                              &message->payload_signature);
     /* The bytes that were signed are those before encryption; or some are missing. */
     if (hex.at != NULL &&
-        (message->source.truncated || (message->encrypted && message->payload_signature.state != CCM_SIGNATURE_VALID)))
+        (message->source.truncated || (hidden && message->payload_signature.state != CCM_SIGNATURE_VALID)))
         message->payload_signature = (struct ccm_signature){
             .state = CCM_SIGNATURE_UNSUPPORTED,
-            .reason = message->encrypted ? "it is over the payload before encryption, which cannot be read here"
-                                         : "bytes of the payload are missing"};
-    if (message->source.reply && ccm_header_hook(&message->header, "authenticate") != NULL)
-        message->payload_signature = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED,
-                                                            .reason = "signatures of replies are not checked"};
+            .reason = hidden ? "it is over the payload before encryption, which cannot be read here"
+                             : "bytes of the payload are missing"};
+    verify_reply(decoder, message);
     verify_client_id(decoder, message, &signer);
     refuse_downgrade(message->hash_algorithm, &message->payload_signature);
     refuse_downgrade(message->hash_algorithm, &message->client_id_signature);
@@ -305,21 +342,41 @@ static bool wants_payload(const struct ccm_message *message, unsigned needs)
     return (needs & NEED_POLICY) && message->source.reply && text_is_like(message->endpoint_name, "MP_PolicyManager");
 }
 
-static void open_payload(struct ccm_decoder *decoder, struct ccm_message *message)
+static bool inflate(struct ccm_decoder *decoder, struct ccm_message *message, struct cursor bytes)
 {
     struct error error = {0};
+    decoder->inflated++;
+    if (ccm_inflate(&decoder->inflater, bytes, &message->plain, &error) == OUTCOME_OK)
+        return true;
+    set_malformed(decoder, message, error.text);
+    return false;
+}
+
+/* Which of compression and encryption comes first is not documented (wire.md 4.1): an envelope may be inside the
+ * stream too. */
+static void open_inside(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    if (message->envelopes.count > 0 || ccm_payload_classify(message->plain) != CCM_PAYLOAD_CMS)
+        return;
+    open_envelopes(decoder, message, message->plain, true);
+    message->has_plain = message->decrypted;
+    message->plain = message->envelopes.inside;
+    if (message->decrypted && ccm_payload_classify(message->plain) == CCM_PAYLOAD_ZLIB)
+        message->has_plain = inflate(decoder, message, message->plain);
+}
+
+static void open_payload(struct ccm_decoder *decoder, struct ccm_message *message)
+{
     if (message->payload_kind != CCM_PAYLOAD_ZLIB) {
         message->has_plain = message->payload_kind == CCM_PAYLOAD_TEXT || message->payload_kind == CCM_PAYLOAD_EMPTY;
-        message->plain = message->has_plain ? message->payload_part : CURSOR_EMPTY;
+        message->plain = message->has_plain ? message->payload : CURSOR_EMPTY;
         if (message->payload_kind == CCM_PAYLOAD_OPAQUE && !message->encrypted)
             set_malformed(decoder, message, "the payload is neither XML nor a zlib stream nor an envelope");
         return;
     }
-    decoder->inflated++;
-    if (ccm_inflate(&decoder->inflater, message->payload_part, &message->plain, &error) == OUTCOME_OK)
-        message->has_plain = true;
-    else
-        set_malformed(decoder, message, error.text);
+    message->has_plain = inflate(decoder, message, message->payload);
+    if (message->has_plain)
+        open_inside(decoder, message);
 }
 
 /* Task sequences send a form, with a Length that is a constant (wire.md 2.3): whether the text goes on behind it. */
@@ -451,6 +508,38 @@ static bool data_element(struct cursor body, struct cursor *data)
            cursor_slice(body, start, end + sizeof close - start, data);
 }
 
+/* A client of an ISV proxy (AgentType 8): its proxy, which Signature names, signs with a key of its own (schema.md 5). */
+static bool is_proxied(const struct xml_element *root)
+{
+    struct text agent = xml_attribute(xml_path(root, "Data/AgentInformation"), "AgentType");
+    return text_is(text_trim(agent), "8") && xml_attribute(xml_child(root, "Signature"), "SMSID").length > 0;
+}
+
+static void verify_proxy(struct ccm_decoder *decoder, struct ccm_message *message, struct ccm_signature *result)
+{
+    struct ccm_signer signer = {TEXT_NULL, message->registration_signer, false};
+    ccm_signature_verify(decoder->keys, &signer, message->registration_hex, message->registration_data, &decoder->arena,
+                         result);
+    if (result->state == CCM_SIGNATURE_VALID && strcmp(result->key_source, "registration") == 0)
+        result->key_source = "proxy";
+}
+
+/* With the certificate that the registration itself brings. */
+static void verify_embedded(struct ccm_decoder *decoder, struct ccm_message *message, struct ccm_signature *result)
+{
+    struct certificate_row row = certificate_row_null();
+    const struct ccm_key *key = NULL;
+    struct cursor signature;
+    ccm_certificate_read(message->registration_signing, decoder->keys, &decoder->arena, &row, &key);
+    if (key == NULL)
+        return;
+    *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID, .key_source = "embedded"};
+    if (text_hex_decode(message->registration_hex, &decoder->arena, &signature))
+        ccm_signature_check(decoder->keys, key, signature, message->registration_data, result);
+    else
+        result->reason = "it is not written as hex digits";
+}
+
 static void read_registration(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
 {
     const struct xml_element *root = message->document.root;
@@ -459,7 +548,7 @@ static void read_registration(struct ccm_decoder *decoder, struct ccm_message *m
     message->registration_signing = xml_text(xml_path(root, "Data/Certificates/Signing"));
     message->registration_encryption = xml_text(xml_path(root, "Data/Certificates/Encryption"));
     struct text hex = xml_text(xml_path(root, "Signature/SignatureValue"));
-    struct cursor signature, data;
+    struct cursor data;
     if (!(needs & (NEED_SIGNATURE | NEED_REGISTRATION | NEED_FINDING)) || hex.at == NULL)
         return;
     struct ccm_signature *result = &message->registration_signature;
@@ -470,22 +559,17 @@ static void read_registration(struct ccm_decoder *decoder, struct ccm_message *m
     }
     message->registration_data = data;
     message->registration_hex = hex;
+    message->registration_signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
     if (message->registration_signing.at == NULL) { /* a confirmation: signed with the key registered before */
-        message->registration_signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
         struct ccm_signer signer = {TEXT_NULL, message->registration_signer, false};
         ccm_signature_verify(decoder->keys, &signer, hex, data, &decoder->arena, result);
         return;
     }
-    struct certificate_row row = certificate_row_null();
-    const struct ccm_key *key = NULL;
-    ccm_certificate_read(message->registration_signing, decoder->keys, &decoder->arena, &row, &key);
-    if (key == NULL)
-        return;
-    *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID, .key_source = "embedded"};
-    if (text_hex_decode(hex, &decoder->arena, &signature))
-        ccm_signature_check(decoder->keys, key, signature, data, result);
+    verify_embedded(decoder, message, result);
+    if (result->state == CCM_SIGNATURE_VALID || !is_proxied(root))
+        message->registration_signer = TEXT_NULL;
     else
-        result->reason = "it is not written as hex digits";
+        verify_proxy(decoder, message, result);
 }
 
 void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs,
@@ -498,7 +582,7 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
     split(decoder, message);
     read_header(decoder, message);
     if (message->has_payload)
-        classify(decoder, message);
+        classify(decoder, message, needs);
     if (needs & NEED_SIGNATURE)
         verify(decoder, message);
     if (message->has_payload && wants_payload(message, needs)) {

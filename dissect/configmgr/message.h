@@ -9,6 +9,7 @@
 #define CMSCOPE_DISSECT_CONFIGMGR_MESSAGE_H
 
 #include "core/row.h"
+#include "dissect/configmgr/cms.h"
 #include "dissect/configmgr/endpoint.h"
 #include "dissect/configmgr/header.h"
 #include "dissect/configmgr/multipart.h"
@@ -42,11 +43,13 @@ struct ccm_source {
     bool secure;          /* it travelled in TLS: native mode, so far as one message tells */
     bool truncated;       /* bytes are missing: cut off, a gap, or a limit */
     struct text endpoint; /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
+    struct text server;   /* of a reply: the address that sent it, by which keys of management points are kept; may be
+                             TEXT_NULL */
 };
 
 struct ccm_finding {
     const char *code;  /* C01 ... of schema.md 8 */
-    const char *level; /* "rule" or "advisory" */
+    const char *level; /* "rule", "advisory" or "hint" */
     struct text text;
 };
 
@@ -67,8 +70,11 @@ struct ccm_message {
     const struct ccm_endpoint *endpoint; /* NULL when it is not known */
     bool no_reply;                       /* the single part says NoReply: the answer to an asynchronous message */
 
-    enum ccm_payload_kind payload_kind;
+    enum ccm_payload_kind payload_kind; /* of `payload` */
     bool compressed, encrypted;
+    bool decrypted; /* it was encrypted, and a private key opened it: `payload` and all below is what was inside */
+    struct ccm_envelopes envelopes;
+    struct cursor payload; /* the payload part, or what its envelopes held */
     struct text cipher;
     bool has_plain;      /* the payload was inflated, or needs no inflating */
     struct cursor plain; /* payload after decompression */
@@ -79,6 +85,7 @@ struct ccm_message {
     struct ccm_attachments attachments; /* none when the payload was not opened */
 
     bool is_signed;
+    struct text reply_signature; /* of a reply: property Signature, hex; TEXT_NULL when it has none */
     struct ccm_signature payload_signature, client_id_signature, token_signature;
     struct text public_key, hash_algorithm, client_capabilities, token;
     struct ccm_signature registration_signature; /* of a ClientRegistrationRequest, over its Data element */
@@ -120,5 +127,7 @@ void ccm_message_note(struct ccm_message *message, const char *note);
 
 /* dissect/configmgr/check.c: compares the message with the schema and adds findings (schema.md 8). */
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message);
+/* check_tools.c: adds hints of published tools; called by ccm_message_check. */
+void ccm_message_check_tools(struct ccm_message *message);
 
 #endif

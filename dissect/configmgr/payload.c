@@ -4,8 +4,6 @@
 #include <libdeflate.h>
 #include <stdlib.h>
 
-#include "dissect/configmgr/der.h"
-
 /* OID 1.2.840.113549.1.7.3 id-envelopedData, as it stands near the start of its ContentInfo. */
 static const uint8_t ENVELOPED_DATA[] = {0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x03};
 #define ENVELOPED_DATA_WITHIN 32 /* bytes: tag and length of the SEQUENCE come before it */
@@ -92,40 +90,4 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
                              CCM_INFLATE_MAX >> 20);
         room = inflater->room > CCM_INFLATE_MAX / 4 ? CCM_INFLATE_MAX : inflater->room * 4;
     }
-}
-
-static const struct {
-    const char *name;
-    uint8_t oid[9];
-    size_t length;
-} CIPHERS[] = {
-    {"3des-cbc", {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x03, 0x07}, 8},          /* 1.2.840.113549.3.7 */
-    {"rc2-cbc", {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x03, 0x02}, 8},           /* 1.2.840.113549.3.2 */
-    {"des-cbc", {0x2B, 0x0E, 0x03, 0x02, 0x07}, 5},                             /* 1.3.14.3.2.7 */
-    {"aes-128-cbc", {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02}, 9}, /* 2.16.840.1.101.3.4.1.2 */
-    {"aes-192-cbc", {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x16}, 9}, /* .22 */
-    {"aes-256-cbc", {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2A}, 9}, /* .42 */
-};
-
-/* ContentInfo > [0] > EnvelopedData (version, [originatorInfo], recipientInfos, encryptedContentInfo (contentType,
- * AlgorithmIdentifier (OID ...)...)...): RFC 5652 sections 3 and 6.1. */
-struct text ccm_payload_cipher(struct cursor bytes, struct arena *arena)
-{
-    struct cursor info, content, enveloped, part, algorithm, oid;
-    if (!der_take(&bytes, DER_SEQUENCE, &info) || !der_take(&info, DER_OID, &oid) ||
-        !der_take(&info, DER_CONTEXT_0, &content) || !der_take(&content, DER_SEQUENCE, &enveloped) ||
-        !der_take(&enveloped, DER_INTEGER, &part))
-        return TEXT_NULL;
-    bool originator = der_take(&enveloped, DER_CONTEXT_0, &part); /* optional */
-    (void)originator;
-    if (!der_take(&enveloped, DER_SET, &part) || !der_take(&enveloped, DER_SEQUENCE, &content) ||
-        !der_take(&content, DER_OID, &oid) || !der_take(&content, DER_SEQUENCE, &algorithm) ||
-        !der_take(&algorithm, DER_OID, &oid))
-        return TEXT_NULL;
-    for (size_t i = 0; i < sizeof CIPHERS / sizeof CIPHERS[0]; i++) {
-        if (cursor_equal(oid, cursor_of(CIPHERS[i].oid, CIPHERS[i].length)))
-            return text_of(CIPHERS[i].name);
-    }
-    struct text hex = text_hex(arena, oid);
-    return hex.at == NULL ? TEXT_NULL : text_format(arena, "oid %.*s", (int)hex.length, hex.at);
 }

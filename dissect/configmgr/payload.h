@@ -38,8 +38,4 @@ void ccm_inflater_free(struct ccm_inflater *inflater);
 MUST_USE enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, struct cursor *plain,
                                   struct error *error);
 
-/* Name of the content cipher of a CMS EnvelopedData: its usual name ("3des-cbc", "aes-256-cbc") or its object
- * identifier; TEXT_NULL when `bytes` are not one. */
-MUST_USE struct text ccm_payload_cipher(struct cursor bytes, struct arena *arena);
-
 #endif

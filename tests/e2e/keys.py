@@ -71,7 +71,7 @@ def test_nothing_there():
             result = lab.cmscope("query", "-r", MEDIA, "--keys", path, "SELECT 1", status=lab.UNREADABLE)
             lab.expect_in(str(path), result.errors, "the message")
             lab.expect_equal(len(result.errors.splitlines()), 1, f"lines: {result}")
-            reason = "No such file" if path == missing else "PEM and DER certificates"
+            reason = "No such file" if path == missing else "PEM, DER and PKCS#12"
             lab.expect_in(reason, result.errors, "the message says what is wrong or wanted")
 
 

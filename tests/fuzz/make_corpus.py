@@ -19,9 +19,9 @@ BOUNDARY = b"aAbBcCdDv1234567890VxXyYzZ"
 VECTORS = (HERE.parent / "unit" / "configmgr_vectors.h").read_text()
 
 
-def vector(name):
+def vector(name, vectors=VECTORS):
     """The text of a macro of the vectors: its string literals joined."""
-    text = re.search(rf"#define {name}\b(.*?)(?:\n\n|\Z)", VECTORS, re.S).group(1)
+    text = re.search(rf"#define {name}\b(.*?)(?:\n\n|\Z)", vectors, re.S).group(1)
     return "".join(re.findall(r'"([^"]*)"', text))
 
 
@@ -381,9 +381,28 @@ UPLOADS = {
 }
 
 
+CMS_VECTORS = (HERE.parent / "unit" / "cms_vectors.h").read_text()
+POLICY = (
+    '<Policy PolicyID="{1}"><instance class="CCM_NetworkAccessAccount"><property name="NetworkAccessPassword" secret="1">'
+    "<value><![CDATA[" + "89130000" + "11" * 40 + "140000000400000008000000036600000000000000112233445566" + "77]]></value>"
+    "</property></instance></Policy>"
+)
+CMS = {
+    **{name.lower(): b"\0" + bytes.fromhex(vector("VECTOR_CMS_" + name)) for name in ("DES3", "RC2", "AES256", "BER")},
+    **{name.lower(): b"\0" + bytes.fromhex(vector("VECTOR_CMS_" + name, CMS_VECTORS))
+       for name in ("OAEP", "KEYID", "TWO", "NESTED", "STREAM")},
+    "reply": b"\1" + bytes.fromhex(vector("VECTOR_REPLY_SIGNATURE", CMS_VECTORS)),
+    "policy": b"\2" + POLICY.encode(),
+    "packed": b"\2<PolicyXML>" + zlib.compress(wide(POLICY)).hex().encode() + b"</PolicyXML>",
+    "secret": b"\3" + bytes.fromhex("89130000" + "11" * 40 + "1400000004000000080000000366000000000000" + "0011223344556677"),
+    "wide": b"\4" + wide(POLICY),
+}
+
+
 def main():
     seeds = {
         "bits": UPLOADS,
+        "cms": CMS,
         "message": {name: bytes([flags]) + body for name, (flags, body) in MESSAGES.items()},
         "http": DIALOGUES,
         "decode": CAPTURES,

@@ -185,7 +185,8 @@ void sample_build(const struct sample *sample, struct buffer *out)
     buffer_init(&header, SAMPLE_MAX);
     buffer_init(&wide, SAMPLE_MAX);
     size_t length = build_payload(sample, &payload);
-    sample_print(&header, "<Msg ReplyCompression=\"zlib\" SchemaVersion=\"1.1\"><ID>" SAMPLE_ID "</ID>");
+    sample_print(&header, "<Msg ReplyCompression=\"zlib\" SchemaVersion=\"1.1\"><ID>%s</ID>",
+                 sample->id == NULL ? SAMPLE_ID : sample->id);
     if (sample->source_id != NULL)
         sample_print(&header, "<SourceID>%s</SourceID>", sample->source_id);
     if (sample->endpoint != NULL)

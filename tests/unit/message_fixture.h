@@ -12,10 +12,11 @@
 #define SAMPLE_BOUNDARY "aAbBcCdDv1234567890VxXyYzZ"
 #define SAMPLE_TYPE "multipart/mixed; boundary=\"" SAMPLE_BOUNDARY "\""
 #define SAMPLE_MAX ((size_t)256 << 20)
-#define SAMPLE_ID "{5DD100CD-DF1D-45F5-BA17-A327F43465F8}"
+#define SAMPLE_ID "{6F1C8A52-0B7E-4C0D-9D3A-52E4B7A1C940}"
 
 /* A message to be built. Texts are ASCII. What is NULL or false is left out. */
 struct sample {
+    const char *id;         /* SAMPLE_ID when NULL */
     const char *endpoint;   /* TargetEndpoint */
     const char *source_id;  /* SourceID */
     const char *body;       /* XML of the payload; sent as UTF-16LE with its terminator */

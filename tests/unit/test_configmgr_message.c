@@ -100,7 +100,16 @@ static void a_signed_compressed_message_is_decoded_to_its_root(void **state)
     assert_int_equal(message->token_signature.state, CCM_SIGNATURE_ABSENT);
     assert_true(text_is(message->client_capabilities, "NonSSL"));
     assert_true(text_is(message->hash_algorithm, "1.2.840.113549.1.1.11"));
-    assert_int_equal(message->note_count, 1);
+    assert_int_equal(message->note_count, 0);
+}
+
+/* wire.md 12.1: public tools send the same id each time. */
+static void a_constant_id_is_noted(void **state)
+{
+    struct sample sample = {
+        .id = "{041A35B4-DCEE-4F64-A978-D4D489F47D28}", .endpoint = "MP_PolicyManager", .body = POLICY};
+    const struct ccm_message *message = decode(*state, &sample, NEED_PAYLOAD);
+    assert_null(message->malformed.at);
     assert_true(has_note(message, "constant of public tools"));
 }
 
@@ -593,6 +602,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_signed_compressed_message_is_decoded_to_its_root),
+        TEST(a_constant_id_is_noted),
         TEST(an_unsigned_plain_message_is_decoded),
         TEST(bytes_behind_the_body_are_not_part_of_it),
         TEST(the_boundary_is_found_without_a_content_type),

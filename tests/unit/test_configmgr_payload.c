@@ -227,45 +227,6 @@ static void a_bomb_is_a_limit_and_the_inflater_lives_on(void **state)
     assert_true(fixture->inflater.room < (size_t)1 << 20); /* the memory of the giant was given back */
 }
 
-/* ---- Ciphers of envelopes ---- */
-
-static void the_cipher_of_an_envelope_is_named(void **state)
-{
-    static const struct {
-        const char *envelope, *cipher;
-    } cases[] = {
-        {VECTOR_CMS_DES3, "3des-cbc"},      {VECTOR_CMS_DES, "des-cbc"},        {VECTOR_CMS_RC2, "rc2-cbc"},
-        {VECTOR_CMS_AES128, "aes-128-cbc"}, {VECTOR_CMS_AES192, "aes-192-cbc"}, {VECTOR_CMS_AES256, "aes-256-cbc"},
-    };
-    struct fixture *fixture = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_true(text_is(ccm_payload_cipher(hex(fixture, cases[i].envelope), &fixture->arena), cases[i].cipher));
-}
-
-static void a_cipher_that_is_not_in_the_table_is_told_by_its_identifier(void **state)
-{
-    struct fixture *fixture = *state; /* camellia128-cbc, RFC 3657: 1.2.392.200011.61.1.1.1.2 */
-    struct text cipher = ccm_payload_cipher(hex(fixture, VECTOR_CMS_CAMELLIA128), &fixture->arena);
-    assert_true(text_is(cipher, "oid 2A83088C9A4B3D01010102"));
-}
-
-static void what_is_no_whole_envelope_has_no_cipher(void **state)
-{
-    struct fixture *fixture = *state;
-    struct cursor whole = hex(fixture, VECTOR_CMS_AES256);
-    for (size_t length = 0; length < whole.left; length++) {
-        uint8_t *cut = malloc(length == 0 ? 1 : length);
-        assert_non_null(cut);
-        memcpy(cut, whole.at, length);
-        assert_null(ccm_payload_cipher(cursor_of(cut, length), &fixture->arena).at);
-        free(cut);
-    }
-    assert_null(ccm_payload_cipher(hex(fixture, VECTOR_CERTIFICATE), &fixture->arena).at);
-    assert_null(ccm_payload_cipher(hex(fixture, VECTOR_CMS_BER), &fixture->arena).at); /* indefinite lengths */
-    assert_null(ccm_payload_cipher(hex(fixture, "3084FFFFFFFF06"), &fixture->arena).at);
-    assert_null(ccm_payload_cipher(hex(fixture, "3088FFFFFFFFFFFFFFFF06"), &fixture->arena).at);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,9 +238,6 @@ int main(void)
         cmocka_unit_test(a_damaged_stream_is_malformed),
         cmocka_unit_test(output_of_any_size_up_to_the_limit_is_whole),
         cmocka_unit_test(a_bomb_is_a_limit_and_the_inflater_lives_on),
-        cmocka_unit_test(the_cipher_of_an_envelope_is_named),
-        cmocka_unit_test(a_cipher_that_is_not_in_the_table_is_told_by_its_identifier),
-        cmocka_unit_test(what_is_no_whole_envelope_has_no_cipher),
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }

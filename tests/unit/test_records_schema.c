@@ -91,6 +91,7 @@ static void sql_of_a_table(void **state)
                               "    \"time\" REAL,\n"
                               "    \"flow\" INTEGER REFERENCES flow(id),\n"
                               "    \"message\" INTEGER REFERENCES message(id),\n"
+                              "    \"http\" INTEGER REFERENCES http(id),\n"
                               "    \"code\" TEXT,\n"
                               "    \"level\" TEXT,\n"
                               "    \"text\" TEXT\n)");
@@ -103,7 +104,7 @@ static void text_of_a_table(void **state)
     char *text = printed(print_finding_text);
     assert_non_null(strstr(text, "finding: One departure"));
     assert_non_null(strstr(text, "  time     real         When that packet was captured"));
-    assert_non_null(strstr(text, "  message  ref message  The message\n"));
+    assert_non_null(strstr(text, "  message  ref message  The message; NULL when it is about a download\n"));
     free(text);
 }
 

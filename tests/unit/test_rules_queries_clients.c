@@ -204,6 +204,67 @@ static void a_sound_certificate_passes(void **state)
     expect("CRT-2", VERDICT_PASS, "inside the profile");
 }
 
+/* The signing certificate of a site server with a serial number and key. */
+static void add_signing(const char *serial, const char *key, double from)
+{
+    struct certificate_row row = certificate_of("sitesign", 1);
+    row.subject = TEXT("CN=Site Server");
+    row.san = TEXT("cm01.corp.test");
+    row.serial = text_of(serial);
+    row.spki_sha256 = text_of(key);
+    row.not_before = from * DAY;
+    add(TABLE_certificate, &row);
+}
+
+static void a_renewal_with_the_same_key_fails_and_with_a_new_one_passes(void **state)
+{
+    (void)state;
+    add_signing("01", "AA", 10);
+    assert_int_equal(judge("CRT-8")->verdict, VERDICT_NOTOBSERVED);
+    assert_int_equal(judge("CRT-7")->verdict, VERDICT_NOTOBSERVED);
+    add_signing("02", "BB", 20);
+    expect("CRT-8", VERDICT_PASS, "has a new key");
+    expect("CRT-7", VERDICT_NOTOBSERVED, "Only hints");
+    add_signing("03", "BB", 30);
+    expect("CRT-8", VERDICT_FAIL, "has the key of the one before");
+    assert_int_equal(judge("CRT-8")->grade, GRADE_PROOF);
+}
+
+static void two_signing_keys_in_turn_fail_and_are_no_renewal(void **state)
+{
+    (void)state;
+    add_signing("01", "AA", 10);
+    add_signing("02", "BB", 20);
+    add_signing("01", "AA", 10);
+    expect("CRT-7", VERDICT_FAIL, "in use at one time");
+    assert_int_equal(judge("CRT-7")->grade, GRADE_STRONG);
+    assert_int_equal(judge("CRT-8")->verdict, VERDICT_NOTOBSERVED);
+}
+
+static void the_same_certificate_again_is_no_renewal(void **state)
+{
+    (void)state;
+    add_signing("01", "AA", 10);
+    add_signing("01", "AA", 10);
+    assert_int_equal(judge("CRT-8")->verdict, VERDICT_NOTOBSERVED);
+    assert_int_equal(judge("CRT-7")->verdict, VERDICT_NOTOBSERVED);
+}
+
+/* All sites call the subject the same: without a name of the server nothing tells them apart. */
+static void certificates_without_a_server_name_decide_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct certificate_row row = certificate_of("sitesign", 1);
+        row.serial = i == 0 ? TEXT("01") : TEXT("02");
+        row.spki_sha256 = i == 0 ? TEXT("AA") : TEXT("BB");
+        row.not_before = (90.0 + i) * DAY;
+        add(TABLE_certificate, &row);
+    }
+    assert_int_equal(judge("CRT-8")->verdict, VERDICT_NOTOBSERVED);
+    assert_int_equal(judge("CRT-7")->verdict, VERDICT_NOTOBSERVED);
+}
+
 static void weak_certificates_fail_only_in_the_modern_profile(void **state)
 {
     (void)state;
@@ -275,6 +336,10 @@ int main(void)
         TEST(one_key_on_two_computers_fails),
         TEST(a_proxy_may_share_its_key),
         TEST(a_sound_certificate_passes),
+        TEST(a_renewal_with_the_same_key_fails_and_with_a_new_one_passes),
+        TEST(two_signing_keys_in_turn_fail_and_are_no_renewal),
+        TEST(the_same_certificate_again_is_no_renewal),
+        TEST(certificates_without_a_server_name_decide_nothing),
         TEST(weak_certificates_fail_only_in_the_modern_profile),
         TEST(certificates_out_of_their_time_fail_always),
         TEST(an_undecodable_certificate_fails_only_if_it_was_seen_whole),

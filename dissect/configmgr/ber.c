@@ -1,0 +1,89 @@
+/* dissect/configmgr/ber.c: see ber.h. */
+#include "dissect/configmgr/ber.h"
+
+static bool read_length(struct cursor *at, bool *indefinite, uint64_t *length)
+{
+    uint8_t byte;
+    if (!cursor_u8(at, &byte))
+        return false;
+    *indefinite = byte == 0x80;
+    *length = byte;
+    if (byte <= 0x80)
+        return true;
+    unsigned count = byte & 0x7F;
+    if (count > 4)
+        return false;
+    for (*length = 0; count > 0; count--) {
+        if (!cursor_u8(at, &byte))
+            return false;
+        *length = *length << 8 | byte;
+    }
+    return true;
+}
+
+/* Reads tag and length. *content is empty for an indefinite length: its end must be looked for. */
+static bool read_head(struct cursor *at, uint8_t *tag, bool *indefinite, struct cursor *content)
+{
+    uint64_t length;
+    *content = CURSOR_EMPTY;
+    if (!cursor_u8(at, tag) || (*tag & 0x1F) == 0x1F || !read_length(at, indefinite, &length))
+        return false;
+    if (*indefinite)
+        return (*tag & 0x20) != 0;
+    return length <= at->left && cursor_take(at, (size_t)length, content);
+}
+
+/* Moves *at behind the end-of-contents octets that belong to the indefinite length just read; *content_length gets
+ * what stood before them. Definite elements are stepped over, open ones are counted. */
+static bool find_end(struct cursor *at, size_t *content_length)
+{
+    const uint8_t *start = at->at;
+    unsigned depth = 1;
+    while (depth > 0) {
+        uint8_t tag;
+        bool indefinite;
+        struct cursor content;
+        if (cursor_starts(*at, "\0\0", 2)) {
+            *content_length = (size_t)(at->at - start);
+            depth--;
+            if (!cursor_skip(at, 2))
+                return false;
+            continue;
+        }
+        if (!read_head(at, &tag, &indefinite, &content))
+            return false;
+        depth += indefinite;
+        if (depth > BER_DEPTH_MAX)
+            return false;
+    }
+    return true;
+}
+
+bool ber_next(struct cursor *cursor, struct ber_element *element)
+{
+    struct cursor at = *cursor;
+    bool indefinite;
+    if (!read_head(&at, &element->tag, &indefinite, &element->content))
+        return false;
+    if (indefinite) {
+        const uint8_t *start = at.at;
+        size_t length = 0;
+        if (!find_end(&at, &length))
+            return false;
+        element->content = cursor_of(start, length);
+    }
+    element->whole = cursor_of(cursor->at, cursor->left - at.left);
+    *cursor = at;
+    return true;
+}
+
+bool ber_take(struct cursor *cursor, uint8_t tag, struct cursor *content)
+{
+    struct cursor at = *cursor;
+    struct ber_element element;
+    if (at.left == 0 || at.at[0] != tag || !ber_next(&at, &element))
+        return false;
+    *content = element.content;
+    *cursor = at;
+    return true;
+}
