@@ -27,6 +27,9 @@ MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *ke
 /* Hands on a segment, whose bytes may be forgotten afterwards. */
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment);
 
+/* Hands on TLS secrets (a key log) for the segments that follow. What does not fit into memory is left out. */
+void workers_secrets(struct workers *workers, struct text keylog);
+
 /* Ends all flows, waits for the workers, and makes one store of theirs, with what could only be settled at the end.
  * False when memory ran out for that: the records are then those of some workers only. */
 MUST_USE bool workers_finish(struct workers *workers);

@@ -35,7 +35,7 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
     arena_init(&dissect->scratch, SCRATCH_MAX);
     dissect->settle = settle_new();
     bool decoder = ccm_decoder_init(&dissect->decoder);
-    if (dissect->settle != NULL && decoder && http_setup(dissect))
+    if (dissect->settle != NULL && decoder && tls_setup(dissect) && http_setup(dissect))
         return dissect;
     dissect_free(dissect);
     return NULL;
@@ -46,6 +46,7 @@ void dissect_free(struct dissect *dissect)
     if (dissect == NULL)
         return;
     http_teardown(dissect);
+    tls_teardown(dissect);
     settle_free(dissect->settle);
     ccm_decoder_free(&dissect->decoder);
     arena_free(&dissect->scratch);
@@ -57,9 +58,20 @@ struct ccm_keys *dissect_keys(struct dissect *dissect)
     return dissect->decoder.keys;
 }
 
+static bool read_keylog(void *context, struct cursor content)
+{
+    return tls_take_keylog(context, text_from(content), false) > 0;
+}
+
 enum outcome dissect_load_keys(struct dissect *dissect, const char *path, struct error *error)
 {
-    return ccm_keyfile_load(dissect->decoder.keys, path, NULL, error);
+    struct ccm_key_reader keylog = {.context = dissect, .read = read_keylog};
+    return ccm_keyfile_load(dissect->decoder.keys, path, &keylog, error);
+}
+
+void dissect_take_secrets(struct dissect *dissect, struct text keylog)
+{
+    tls_take_keylog(dissect, keylog, true);
 }
 
 struct dissect_counts dissect_counts(const struct dissect *dissect)
@@ -335,7 +347,6 @@ static void on_closed(void *context, struct flow *flow)
     const struct dissector *dissector = conversation->layer.dissector;
     layer_close(&conversation->layer);
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
-    dissect->counts.tls_flows += dissector == &tls_dissector;
     dissect->counts.unrecognised +=
         dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;
     free(conversation);

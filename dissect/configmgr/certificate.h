@@ -1,4 +1,4 @@
-/* dissect/configmgr/certificate.h: X.509 certificates as they travel in messages: hex DER (RFC 5280). */
+/* dissect/configmgr/certificate.h: X.509 certificates as they travel in messages, hex DER, and elsewhere (RFC 5280). */
 #ifndef CMSCOPE_DISSECT_CONFIGMGR_CERTIFICATE_H
 #define CMSCOPE_DISSECT_CONFIGMGR_CERTIFICATE_H
 
@@ -12,5 +12,12 @@
  * fingerprints are still those of the bytes. */
 void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
                           const struct ccm_key **key);
+
+/* The same of a certificate in DER. */
+void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
+                              const struct ccm_key **key);
+
+/* A distinguished name in DER as text (RFC 2253); TEXT_NULL when it is none. */
+struct text ccm_name_text(struct cursor der, struct arena *arena);
 
 #endif
