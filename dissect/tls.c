@@ -77,6 +77,8 @@ static void application_data(struct tls *tls, enum direction direction, struct c
 {
     if (content.left == 0)
         return;
+    if (tls->memory->tap.data != NULL)
+        tls->memory->tap.data(tls->memory->tap.context, tls->outer->conversation->flow, direction, content);
     tls->memory->depth++; /* what is inside may be TLS again, with a buffer of its own */
     layer_data(&tls->inner, direction, content, tls->moment);
     tls->memory->depth--;
@@ -86,7 +88,7 @@ static void content(struct tls *tls, enum direction direction, uint8_t type, str
 {
     switch (type) {
     case TLS_CHANGE_CIPHER:
-        if (tls->version != TLS_1_3)
+        if (tls->version != TLS_1_3 && !(tls->client_hello && tls->version == 0)) /* TLS 1.3 sends it for show, early too */
             tls_change_cipher(tls, direction);
         return;
     case TLS_ALERT:
@@ -120,7 +122,7 @@ static void count_hidden(struct tls *tls, struct tls_stream *stream, uint8_t typ
         stream->late_handshake += length;
 }
 
-#define FINISHED13 53 /* bytes of the shortest encrypted Finished; an alert has 19 (RFC 8446 section 4.4.4) */
+#define FINISHED13 45 /* bytes of the shortest encrypted Finished; an alert has up to 19 (RFC 8446 section 4.4.4) */
 
 /* What every record says, read or not. */
 static void count(struct tls *tls, struct tls_stream *stream, uint8_t type, uint32_t length)

@@ -20,6 +20,12 @@
 
 enum { TLS_CHANGE_CIPHER = 20, TLS_ALERT = 21, TLS_HANDSHAKE = 22, TLS_APPLICATION = 23, TLS_HEARTBEAT = 24 };
 
+/* Sees application data as it was decrypted: for tests. */
+struct tls_tap {
+    void *context;
+    void (*data)(void *context, const struct flow *flow, enum direction direction, struct cursor bytes);
+};
+
 /* What all connections of a worker share. */
 struct tls_memory {
     struct tls_keylog *keylog;
@@ -30,6 +36,7 @@ struct tls_memory {
     uint64_t waiting;   /* of TLS_WAITING_MAX */
     unsigned depth;     /* connections whose content is being handed on now */
     uint8_t *plain[TLS_DEPTH_MAX];
+    struct tls_tap tap;
 };
 
 /* TLS 1.3: which of its secrets a direction uses. */

@@ -281,7 +281,7 @@ void tls_row_resumed(struct tls *tls, const char *by, const struct tls_session *
     if (tls->handshakes == 1) {
         row.resumed = 1;
         row.resumed_by = text_of(by);
-        row.certificate_requested = tls->version == TLS_1_3 ? INT_NULL : row.certificate_requested;
+        row.certificate_requested = row.ocsp_stapled = INT_NULL; /* as in that session */
         if (session != NULL)
             row.resumption_of = session->row;
     }
