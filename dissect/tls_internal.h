@@ -40,7 +40,7 @@ struct tls_memory {
 };
 
 /* TLS 1.3: which of its secrets a direction uses. */
-enum tls_phase { TLS_PHASE_EARLY, TLS_PHASE_HANDSHAKE, TLS_PHASE_TRAFFIC };
+enum tls_phase { TLS_PHASE_NONE, TLS_PHASE_EARLY, TLS_PHASE_HANDSHAKE, TLS_PHASE_TRAFFIC };
 
 struct tls_stream {
     /* The record that is being read. */
