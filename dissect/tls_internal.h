@@ -17,6 +17,7 @@
 #define TLS_WAITING_MAX ((uint64_t)128 << 20) /* bytes of unfinished records and messages, of all connections */
 #define TLS_DEPTH_MAX 4                       /* TLS inside TLS */
 #define TLS_ID_MAX 32
+#define TLS_CERTIFICATES 128                  /* that are known again when they are shown again */
 
 enum { TLS_CHANGE_CIPHER = 20, TLS_ALERT = 21, TLS_HANDSHAKE = 22, TLS_APPLICATION = 23, TLS_HEARTBEAT = 24 };
 
@@ -24,6 +25,12 @@ enum { TLS_CHANGE_CIPHER = 20, TLS_ALERT = 21, TLS_HANDSHAKE = 22, TLS_APPLICATI
 struct tls_tap {
     void *context;
     void (*data)(void *context, const struct flow *flow, enum direction direction, struct cursor bytes);
+};
+
+/* A certificate that was shown, and its row. */
+struct tls_certificate {
+    uint8_t digest[32];
+    int64_t row; /* 0: none */
 };
 
 /* What all connections of a worker share. */
@@ -36,6 +43,7 @@ struct tls_memory {
     uint64_t waiting;   /* of TLS_WAITING_MAX */
     unsigned depth;     /* connections whose content is being handed on now */
     uint8_t *plain[TLS_DEPTH_MAX];
+    struct tls_certificate certificates[TLS_CERTIFICATES];
     struct tls_tap tap;
 };
 

@@ -180,18 +180,40 @@ void tls_row_group(struct tls *tls, const char *name, unsigned bits)
 
 /* ---- Certificates ---- */
 
+/* The row of the same certificate when it was shown before: to read it anew costs as much as a handshake. */
+static struct tls_certificate *seen_before(struct tls *tls, const uint8_t digest[32], struct certificate_row *row)
+{
+    const struct sink *sink = &tls->dissect->sink;
+    struct tls_certificate *seen = &tls->memory->certificates[digest[0] % TLS_CERTIFICATES];
+    const struct certificate_row *before = NULL;
+    if (seen->row != 0 && memcmp(seen->digest, digest, sizeof seen->digest) == 0)
+        before = sink->row(sink->context, TABLE_certificate, seen->row);
+    if (before != NULL)
+        *row = *before;
+    else
+        seen->row = 0;
+    memcpy(seen->digest, digest, sizeof seen->digest);
+    return seen;
+}
+
 static void certificate_row(struct tls *tls, bool server, size_t place, struct cursor der)
 {
     const struct conversation *conversation = tls->outer->conversation;
+    struct ccm_keys *keys = tls->dissect->decoder.keys;
     struct certificate_row row = certificate_row_null();
+    uint8_t digest[CCM_HASH_BYTES_MAX] = {0};
+    ccm_hash(keys, CCM_SHA256, der, digest);
+    struct tls_certificate *seen = seen_before(tls, digest, &row);
     row.packet = tls->moment.packet;
     row.time = moment_seconds(tls->moment);
     row.flow = conversation->row;
     row.seen_as = server ? TEXT("server") : TEXT("client");
     row.chain = (int64_t)place;
     row.host = text_of(conversation->address[server ? direction_reverse(tls->client) : tls->client]);
-    ccm_certificate_read_der(der, tls->dissect->decoder.keys, &tls->memory->arena, &row, NULL);
-    sink_append(&tls->dissect->sink, TABLE_certificate, &row);
+    if (seen->row == 0)
+        ccm_certificate_read_der(der, keys, &tls->memory->arena, &row, NULL);
+    int64_t id = sink_append(&tls->dissect->sink, TABLE_certificate, &row);
+    seen->row = id == INT_NULL ? 0 : id;
     arena_reset(&tls->memory->arena);
 }
 

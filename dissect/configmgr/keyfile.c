@@ -77,7 +77,7 @@ static bool load_file(struct ccm_keys *keys, const char *path, const struct ccm_
     bool any = length > 0 && (load_pem(keys, (const char *)bytes, (int)length) || load_der(keys, bytes, (long)length) ||
                               (reader != NULL && reader->read(reader->context, cursor_of(bytes, length))));
     if (bytes != NULL)
-        OPENSSL_cleanse(bytes, (size_t)CCM_KEY_FILE_MAX);
+        OPENSSL_cleanse(bytes, length);
     free(bytes);
     ERR_clear_error();
     return any;
@@ -110,6 +110,7 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
     if (!any)
         return error_set(
             error, OUTCOME_MALFORMED, 0,
-            "%s: no certificate or key in it; PEM and DER certificates and keys without a password are read", path);
+            "%s: no certificate or key in it; PEM and DER certificates, keys without a password and TLS key logs are read",
+            path);
     return OUTCOME_OK;
 }
