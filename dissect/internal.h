@@ -24,8 +24,8 @@ struct dissect {
     struct arena scratch; /* for one row of `http` */
     struct settle *settle;
     struct tls_memory *tls; /* key log and sessions */
-    htp_cfg_t *http;       /* http.c: settings of libhtp */
-    uint64_t bodies_total; /* bytes of bodies that are being collected */
+    htp_cfg_t *http;        /* http.c: settings of libhtp */
+    uint64_t bodies_total;  /* bytes of bodies that are being collected */
 };
 
 MUST_USE bool http_setup(struct dissect *dissect); /* http.c; false when out of memory */

@@ -26,24 +26,24 @@ static enum recognition ssl2_recognise(struct cursor first)
     if (!cursor_be16(&first, &length) || !cursor_u8(&first, &type))
         return RECOGNISED_MAYBE;
     if (type == 4) /* SERVER-HELLO: u8 hit, u8 certificate type, u16 version */
-        return first.left < 4 ? RECOGNISED_MAYBE
-                              : first.at[0] <= 1 && first.at[1] <= 1 && first.at[2] == 0 && first.at[3] == 2 ? RECOGNISED_SERVER
-                                                                                                                 : RECOGNISED_NOT;
+        return first.left < 4                                                                 ? RECOGNISED_MAYBE
+               : first.at[0] <= 1 && first.at[1] <= 1 && first.at[2] == 0 && first.at[3] == 2 ? RECOGNISED_SERVER
+                                                                                              : RECOGNISED_NOT;
     if (type != 1)
         return RECOGNISED_NOT;
     if (!cursor_be16(&first, &version) || !cursor_be16(&first, &suites) || !cursor_be16(&first, &session) ||
         !cursor_be16(&first, &challenge))
         return RECOGNISED_MAYBE;
-    bool plausible = (version == TLS_SSL2 || (version >= TLS_SSL3 && version <= TLS_1_3)) && suites % 3 == 0 && suites > 0 &&
-                     (session == 0 || session == 16) && challenge >= 16 && challenge <= 32 &&
+    bool plausible = (version == TLS_SSL2 || (version >= TLS_SSL3 && version <= TLS_1_3)) && suites % 3 == 0 &&
+                     suites > 0 && (session == 0 || session == 16) && challenge >= 16 && challenge <= 32 &&
                      (length & 0x7FFF) == 9 + suites + session + challenge;
     return plausible ? RECOGNISED_CLIENT : RECOGNISED_NOT;
 }
 
 static bool plausible_header(uint8_t type, uint16_t version, uint16_t length)
 {
-    return type >= TLS_CHANGE_CIPHER && type <= TLS_HEARTBEAT && version >= TLS_SSL3 && version <= TLS_1_3 && length > 0 &&
-           length <= TLS_RECORD_MAX;
+    return type >= TLS_CHANGE_CIPHER && type <= TLS_HEARTBEAT && version >= TLS_SSL3 && version <= TLS_1_3 &&
+           length > 0 && length <= TLS_RECORD_MAX;
 }
 
 static enum recognition tls_recognise(struct cursor first, const struct flow *flow)
@@ -88,7 +88,8 @@ static void content(struct tls *tls, enum direction direction, uint8_t type, str
 {
     switch (type) {
     case TLS_CHANGE_CIPHER:
-        if (tls->version != TLS_1_3 && !(tls->client_hello && tls->version == 0)) /* TLS 1.3 sends it for show, early too */
+        if (tls->version != TLS_1_3 &&
+            !(tls->client_hello && tls->version == 0)) /* TLS 1.3 sends it for show, early too */
             tls_change_cipher(tls, direction);
         return;
     case TLS_ALERT:
@@ -129,7 +130,8 @@ static void count(struct tls *tls, struct tls_stream *stream, uint8_t type, uint
 {
     if (type == TLS_APPLICATION)
         stream->application += length;
-    if (stream->encrypted && (tls->version == TLS_1_3 ? type == TLS_APPLICATION && length >= FINISHED13 : type == TLS_HANDSHAKE))
+    if (stream->encrypted &&
+        (tls->version == TLS_1_3 ? type == TLS_APPLICATION && length >= FINISHED13 : type == TLS_HANDSHAKE))
         stream->hidden_finished = true;
     if (tls->version != TLS_1_3 && type == TLS_APPLICATION && stream->encrypted)
         stream->hidden_finished = true;

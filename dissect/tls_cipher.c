@@ -108,14 +108,23 @@ bool tls_suite_weakness(const char *name, char text[TLS_WEAKNESS_MAX])
     static const struct {
         const char *part, *weakness;
     } weak[] = {
-        {"WITH_NULL", "null"}, {"_anon_", "anonymous"}, {"EXPORT", "export"}, {"_RC4_", "rc4"},   {"_WITH_DES", "des"},
-        {"_3DES_", "3des"},    {"_RC2_", "rc2"},        {"_IDEA_", "idea"},   {"_MD5", "md5"},    {"TLS_SHA256_SHA256", "null"},
+        {"WITH_NULL", "null"},
+        {"_anon_", "anonymous"},
+        {"EXPORT", "export"},
+        {"_RC4_", "rc4"},
+        {"_WITH_DES", "des"},
+        {"_3DES_", "3des"},
+        {"_RC2_", "rc2"},
+        {"_IDEA_", "idea"},
+        {"_MD5", "md5"},
+        {"TLS_SHA256_SHA256", "null"},
         {"TLS_SHA384_SHA384", "null"},
     };
     size_t used = 0;
     for (size_t i = 0; i < sizeof weak / sizeof weak[0]; i++) {
         if (strstr(name, weak[i].part) != NULL)
-            used += (size_t)snprintf(text + used, TLS_WEAKNESS_MAX - used, "%s%s", used > 0 ? "," : "", weak[i].weakness);
+            used +=
+                (size_t)snprintf(text + used, TLS_WEAKNESS_MAX - used, "%s%s", used > 0 ? "," : "", weak[i].weakness);
     }
     return used > 0;
 }
@@ -155,16 +164,45 @@ const char *tls_version_name(uint16_t version)
 const char *tls_group_name(uint16_t group)
 {
     static const struct name names[] = {
-        {1, "sect163k1"},        {2, "sect163r1"},        {3, "sect163r2"},        {4, "sect193r1"},
-        {5, "sect193r2"},        {6, "sect233k1"},        {7, "sect233r1"},        {8, "sect239k1"},
-        {9, "sect283k1"},        {10, "sect283r1"},       {11, "sect409k1"},       {12, "sect409r1"},
-        {13, "sect571k1"},       {14, "sect571r1"},       {15, "secp160k1"},       {16, "secp160r1"},
-        {17, "secp160r2"},       {18, "secp192k1"},       {19, "secp192r1"},       {20, "secp224k1"},
-        {21, "secp224r1"},       {22, "secp256k1"},       {23, "secp256r1"},       {24, "secp384r1"},
-        {25, "secp521r1"},       {26, "brainpoolP256r1"}, {27, "brainpoolP384r1"}, {28, "brainpoolP512r1"},
-        {29, "x25519"},          {30, "x448"},            {41, "curveSM2"},        {256, "ffdhe2048"},
-        {257, "ffdhe3072"},      {258, "ffdhe4096"},      {259, "ffdhe6144"},      {260, "ffdhe8192"},
-        {4587, "SecP256r1MLKEM768"}, {4588, "X25519MLKEM768"}, {4589, "SecP384r1MLKEM1024"},
+        {1, "sect163k1"},
+        {2, "sect163r1"},
+        {3, "sect163r2"},
+        {4, "sect193r1"},
+        {5, "sect193r2"},
+        {6, "sect233k1"},
+        {7, "sect233r1"},
+        {8, "sect239k1"},
+        {9, "sect283k1"},
+        {10, "sect283r1"},
+        {11, "sect409k1"},
+        {12, "sect409r1"},
+        {13, "sect571k1"},
+        {14, "sect571r1"},
+        {15, "secp160k1"},
+        {16, "secp160r1"},
+        {17, "secp160r2"},
+        {18, "secp192k1"},
+        {19, "secp192r1"},
+        {20, "secp224k1"},
+        {21, "secp224r1"},
+        {22, "secp256k1"},
+        {23, "secp256r1"},
+        {24, "secp384r1"},
+        {25, "secp521r1"},
+        {26, "brainpoolP256r1"},
+        {27, "brainpoolP384r1"},
+        {28, "brainpoolP512r1"},
+        {29, "x25519"},
+        {30, "x448"},
+        {41, "curveSM2"},
+        {256, "ffdhe2048"},
+        {257, "ffdhe3072"},
+        {258, "ffdhe4096"},
+        {259, "ffdhe6144"},
+        {260, "ffdhe8192"},
+        {4587, "SecP256r1MLKEM768"},
+        {4588, "X25519MLKEM768"},
+        {4589, "SecP384r1MLKEM1024"},
         {25497, "X25519Kyber768Draft00"},
     };
     return NAME_OF(names, group);
@@ -173,18 +211,41 @@ const char *tls_group_name(uint16_t group)
 const char *tls_alert_name(uint8_t description)
 {
     static const struct name names[] = {
-        {0, "close_notify"},         {10, "unexpected_message"},      {20, "bad_record_mac"},
-        {21, "decryption_failed"},   {22, "record_overflow"},         {30, "decompression_failure"},
-        {40, "handshake_failure"},   {41, "no_certificate"},          {42, "bad_certificate"},
-        {43, "unsupported_certificate"}, {44, "certificate_revoked"}, {45, "certificate_expired"},
-        {46, "certificate_unknown"}, {47, "illegal_parameter"},       {48, "unknown_ca"},
-        {49, "access_denied"},       {50, "decode_error"},            {51, "decrypt_error"},
-        {60, "export_restriction"},  {70, "protocol_version"},        {71, "insufficient_security"},
-        {80, "internal_error"},      {86, "inappropriate_fallback"},  {90, "user_canceled"},
-        {100, "no_renegotiation"},   {109, "missing_extension"},      {110, "unsupported_extension"},
-        {111, "certificate_unobtainable"}, {112, "unrecognized_name"}, {113, "bad_certificate_status_response"},
-        {114, "bad_certificate_hash_value"}, {115, "unknown_psk_identity"}, {116, "certificate_required"},
-        {120, "no_application_protocol"}, {121, "ech_required"},
+        {0, "close_notify"},
+        {10, "unexpected_message"},
+        {20, "bad_record_mac"},
+        {21, "decryption_failed"},
+        {22, "record_overflow"},
+        {30, "decompression_failure"},
+        {40, "handshake_failure"},
+        {41, "no_certificate"},
+        {42, "bad_certificate"},
+        {43, "unsupported_certificate"},
+        {44, "certificate_revoked"},
+        {45, "certificate_expired"},
+        {46, "certificate_unknown"},
+        {47, "illegal_parameter"},
+        {48, "unknown_ca"},
+        {49, "access_denied"},
+        {50, "decode_error"},
+        {51, "decrypt_error"},
+        {60, "export_restriction"},
+        {70, "protocol_version"},
+        {71, "insufficient_security"},
+        {80, "internal_error"},
+        {86, "inappropriate_fallback"},
+        {90, "user_canceled"},
+        {100, "no_renegotiation"},
+        {109, "missing_extension"},
+        {110, "unsupported_extension"},
+        {111, "certificate_unobtainable"},
+        {112, "unrecognized_name"},
+        {113, "bad_certificate_status_response"},
+        {114, "bad_certificate_hash_value"},
+        {115, "unknown_psk_identity"},
+        {116, "certificate_required"},
+        {120, "no_application_protocol"},
+        {121, "ech_required"},
     };
     return NAME_OF(names, description);
 }
@@ -192,12 +253,9 @@ const char *tls_alert_name(uint8_t description)
 const char *tls_ssl2_cipher_name(uint32_t cipher)
 {
     static const struct name names[] = {
-        {0x010080, "SSL2_RC4_128_WITH_MD5"},
-        {0x020080, "SSL2_RC4_128_EXPORT40_WITH_MD5"},
-        {0x030080, "SSL2_RC2_128_CBC_WITH_MD5"},
-        {0x040080, "SSL2_RC2_128_CBC_EXPORT40_WITH_MD5"},
-        {0x050080, "SSL2_IDEA_128_CBC_WITH_MD5"},
-        {0x060040, "SSL2_DES_64_CBC_WITH_MD5"},
+        {0x010080, "SSL2_RC4_128_WITH_MD5"},          {0x020080, "SSL2_RC4_128_EXPORT40_WITH_MD5"},
+        {0x030080, "SSL2_RC2_128_CBC_WITH_MD5"},      {0x040080, "SSL2_RC2_128_CBC_EXPORT40_WITH_MD5"},
+        {0x050080, "SSL2_IDEA_128_CBC_WITH_MD5"},     {0x060040, "SSL2_DES_64_CBC_WITH_MD5"},
         {0x0700C0, "SSL2_DES_192_EDE3_CBC_WITH_MD5"},
     };
     return NAME_OF(names, cipher);

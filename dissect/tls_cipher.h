@@ -36,7 +36,7 @@ struct tls_cipher {
 struct tls_suite {
     const char *name;                /* of the registry */
     const struct tls_cipher *cipher; /* NULL: its records are not decrypted here (EXPORT, GOST ...) */
-    const char *hash;                /* OpenSSL's name: of the MAC, or with AEAD and in TLS 1.2 and 1.3 of the key schedule */
+    const char *hash; /* OpenSSL's name: of the MAC, or with AEAD and in TLS 1.2 and 1.3 of the key schedule */
 };
 
 /* The suite `number`; false when the registry does not know it. */
@@ -56,9 +56,9 @@ size_t tls_suite_exchange(const char *name, const char **at);
 
 /* "TLS 1.2"; NULL when unknown. */
 const char *tls_version_name(uint16_t version);
-const char *tls_group_name(uint16_t group);          /* RFC 8446 section 4.2.7; NULL when unknown */
-const char *tls_alert_name(uint8_t description);     /* RFC 8446 section 6; NULL when unknown */
-const char *tls_ssl2_cipher_name(uint32_t cipher);   /* SSL 2.0 section C.4; NULL when unknown */
+const char *tls_group_name(uint16_t group);        /* RFC 8446 section 4.2.7; NULL when unknown */
+const char *tls_alert_name(uint8_t description);   /* RFC 8446 section 6; NULL when unknown */
+const char *tls_ssl2_cipher_name(uint32_t cipher); /* SSL 2.0 section C.4; NULL when unknown */
 
 /* Values that are sent to keep peers tolerant and mean nothing (RFC 8701). */
 static inline bool tls_grease(uint16_t value)

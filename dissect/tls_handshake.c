@@ -94,7 +94,8 @@ static void client_hello_taken(struct tls *tls, const struct tls_hello *hello)
         handshake_begin(tls);
     tls->client_hello = true;
     memset(tls->random[0], 0, TLS_RANDOM);
-    if (hello->random.left > 0 && hello->random.left <= TLS_RANDOM) /* a challenge of SSL 2.0 may be shorter: on the right */
+    if (hello->random.left > 0 &&
+        hello->random.left <= TLS_RANDOM) /* a challenge of SSL 2.0 may be shorter: on the right */
         memcpy(tls->random[0] + TLS_RANDOM - hello->random.left, hello->random.at, hello->random.left);
     copy_id(tls, 0, hello->session_id);
     tls->early_data = hello->early_data;
@@ -193,7 +194,8 @@ static bool certificate_request(struct tls *tls, struct cursor body)
     struct cursor authorities = CURSOR_EMPTY, extensions, content;
     if (!cursor_u8(&body, &types) || !cursor_skip(&body, types))
         return false;
-    if (tls->version >= TLS_1_2 && tls->version < TLS_1_3 && (!cursor_be16(&body, &length) || !cursor_skip(&body, length)))
+    if (tls->version >= TLS_1_2 && tls->version < TLS_1_3 &&
+        (!cursor_be16(&body, &length) || !cursor_skip(&body, length)))
         return false;
     if (!cursor_be16(&body, &length) || !cursor_take(&body, length, &extensions))
         return false;
@@ -232,8 +234,7 @@ static bool server_key_exchange(struct tls *tls, struct cursor body)
     } else if (named >= 2 && strncmp(exchange, "DH", 2) == 0 && strncmp(exchange, "DHE_PSK", 7) != 0) {
         if (!cursor_be16(&body, &length) || !cursor_take(&body, length, &prime))
             return false;
-        while (prime.left > 0 && prime.at[0] == 0 && cursor_skip(&prime, 1)) {
-        }
+        while (prime.left > 0 && prime.at[0] == 0 && cursor_skip(&prime, 1)) {}
         tls_row_group(tls, "dh", (unsigned)prime.left * 8);
     }
     return true;
@@ -249,7 +250,8 @@ static bool new_session_ticket(struct tls *tls, struct cursor body)
     struct cursor ticket;
     if (!cursor_be32(&body, &lifetime))
         return false;
-    if (tls->version == TLS_1_3 && (!cursor_be32(&body, &age) || !cursor_u8(&body, &nonce) || !cursor_skip(&body, nonce)))
+    if (tls->version == TLS_1_3 &&
+        (!cursor_be32(&body, &age) || !cursor_u8(&body, &nonce) || !cursor_skip(&body, nonce)))
         return false;
     if (!cursor_be16(&body, &length) || !cursor_take(&body, length, &ticket))
         return false;
@@ -334,8 +336,9 @@ static void message(struct tls *tls, enum direction direction, uint8_t type, str
     bool client = direction == tls->client, good = true;
     if (client && type == CLIENT_HELLO && tls->server_hello)
         tls_release(tls, &tls->transcript);
-    bool hashed = type != HELLO_REQUEST && type != CLIENT_HELLO && tls->version != TLS_1_3 && tls->premaster_bytes == 0 &&
-                  type != FINISHED && type != NEW_SESSION_TICKET && tls_wants_transcript(tls);
+    bool hashed = type != HELLO_REQUEST && type != CLIENT_HELLO && tls->version != TLS_1_3 &&
+                  tls->premaster_bytes == 0 && type != FINISHED && type != NEW_SESSION_TICKET &&
+                  tls_wants_transcript(tls);
     if (hashed && !tls_keep(tls, &tls->transcript, whole))
         tls_release(tls, &tls->transcript);
     if (type == FINISHED) {

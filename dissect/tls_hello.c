@@ -149,15 +149,17 @@ static bool extensions(struct cursor *body, bool server, struct tls_hello *hello
 bool tls_client_hello(struct cursor body, struct tls_hello *hello)
 {
     *hello = (struct tls_hello){0};
-    return cursor_be16(&body, &hello->version) && cursor_take(&body, 32, &hello->random) && take8(&body, &hello->session_id) &&
-           take16(&body, &hello->suites) && take8(&body, &hello->compression) && extensions(&body, false, hello);
+    return cursor_be16(&body, &hello->version) && cursor_take(&body, 32, &hello->random) &&
+           take8(&body, &hello->session_id) && take16(&body, &hello->suites) && take8(&body, &hello->compression) &&
+           extensions(&body, false, hello);
 }
 
 bool tls_server_hello(struct cursor body, struct tls_hello *hello)
 {
     *hello = (struct tls_hello){0};
-    if (!cursor_be16(&body, &hello->version) || !cursor_take(&body, 32, &hello->random) || !take8(&body, &hello->session_id) ||
-        !cursor_be16(&body, &hello->suite) || !cursor_take(&body, 1, &hello->compression))
+    if (!cursor_be16(&body, &hello->version) || !cursor_take(&body, 32, &hello->random) ||
+        !take8(&body, &hello->session_id) || !cursor_be16(&body, &hello->suite) ||
+        !cursor_take(&body, 1, &hello->compression))
         return false;
     hello->retry = cursor_starts(hello->random, RETRY_RANDOM, sizeof RETRY_RANDOM);
     return extensions(&body, true, hello);
@@ -170,8 +172,9 @@ bool tls_ssl2_client_hello(struct cursor body, struct tls_hello *hello)
     uint16_t suites, session, challenge;
     *hello = (struct tls_hello){.ssl2 = true};
     return cursor_u8(&body, &type) && type == 1 && cursor_be16(&body, &hello->version) && cursor_be16(&body, &suites) &&
-           cursor_be16(&body, &session) && cursor_be16(&body, &challenge) && cursor_take(&body, suites, &hello->suites) &&
-           cursor_take(&body, session, &hello->session_id) && cursor_take(&body, challenge, &hello->random);
+           cursor_be16(&body, &session) && cursor_be16(&body, &challenge) &&
+           cursor_take(&body, suites, &hello->suites) && cursor_take(&body, session, &hello->session_id) &&
+           cursor_take(&body, challenge, &hello->random);
 }
 
 /*   u8 4, u8 session id hit, u8 certificate type, u16 version, u16 length of certificate, of cipher specs, of connection id;
@@ -259,7 +262,8 @@ static struct text list_text(const struct list *list, bool hex, struct arena *ar
     return (struct text){at, used};
 }
 
-static struct text digest_text(enum ccm_hash hash, struct text text, size_t bytes, struct ccm_keys *keys, struct arena *arena)
+static struct text digest_text(enum ccm_hash hash, struct text text, size_t bytes, struct ccm_keys *keys,
+                               struct arena *arena)
 {
     uint8_t digest[CCM_HASH_BYTES_MAX];
     if (text.at == NULL || ccm_hash(keys, hash, text_cursor(text), digest) < bytes)
@@ -278,7 +282,8 @@ struct text tls_ja3(const struct tls_hello *hello, bool server, struct ccm_keys 
     list_extensions(&list, hello->extensions);
     struct text types = list_text(&list, false, arena), all;
     if (server) {
-        all = types.at == NULL ? TEXT_NULL : text_format(arena, "%u,%u,%.*s", hello->version, hello->suite, ARGUMENT(types));
+        all = types.at == NULL ? TEXT_NULL
+                               : text_format(arena, "%u,%u,%.*s", hello->version, hello->suite, ARGUMENT(types));
         return digest_text(CCM_MD5, all, 16, keys, arena);
     }
     list16(&list, hello->suites);
@@ -289,8 +294,8 @@ struct text tls_ja3(const struct tls_hello *hello, bool server, struct ccm_keys 
     struct text formats = list_text(&list, false, arena);
     if (hello->ssl2 || types.at == NULL || suites.at == NULL || groups.at == NULL || formats.at == NULL)
         return TEXT_NULL;
-    all = text_format(arena, "%u,%.*s,%.*s,%.*s,%.*s", hello->version, ARGUMENT(suites), ARGUMENT(types), ARGUMENT(groups),
-                      ARGUMENT(formats));
+    all = text_format(arena, "%u,%.*s,%.*s,%.*s,%.*s", hello->version, ARGUMENT(suites), ARGUMENT(types),
+                      ARGUMENT(groups), ARGUMENT(formats));
     return digest_text(CCM_MD5, all, 16, keys, arena);
 }
 
@@ -359,6 +364,6 @@ struct text tls_ja4(const struct tls_hello *hello, struct ccm_keys *keys, struct
         return TEXT_NULL;
     ja4_alpn(hello->alpn, alpn);
     return text_format(arena, "t%s%c%02zu%02zu%s_%.*s_%.*s", ja4_version(tls_hello_version(hello)), named ? 'd' : 'i',
-                       suites.count > 99 ? 99 : suites.count, types.count > 99 ? 99 : types.count, alpn, ARGUMENT(first),
-                       ARGUMENT(second));
+                       suites.count > 99 ? 99 : suites.count, types.count > 99 ? 99 : types.count, alpn,
+                       ARGUMENT(first), ARGUMENT(second));
 }

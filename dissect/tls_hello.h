@@ -11,20 +11,21 @@
 struct tls_hello {
     uint16_t version; /* as negotiated before TLS 1.3 */
     struct cursor random, session_id;
-    struct cursor suites;         /* client: u16 each (SSL 2.0: u24 each) */
-    uint16_t suite;               /* server: the chosen one */
-    struct cursor compression;    /* client: u8 each; server: one */
-    struct cursor extensions;     /* the whole list */
-    struct cursor server_name;    /* extension 0 */
-    struct cursor alpn;           /* 16: names, each with u8 length */
-    struct cursor groups;         /* 10: u16 each */
-    struct cursor point_formats;  /* 11: u8 each */
-    struct cursor signatures;     /* 13: u16 each */
-    struct cursor versions;       /* 43: u16 each */
-    struct cursor ticket;         /* 35 */
-    struct cursor identity;       /* 41, client: the first pre-shared key offered */
-    uint16_t key_share;           /* 51, server: its group; 0: none */
-    bool has_ticket, extended_master_secret, encrypt_then_mac, renegotiation_info, status_request, early_data, heartbeat;
+    struct cursor suites;        /* client: u16 each (SSL 2.0: u24 each) */
+    uint16_t suite;              /* server: the chosen one */
+    struct cursor compression;   /* client: u8 each; server: one */
+    struct cursor extensions;    /* the whole list */
+    struct cursor server_name;   /* extension 0 */
+    struct cursor alpn;          /* 16: names, each with u8 length */
+    struct cursor groups;        /* 10: u16 each */
+    struct cursor point_formats; /* 11: u8 each */
+    struct cursor signatures;    /* 13: u16 each */
+    struct cursor versions;      /* 43: u16 each */
+    struct cursor ticket;        /* 35 */
+    struct cursor identity;      /* 41, client: the first pre-shared key offered */
+    uint16_t key_share;          /* 51, server: its group; 0: none */
+    bool has_ticket, extended_master_secret, encrypt_then_mac, renegotiation_info, status_request, early_data,
+        heartbeat;
     bool pre_shared_key;
     bool ssl2;  /* the message has the form of SSL 2.0 */
     bool retry; /* server: it is a HelloRetryRequest */

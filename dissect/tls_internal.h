@@ -17,7 +17,7 @@
 #define TLS_WAITING_MAX ((uint64_t)128 << 20) /* bytes of unfinished records and messages, of all connections */
 #define TLS_DEPTH_MAX 4                       /* TLS inside TLS */
 #define TLS_ID_MAX 32
-#define TLS_CERTIFICATES 128                  /* that are known again when they are shown again */
+#define TLS_CERTIFICATES 128 /* that are known again when they are shown again */
 
 enum { TLS_CHANGE_CIPHER = 20, TLS_ALERT = 21, TLS_HANDSHAKE = 22, TLS_APPLICATION = 23, TLS_HEARTBEAT = 24 };
 
@@ -69,16 +69,16 @@ struct tls_stream {
 
     /* Protection. */
     bool encrypted;
-    bool hidden_finished;    /* an encrypted record that can be Finished was seen */
-    bool searching;          /* records were lost: the sequence number is not known */
-    unsigned search_max;     /* how many may have been */
+    bool hidden_finished; /* an encrypted record that can be Finished was seen */
+    bool searching;       /* records were lost: the sequence number is not known */
+    unsigned search_max;  /* how many may have been */
     unsigned searches;
-    unsigned failures;       /* records in a row that did not verify */
-    uint64_t sequence;       /* records since the cipher changed */
-    uint64_t opened;         /* of those: verified */
+    unsigned failures;           /* records in a row that did not verify */
+    uint64_t sequence;           /* records since the cipher changed */
+    uint64_t opened;             /* of those: verified */
     struct tls_protection *keys; /* NULL: not readable */
     enum tls_phase phase;
-    bool lenient;            /* records of other keys may come first (early data that is not taken): they are passed over */
+    bool lenient; /* records of other keys may come first (early data that is not taken): they are passed over */
     uint8_t secret[TLS_SECRET_MAX]; /* TLS 1.3: the traffic secret in use */
     size_t secret_bytes;
 
@@ -149,7 +149,8 @@ void tls_early_keys(struct tls *tls);
 void tls_next_phase(struct tls *tls, enum direction direction, enum tls_phase phase);
 void tls_key_update(struct tls *tls, enum direction direction);
 /* Opens a record into memory->plain[depth]. False when it is not readable or does not verify. */
-bool tls_open_record(struct tls *tls, enum direction direction, struct cursor body, uint8_t *type, struct cursor *content);
+bool tls_open_record(struct tls *tls, enum direction direction, struct cursor body, uint8_t *type,
+                     struct cursor *content);
 /* No more is decrypted of that direction. */
 void tls_drop_keys(struct tls *tls, enum direction direction);
 

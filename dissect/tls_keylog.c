@@ -169,7 +169,8 @@ static bool line_read(struct tls_keylog *keylog, struct text line, bool captured
     bool taken = false;
     for (size_t i = 0; !taken && i < sizeof LABELS / sizeof LABELS[0]; i++) {
         bool session = LABELS[i].kind == TLS_SECRET_SESSION;
-        if (!text_is(label, LABELS[i].label) || !hex(first, session ? "Session-ID:" : "", key_bytes, sizeof key_bytes, &key) ||
+        if (!text_is(label, LABELS[i].label) ||
+            !hex(first, session ? "Session-ID:" : "", key_bytes, sizeof key_bytes, &key) ||
             !hex(second, session ? "Master-Key:" : "", secret_bytes, sizeof secret_bytes, &secret))
             continue;
         taken = (LABELS[i].key_bytes == 0 || key.left == LABELS[i].key_bytes) &&

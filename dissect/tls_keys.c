@@ -216,8 +216,9 @@ static void master_find(struct tls *tls)
     }
     const struct tls_crypto *crypto = crypto_of(tls);
     struct tls_schedule schedule = schedule_of(tls);
-    tls->has_master = crypto != NULL && tls_master_secret(crypto, &schedule, cursor_of(tls->premaster, tls->premaster_bytes),
-                                                          tls->extended_master_secret ? hash : CURSOR_EMPTY, tls->master);
+    tls->has_master =
+        crypto != NULL && tls_master_secret(crypto, &schedule, cursor_of(tls->premaster, tls->premaster_bytes),
+                                            tls->extended_master_secret ? hash : CURSOR_EMPTY, tls->master);
 }
 
 void tls_drop_keys(struct tls *tls, enum direction direction)
@@ -483,7 +484,8 @@ static void not_verified(struct tls *tls, enum direction direction)
         tls_drop_keys(tls, direction);
 }
 
-bool tls_open_record(struct tls *tls, enum direction direction, struct cursor body, uint8_t *type, struct cursor *content)
+bool tls_open_record(struct tls *tls, enum direction direction, struct cursor body, uint8_t *type,
+                     struct cursor *content)
 {
     struct tls_stream *stream = &tls->stream[direction];
     size_t length = 0;

@@ -17,8 +17,8 @@ struct tls_protection {
     uint16_t version;
     bool encrypt_then_mac;
     EVP_CIPHER_CTX *context;
-    EVP_MAC_CTX *mac;   /* HMAC with its key */
-    EVP_MD *ssl3_hash;  /* SSL 3.0 has a MAC of its own */
+    EVP_MAC_CTX *mac;  /* HMAC with its key */
+    EVP_MD *ssl3_hash; /* SSL 3.0 has a MAC of its own */
     EVP_MD_CTX *ssl3;
     uint8_t mac_key[MAC_MAX];
     size_t mac_bytes;
@@ -51,7 +51,8 @@ static bool cipher_init(struct tls_protection *protection, const struct tls_cryp
         good = EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, NONCE, NULL) == 1 &&
                (cipher->kind != TLS_CIPHER_CCM ||
                 EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, cipher->tag_bytes, NULL) == 1);
-    good = good && EVP_DecryptInit_ex2(context, NULL, key, cipher->kind == TLS_CIPHER_CBC ? protection->iv : NULL, NULL) == 1;
+    good = good &&
+           EVP_DecryptInit_ex2(context, NULL, key, cipher->kind == TLS_CIPHER_CBC ? protection->iv : NULL, NULL) == 1;
     if (good)
         EVP_CIPHER_CTX_set_padding(context, 0);
     EVP_CIPHER_free(algorithm);
@@ -70,7 +71,8 @@ static bool mac_init(struct tls_protection *protection, const struct tls_crypto 
     OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)hash, 0),
                                OSSL_PARAM_END};
     protection->mac = EVP_MAC_CTX_new(crypto->hmac);
-    return protection->mac != NULL && EVP_MAC_init(protection->mac, protection->mac_key, protection->mac_bytes, parameters) == 1;
+    return protection->mac != NULL &&
+           EVP_MAC_init(protection->mac, protection->mac_key, protection->mac_bytes, parameters) == 1;
 }
 
 static size_t hash_bytes(const char *hash)
@@ -127,8 +129,8 @@ static bool split_block(struct tls_protection *protection, struct cursor block, 
 }
 
 struct tls_protection *tls_protection_new(const struct tls_crypto *crypto, const struct tls_schedule *schedule,
-                                          const struct tls_suite *suite, bool encrypt_then_mac, const uint8_t master[TLS_MASTER],
-                                          bool server, const char **why)
+                                          const struct tls_suite *suite, bool encrypt_then_mac,
+                                          const uint8_t master[TLS_MASTER], bool server, const char **why)
 {
     uint8_t block[2 * (MAC_MAX + KEY_MAX + BLOCK_MAX)];
     const uint8_t *key = NULL;
@@ -155,8 +157,8 @@ struct tls_protection *tls_protection_new(const struct tls_crypto *crypto, const
     return NULL;
 }
 
-struct tls_protection *tls_protection_new13(const struct tls_crypto *crypto, const struct tls_suite *suite, struct cursor secret,
-                                            const char **why)
+struct tls_protection *tls_protection_new13(const struct tls_crypto *crypto, const struct tls_suite *suite,
+                                            struct cursor secret, const char **why)
 {
     uint8_t key[KEY_MAX];
     *why = "its cipher suite is not decrypted here";
@@ -198,8 +200,8 @@ static void pseudo_header(uint8_t header[PSEUDO_HEADER], const struct tls_record
 }
 
 /* hash(key + 5C... + hash(key + 36... + sequence + type + length + content)) (RFC 6101 section 5.2.3.1) */
-static bool ssl3_mac(const struct tls_protection *protection, const uint8_t header[PSEUDO_HEADER], struct cursor content,
-                     uint8_t mac[MAC_MAX])
+static bool ssl3_mac(const struct tls_protection *protection, const uint8_t header[PSEUDO_HEADER],
+                     struct cursor content, uint8_t mac[MAC_MAX])
 {
     uint8_t pad[48];
     size_t pads = protection->mac_bytes == 16 ? 48 : 40;
@@ -208,8 +210,8 @@ static bool ssl3_mac(const struct tls_protection *protection, const uint8_t head
     bool good = EVP_DigestInit_ex2(hasher, protection->ssl3_hash, NULL) == 1 &&
                 EVP_DigestUpdate(hasher, protection->mac_key, protection->mac_bytes) == 1 &&
                 EVP_DigestUpdate(hasher, pad, pads) == 1 && EVP_DigestUpdate(hasher, header, 9) == 1 &&
-                EVP_DigestUpdate(hasher, header + 11, 2) == 1 && EVP_DigestUpdate(hasher, content.at, content.left) == 1 &&
-                EVP_DigestFinal_ex(hasher, mac, NULL) == 1;
+                EVP_DigestUpdate(hasher, header + 11, 2) == 1 &&
+                EVP_DigestUpdate(hasher, content.at, content.left) == 1 && EVP_DigestFinal_ex(hasher, mac, NULL) == 1;
     memset(pad, 0x5C, pads);
     return good && EVP_DigestInit_ex2(hasher, protection->ssl3_hash, NULL) == 1 &&
            EVP_DigestUpdate(hasher, protection->mac_key, protection->mac_bytes) == 1 &&
@@ -227,7 +229,8 @@ static bool mac_holds(const struct tls_protection *protection, const struct tls_
     pseudo_header(header, record, content.left);
     if (protection->version == TLS_SSL3)
         return ssl3_mac(protection, header, content, mac) && CRYPTO_memcmp(mac, sent.at, sent.left) == 0;
-    return EVP_MAC_init(protection->mac, NULL, 0, NULL) == 1 && EVP_MAC_update(protection->mac, header, sizeof header) == 1 &&
+    return EVP_MAC_init(protection->mac, NULL, 0, NULL) == 1 &&
+           EVP_MAC_update(protection->mac, header, sizeof header) == 1 &&
            EVP_MAC_update(protection->mac, content.at, content.left) == 1 &&
            EVP_MAC_final(protection->mac, mac, &length, sizeof mac) == 1 && length == sent.left &&
            CRYPTO_memcmp(mac, sent.at, length) == 0;
@@ -251,7 +254,8 @@ static bool decrypt(EVP_CIPHER_CTX *context, struct cursor text, uint8_t *out)
            (size_t)length == text.left;
 }
 
-static bool open_stream(struct tls_protection *protection, const struct tls_record *record, uint8_t *out, size_t *length)
+static bool open_stream(struct tls_protection *protection, const struct tls_record *record, uint8_t *out,
+                        size_t *length)
 {
     if (protection->context == NULL)
         memcpy(out, record->body.at, record->body.left);
@@ -288,8 +292,8 @@ static bool open_cbc(struct tls_protection *protection, const struct tls_record 
     return true;
 }
 
-static bool aead_open(struct tls_protection *protection, const uint8_t nonce[NONCE], struct cursor header, struct cursor text,
-                      struct cursor tag, uint8_t *out)
+static bool aead_open(struct tls_protection *protection, const uint8_t nonce[NONCE], struct cursor header,
+                      struct cursor text, struct cursor tag, uint8_t *out)
 {
     EVP_CIPHER_CTX *context = protection->context;
     int length = 0;
@@ -333,8 +337,8 @@ static bool open_aead(struct tls_protection *protection, const struct tls_record
     return aead_open(protection, nonce, cursor_of(header, header_bytes), text, tag, out);
 }
 
-bool tls_protection_open(struct tls_protection *protection, const struct tls_record *record, uint8_t out[TLS_RECORD_MAX],
-                         uint8_t *type, size_t *length)
+bool tls_protection_open(struct tls_protection *protection, const struct tls_record *record,
+                         uint8_t out[TLS_RECORD_MAX], uint8_t *type, size_t *length)
 {
     if (record->body.left > TLS_RECORD_MAX || record->body.left == 0)
         return false;

@@ -23,11 +23,11 @@ struct tls_record {
 
 /* Keys of SSL 3.0 to TLS 1.2, from a master secret. NULL, with *why set to a reason (a literal), when it cannot be. */
 struct tls_protection *tls_protection_new(const struct tls_crypto *crypto, const struct tls_schedule *schedule,
-                                          const struct tls_suite *suite, bool encrypt_then_mac, const uint8_t master[TLS_MASTER],
-                                          bool server, const char **why);
+                                          const struct tls_suite *suite, bool encrypt_then_mac,
+                                          const uint8_t master[TLS_MASTER], bool server, const char **why);
 /* Keys of TLS 1.3, from a traffic secret. */
-struct tls_protection *tls_protection_new13(const struct tls_crypto *crypto, const struct tls_suite *suite, struct cursor secret,
-                                            const char **why);
+struct tls_protection *tls_protection_new13(const struct tls_crypto *crypto, const struct tls_suite *suite,
+                                            struct cursor secret, const char **why);
 void tls_protection_free(struct tls_protection *protection);
 
 /* Opens a record: *type (in TLS 1.3 it is inside) and the content, which is written to out. False when it does not

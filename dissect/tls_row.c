@@ -4,8 +4,8 @@
 #include "dissect/configmgr/certificate.h"
 #include "dissect/tls_internal.h"
 
-#define CHAIN_MAX 16     /* certificates of one chain that are read */
-#define NAMES_MAX 512    /* names of authorities in one request that are listed */
+#define CHAIN_MAX 16  /* certificates of one chain that are read */
+#define NAMES_MAX 512 /* names of authorities in one request that are listed */
 #define ALERTS_TEXT_MAX 256
 #define PROTOCOLS_MAX 32 /* names offered by ALPN that are listed */
 
@@ -121,8 +121,9 @@ static void suite_facts(struct tls *tls, const struct tls_hello *hello, struct t
     else if (tls->version == TLS_1_3 && hello->key_share == 0)
         row->key_exchange = TEXT("PSK");
     else if (tls->version == TLS_1_3)
-        row->key_exchange = text_format(arena, "%s%s", hello->key_share >= 256 && hello->key_share < 512 ? "DHE" : "ECDHE",
-                                        hello->pre_shared_key ? "_PSK" : "");
+        row->key_exchange =
+            text_format(arena, "%s%s", hello->key_share >= 256 && hello->key_share < 512 ? "DHE" : "ECDHE",
+                        hello->pre_shared_key ? "_PSK" : "");
 }
 
 void tls_row_server_hello(struct tls *tls, const struct tls_hello *hello)
@@ -231,7 +232,8 @@ static bool has_staple(struct cursor extensions)
 static struct text fingerprint(struct tls *tls, struct cursor der)
 {
     uint8_t digest[CCM_HASH_BYTES_MAX];
-    return text_hex(&tls->memory->arena, cursor_of(digest, ccm_hash(tls->dissect->decoder.keys, CCM_SHA256, der, digest)));
+    return text_hex(&tls->memory->arena,
+                    cursor_of(digest, ccm_hash(tls->dissect->decoder.keys, CCM_SHA256, der, digest)));
 }
 
 void tls_row_certificates(struct tls *tls, bool server, struct cursor list)
@@ -240,7 +242,8 @@ void tls_row_certificates(struct tls *tls, bool server, struct cursor list)
     uint32_t length;
     uint16_t size;
     bool stapled = false;
-    for (size_t place = 0; place < CHAIN_MAX && cursor_be24(&list, &length) && cursor_take(&list, length, &der); place++) {
+    for (size_t place = 0; place < CHAIN_MAX && cursor_be24(&list, &length) && cursor_take(&list, length, &der);
+         place++) {
         if (place == 0)
             first = der;
         if (tls->version == TLS_1_3 && cursor_be16(&list, &size) && cursor_take(&list, size, &extensions))
@@ -329,9 +332,10 @@ void tls_row_alert(struct tls *tls, enum direction direction, struct cursor cont
     struct arena *arena = &tls->memory->arena;
     if (row.alert.length < ALERTS_TEXT_MAX) {
         struct text name = named(tls, tls_alert_name(description), description);
-        row.alert = text_format(arena, "%.*s%s%s %s %.*s", (int)row.alert.length, row.alert.at == NULL ? "" : row.alert.at,
-                                row.alert.at == NULL ? "" : "; ", direction == tls->client ? "client" : "server",
-                                level == 2 ? "fatal" : "warning", (int)name.length, name.at == NULL ? "" : name.at);
+        row.alert =
+            text_format(arena, "%.*s%s%s %s %.*s", (int)row.alert.length, row.alert.at == NULL ? "" : row.alert.at,
+                        row.alert.at == NULL ? "" : "; ", direction == tls->client ? "client" : "server",
+                        level == 2 ? "fatal" : "warning", (int)name.length, name.at == NULL ? "" : name.at);
     }
     row_put(tls, &row);
 }

@@ -64,8 +64,8 @@ static bool derive(EVP_KDF *kdf, const OSSL_PARAM *parameters, uint8_t *out, siz
 }
 
 /* PRF(secret, label, one + two) (RFC 2246 section 5, RFC 5246 section 5). */
-static bool prf(const struct tls_crypto *crypto, const struct tls_schedule *schedule, struct cursor secret, const char *label,
-                struct cursor one, struct cursor two, uint8_t *out, size_t length)
+static bool prf(const struct tls_crypto *crypto, const struct tls_schedule *schedule, struct cursor secret,
+                const char *label, struct cursor one, struct cursor two, uint8_t *out, size_t length)
 {
     const char *hash = schedule->version < TLS_1_2 ? "MD5-SHA1" : schedule->hash;
     OSSL_PARAM parameters[] = {
@@ -82,8 +82,8 @@ static bool prf(const struct tls_crypto *crypto, const struct tls_schedule *sche
 #define SSL3_BLOCKS_MAX 26 /* 'A', 'BB', 'CCC' ... */
 
 /* MD5(secret + SHA1('A' + secret + one + two)) + MD5(secret + SHA1('BB' + ...)) ... (RFC 6101 section 6.1). */
-static bool ssl3_prf(const struct tls_crypto *crypto, struct cursor secret, struct cursor one, struct cursor two, uint8_t *out,
-                     size_t length)
+static bool ssl3_prf(const struct tls_crypto *crypto, struct cursor secret, struct cursor one, struct cursor two,
+                     uint8_t *out, size_t length)
 {
     EVP_MD *md5 = EVP_MD_fetch(crypto->library, "MD5", NULL);
     EVP_MD *sha1 = EVP_MD_fetch(crypto->library, "SHA1", NULL);
@@ -94,9 +94,10 @@ static bool ssl3_prf(const struct tls_crypto *crypto, struct cursor secret, stru
         char letters[SSL3_BLOCKS_MAX];
         memset(letters, 'A' + (int)i, i + 1);
         good = EVP_DigestInit_ex2(hasher, sha1, NULL) == 1 && EVP_DigestUpdate(hasher, letters, i + 1) == 1 &&
-               EVP_DigestUpdate(hasher, secret.at, secret.left) == 1 && EVP_DigestUpdate(hasher, one.at, one.left) == 1 &&
-               EVP_DigestUpdate(hasher, two.at, two.left) == 1 && EVP_DigestFinal_ex(hasher, inner, NULL) == 1 &&
-               EVP_DigestInit_ex2(hasher, md5, NULL) == 1 && EVP_DigestUpdate(hasher, secret.at, secret.left) == 1 &&
+               EVP_DigestUpdate(hasher, secret.at, secret.left) == 1 &&
+               EVP_DigestUpdate(hasher, one.at, one.left) == 1 && EVP_DigestUpdate(hasher, two.at, two.left) == 1 &&
+               EVP_DigestFinal_ex(hasher, inner, NULL) == 1 && EVP_DigestInit_ex2(hasher, md5, NULL) == 1 &&
+               EVP_DigestUpdate(hasher, secret.at, secret.left) == 1 &&
                EVP_DigestUpdate(hasher, inner, sizeof inner) == 1 && EVP_DigestFinal_ex(hasher, block, NULL) == 1;
         size_t left = length - i * sizeof block;
         memcpy(out + i * sizeof block, block, left < sizeof block ? left : sizeof block);
@@ -114,25 +115,27 @@ bool tls_master_secret(const struct tls_crypto *crypto, const struct tls_schedul
     if (schedule->version == TLS_SSL3)
         return ssl3_prf(crypto, premaster, schedule->client_random, schedule->server_random, master, TLS_MASTER);
     if (session_hash.left > 0)
-        return prf(crypto, schedule, premaster, "extended master secret", session_hash, CURSOR_EMPTY, master, TLS_MASTER);
+        return prf(crypto, schedule, premaster, "extended master secret", session_hash, CURSOR_EMPTY, master,
+                   TLS_MASTER);
     return prf(crypto, schedule, premaster, "master secret", schedule->client_random, schedule->server_random, master,
                TLS_MASTER);
 }
 
-bool tls_key_block(const struct tls_crypto *crypto, const struct tls_schedule *schedule, const uint8_t master[TLS_MASTER],
-                   uint8_t *block, size_t length)
+bool tls_key_block(const struct tls_crypto *crypto, const struct tls_schedule *schedule,
+                   const uint8_t master[TLS_MASTER], uint8_t *block, size_t length)
 {
     struct cursor secret = cursor_of(master, TLS_MASTER);
     if (length == 0)
         return true;
     if (schedule->version == TLS_SSL3)
         return ssl3_prf(crypto, secret, schedule->server_random, schedule->client_random, block, length);
-    return prf(crypto, schedule, secret, "key expansion", schedule->server_random, schedule->client_random, block, length);
+    return prf(crypto, schedule, secret, "key expansion", schedule->server_random, schedule->client_random, block,
+               length);
 }
 
 /*   u16 length, u8 size + "tls13 " label, u8 size + context (RFC 8446 section 7.1) */
-bool tls_expand_label(const struct tls_crypto *crypto, const char *hash, struct cursor secret, const char *label, uint8_t *out,
-                      size_t length)
+bool tls_expand_label(const struct tls_crypto *crypto, const char *hash, struct cursor secret, const char *label,
+                      uint8_t *out, size_t length)
 {
     uint8_t info[64];
     int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;

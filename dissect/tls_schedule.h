@@ -10,10 +10,10 @@
 
 #include "core/cursor.h"
 
-#define TLS_RANDOM 32      /* bytes of the random of a hello */
-#define TLS_MASTER 48      /* bytes of a master secret */
-#define TLS_PREMASTER 48   /* of that of the RSA key exchange (RFC 5246 section 7.4.7.1) */
-#define TLS_SECRET_MAX 64  /* longest traffic secret */
+#define TLS_RANDOM 32     /* bytes of the random of a hello */
+#define TLS_MASTER 48     /* bytes of a master secret */
+#define TLS_PREMASTER 48  /* of that of the RSA key exchange (RFC 5246 section 7.4.7.1) */
+#define TLS_SECRET_MAX 64 /* longest traffic secret */
 
 /* OpenSSL's algorithms, looked up once. */
 struct tls_crypto {
@@ -36,13 +36,13 @@ struct tls_schedule {
 };
 
 /* The master secret of a premaster secret. `session_hash` is that of the extended master secret (RFC 7627), or empty. */
-MUST_USE bool tls_master_secret(const struct tls_crypto *crypto, const struct tls_schedule *schedule, struct cursor premaster,
-                                struct cursor session_hash, uint8_t master[TLS_MASTER]);
+MUST_USE bool tls_master_secret(const struct tls_crypto *crypto, const struct tls_schedule *schedule,
+                                struct cursor premaster, struct cursor session_hash, uint8_t master[TLS_MASTER]);
 /* `length` bytes of key block (RFC 5246 section 6.3; RFC 6101 section 6.2.2 for SSL 3.0). */
 MUST_USE bool tls_key_block(const struct tls_crypto *crypto, const struct tls_schedule *schedule,
                             const uint8_t master[TLS_MASTER], uint8_t *block, size_t length);
 /* HKDF-Expand-Label with an empty context (RFC 8446 section 7.1). */
-MUST_USE bool tls_expand_label(const struct tls_crypto *crypto, const char *hash, struct cursor secret, const char *label,
-                               uint8_t *out, size_t length);
+MUST_USE bool tls_expand_label(const struct tls_crypto *crypto, const char *hash, struct cursor secret,
+                               const char *label, uint8_t *out, size_t length);
 
 #endif

@@ -44,7 +44,8 @@ void tls_sessions_free(struct tls_sessions *sessions)
     free(sessions);
 }
 
-static void name_of(const struct flow *flow, enum tls_handle kind, struct cursor handle, uint8_t name[SHA256_DIGEST_LENGTH])
+static void name_of(const struct flow *flow, enum tls_handle kind, struct cursor handle,
+                    uint8_t name[SHA256_DIGEST_LENGTH])
 {
     int low = memcmp(flow->address[0].bytes, flow->address[1].bytes, sizeof flow->address[0].bytes) > 0;
     uint8_t head[2 * sizeof flow->address[0].bytes + 1];
@@ -106,8 +107,8 @@ static struct entry *reuse(struct tls_sessions *sessions)
     return entry;
 }
 
-void tls_sessions_put(struct tls_sessions *sessions, const struct flow *flow, enum tls_handle kind, struct cursor handle,
-                      const struct tls_session *session)
+void tls_sessions_put(struct tls_sessions *sessions, const struct flow *flow, enum tls_handle kind,
+                      struct cursor handle, const struct tls_session *session)
 {
     uint8_t name[SHA256_DIGEST_LENGTH];
     name_of(flow, kind, handle, name);
@@ -125,8 +126,8 @@ void tls_sessions_put(struct tls_sessions *sessions, const struct flow *flow, en
     entry->session = *session;
 }
 
-const struct tls_session *tls_sessions_find(const struct tls_sessions *sessions, const struct flow *flow, enum tls_handle kind,
-                                            struct cursor handle)
+const struct tls_session *tls_sessions_find(const struct tls_sessions *sessions, const struct flow *flow,
+                                            enum tls_handle kind, struct cursor handle)
 {
     uint8_t name[SHA256_DIGEST_LENGTH];
     if (sessions->count == 0 || handle.left == 0)

@@ -27,11 +27,11 @@ void tls_sessions_free(struct tls_sessions *sessions);
 enum tls_handle { TLS_SESSION_ID, TLS_TICKET };
 
 /* Remembers `session` by what the server gave out; what was remembered by the same is replaced. */
-void tls_sessions_put(struct tls_sessions *sessions, const struct flow *flow, enum tls_handle kind, struct cursor handle,
-                      const struct tls_session *session);
+void tls_sessions_put(struct tls_sessions *sessions, const struct flow *flow, enum tls_handle kind,
+                      struct cursor handle, const struct tls_session *session);
 /* NULL when there is none. Valid until the next put. */
-const struct tls_session *tls_sessions_find(const struct tls_sessions *sessions, const struct flow *flow, enum tls_handle kind,
-                                            struct cursor handle);
+const struct tls_session *tls_sessions_find(const struct tls_sessions *sessions, const struct flow *flow,
+                                            enum tls_handle kind, struct cursor handle);
 /* Sessions that were forgotten for lack of room. */
 uint64_t tls_sessions_forgotten(const struct tls_sessions *sessions);
 

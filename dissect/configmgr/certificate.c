@@ -83,8 +83,8 @@ static struct text eku_text(X509 *certificate, struct arena *arena)
 /* `list` with a space and the text behind it. */
 static struct text listed(struct text list, const ASN1_STRING *value, struct arena *arena)
 {
-    return text_format(arena, "%.*s%s%.*s", (int)list.length, list.at == NULL ? "" : list.at, list.at == NULL ? "" : " ",
-                       ASN1_STRING_length(value), ASN1_STRING_get0_data(value));
+    return text_format(arena, "%.*s%s%.*s", (int)list.length, list.at == NULL ? "" : list.at,
+                       list.at == NULL ? "" : " ", ASN1_STRING_length(value), ASN1_STRING_get0_data(value));
 }
 
 static struct text uris(const GENERAL_NAMES *names, struct text list, struct arena *arena)
@@ -159,7 +159,8 @@ static struct text template_text(const X509 *certificate, struct arena *arena)
     STACK_OF(ASN1_TYPE) *parts = d2i_ASN1_SEQUENCE_ANY(NULL, &at, ASN1_STRING_length(data));
     value = sk_ASN1_TYPE_num(parts) > 0 ? sk_ASN1_TYPE_value(parts, 0) : NULL;
     char oid[80];
-    if (value != NULL && ASN1_TYPE_get(value) == V_ASN1_OBJECT && OBJ_obj2txt(oid, sizeof oid, value->value.object, 1) > 0)
+    if (value != NULL && ASN1_TYPE_get(value) == V_ASN1_OBJECT &&
+        OBJ_obj2txt(oid, sizeof oid, value->value.object, 1) > 0)
         text = text_copy(arena, text_of(oid));
     sk_ASN1_TYPE_pop_free(parts, ASN1_TYPE_free);
     return text;
@@ -256,8 +257,8 @@ void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *
     ccm_certificate_read_der(der, keys, arena, row, key);
 }
 
-void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
-                              const struct ccm_key **key)
+void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct arena *arena,
+                              struct certificate_row *row, const struct ccm_key **key)
 {
     if (key != NULL)
         *key = NULL;

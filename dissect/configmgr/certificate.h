@@ -14,8 +14,8 @@ void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *
                           const struct ccm_key **key);
 
 /* The same of a certificate in DER. */
-void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
-                              const struct ccm_key **key);
+void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct arena *arena,
+                              struct certificate_row *row, const struct ccm_key **key);
 
 /* A distinguished name in DER as text (RFC 2253); TEXT_NULL when it is none. */
 struct text ccm_name_text(struct cursor der, struct arena *arena);

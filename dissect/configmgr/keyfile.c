@@ -108,9 +108,9 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
         any = load_file(keys, path, reader);
     }
     if (!any)
-        return error_set(
-            error, OUTCOME_MALFORMED, 0,
-            "%s: no certificate or key in it; PEM and DER certificates, keys without a password and TLS key logs are read",
-            path);
+        return error_set(error, OUTCOME_MALFORMED, 0,
+                         "%s: no certificate or key in it; PEM and DER certificates, keys without a password and TLS "
+                         "key logs are read",
+                         path);
     return OUTCOME_OK;
 }

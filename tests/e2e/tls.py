@@ -323,7 +323,7 @@ def suite_number(name):
 
 def facts_of_row(row, chains):
     return {
-        "version": (row["version"] or "").replace("TLS ", "TLS").replace("SSL ", "SSL"),
+        "version": (row["version"] or "").replace("TLS ", "TLS").replace("SSL ", "SSL") or None,
         "cipher": suite_number(row["cipher"]),
         "sni": row["sni"],
         "request": row["certificate_requested"] == 1,
@@ -335,7 +335,7 @@ def facts_of_row(row, chains):
 def facts_of_oracle(handshake):
     return {
         "version": handshake.get("version"),
-        "cipher": handshake.get("cipher", "").lower(),
+        "cipher": handshake.get("cipher", "").lower() or None,
         "sni": handshake.get("sni"),
         "request": bool(handshake.get("certificate_request")),
         "server": [c["sha256"] for c in handshake.get("server_certs", [])],

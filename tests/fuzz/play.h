@@ -80,7 +80,8 @@ static inline void step(struct play *play, enum event event, uint16_t length, st
 /* All events of `input`, for a server at `port`. */
 static inline void play_all(struct dissect *dissect, uint16_t port, struct cursor input)
 {
-    struct play play = {.events = dissect_events(dissect), .port = port, .moment = {.packet = 1, .time_ns = 1700000000000000000}};
+    struct play play = {
+        .events = dissect_events(dissect), .port = port, .moment = {.packet = 1, .time_ns = 1700000000000000000}};
     flow_open(&play);
     uint8_t event;
     uint16_t length;

@@ -17,7 +17,8 @@ static void print_piece(void *context, const struct flow *flow, enum direction d
     char address[2][ADDRESS_TEXT_MAX];
     address_print(&flow->address[0], address[0]);
     address_print(&flow->address[1], address[1]);
-    printf("%s %u %s %u %s ", address[0], flow->port[0], address[1], flow->port[1], direction == DIRECTION_OUT ? "out" : "in");
+    printf("%s %u %s %u %s ", address[0], flow->port[0], address[1], flow->port[1],
+           direction == DIRECTION_OUT ? "out" : "in");
     for (size_t i = 0; i < bytes.left; i++)
         printf("%02x", bytes.at[i]);
     putchar('\n');

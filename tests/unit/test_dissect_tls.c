@@ -24,8 +24,9 @@ static size_t from_hex(const char *hex, uint8_t *out)
 /* ---- RFC 8448 section 3: Simple 1-RTT Handshake ---- */
 
 #define CLIENT_SECRET "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5"
-#define CLIENT_DATA                                                                                                            \
-    "a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bcab3f2b9819a8a5b46b395bd54a9a20441e2b62974e1f5a6292a2977014bd1e3deae6"     \
+#define CLIENT_DATA                                                                                                    \
+    "a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bcab3f2b9819a8a5b46b395bd54a9a20441e2b62974e1f5a6292a2977014bd1e" \
+    "3deae6"                                                                                                           \
     "3aeebb21694915e4"
 
 static void keys_come_from_the_traffic_secret(void **state)
@@ -250,7 +251,8 @@ static void ja3_is_as_published(void **state)
     struct ccm_keys *keys = ccm_keys_new();
     assert_true(tls_client_hello(cursor_of(maker.bytes, maker.length), &hello));
     assert_true(text_is(tls_ja3(&hello, false, keys, &arena), "ada70206e40642a3e4461f35503241d5"));
-    for (size_t cut = 0; cut < maker.length; cut++) { /* cut off anywhere: told, or the end of a hello without extensions */
+    for (size_t cut = 0; cut < maker.length;
+         cut++) { /* cut off anywhere: told, or the end of a hello without extensions */
         struct tls_hello part;
         assert_int_equal(tls_client_hello(cursor_of(maker.bytes, cut), &part), cut == start);
     }
@@ -331,7 +333,9 @@ static const struct tls_row *tls_row_of(const struct dialogue *dialogue, int64_t
     return store_row(dialogue->store, TABLE_tls, id);
 }
 
-#define SSL2_HELLO "\x80\x1f\x01\x03\x01\x00\x06\x00\x00\x00\x10\x00\x00\x05\x00\x00\x0a" "0123456789abcdef"
+#define SSL2_HELLO                                                                                                     \
+    "\x80\x1f\x01\x03\x01\x00\x06\x00\x00\x00\x10\x00\x00\x05\x00\x00\x0a"                                             \
+    "0123456789abcdef"
 
 static void a_hello_of_ssl2_is_read(void **state)
 {
