@@ -298,7 +298,7 @@ static void tls_data(void *state, enum direction direction, struct cursor bytes,
         }
         if (stream->header_bytes < HEADER) {
             size_t missing = HEADER - stream->header_bytes;
-            if (!cursor_take(&bytes, bytes.left < missing ? bytes.left : missing, &piece))
+            if (!cursor_take(&bytes, bytes.left < missing ? bytes.left : missing, &piece) || piece.at == NULL)
                 return;
             memcpy(stream->header + stream->header_bytes, piece.at, piece.left);
             stream->header_bytes = (uint8_t)(stream->header_bytes + piece.left);

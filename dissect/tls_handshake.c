@@ -219,7 +219,7 @@ static bool certificate_request(struct tls *tls, struct cursor body)
 static bool server_key_exchange(struct tls *tls, struct cursor body)
 {
     const char *exchange = "";
-    uint8_t form;
+    uint8_t form = 0;
     uint16_t group, length;
     struct cursor prime;
     char number[8];
