@@ -163,7 +163,7 @@ static bool hex(struct text word, const char *prefix, uint8_t *out, size_t room,
 
 static bool line_read(struct tls_keylog *keylog, struct text line, bool captured)
 {
-    uint8_t key_bytes[KEY_MAX], secret_bytes[SECRET_MAX];
+    uint8_t key_bytes[KEY_MAX] = {0}, secret_bytes[SECRET_MAX] = {0};
     struct cursor key, secret;
     struct text label = word_take(&line), first = word_take(&line), second = word_take(&line);
     bool taken = false;

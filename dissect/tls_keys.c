@@ -171,9 +171,8 @@ void tls_key_exchange(struct tls *tls, struct cursor body)
         encrypted = CURSOR_EMPTY;
     if (tls->extended_master_secret && tls_wants_transcript(tls))
         hash_session(tls);
-    if (find(tls, TLS_SECRET_PREMASTER, client_random(tls), &secret))
-        premaster_set(tls, secret);
-    else if (rsa && cursor_slice(encrypted, 0, 8, &first) && find(tls, TLS_SECRET_ENCRYPTED, first, &secret))
+    if (find(tls, TLS_SECRET_PREMASTER, client_random(tls), &secret) ||
+        (rsa && cursor_slice(encrypted, 0, 8, &first) && find(tls, TLS_SECRET_ENCRYPTED, first, &secret)))
         premaster_set(tls, secret);
     else if (rsa && tls->private_key != NULL)
         rsa_premaster(tls, encrypted);

@@ -68,6 +68,7 @@ static bool mac_init(struct tls_protection *protection, const struct tls_crypto 
         protection->ssl3 = EVP_MD_CTX_new();
         return protection->ssl3_hash != NULL && protection->ssl3 != NULL;
     }
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): OpenSSL takes what it only reads without const */
     OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)hash, 0),
                                OSSL_PARAM_END};
     protection->mac = EVP_MAC_CTX_new(crypto->hmac);
@@ -297,6 +298,7 @@ static bool aead_open(struct tls_protection *protection, const uint8_t nonce[NON
 {
     EVP_CIPHER_CTX *context = protection->context;
     int length = 0;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): OpenSSL takes what it only reads without const */
     if (EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, (int)tag.left, (void *)(uintptr_t)tag.at) != 1 ||
         EVP_DecryptInit_ex2(context, NULL, NULL, nonce, NULL) != 1)
         return false;
