@@ -61,9 +61,8 @@ static const struct option_row {
     {'f', 'f', "filter", "EXPRESSION", KIND_VALUE, offsetof(struct options, filter), 0,
      "look only at packets that this capture filter (BPF) passes"},
     {'k', 0, "keys", "PATH", KIND_VALUE, offsetof(struct options, keys), 0,
-     "file or folder with certificates or keys (PEM, DER, PKCS#12 without a password): to verify signatures whose key "
-     "the "
-     "capture does not show, and to open what is encrypted for them"},
+     "file or folder with certificates, keys (PEM, DER, PKCS#12 without a password) and TLS key logs: to verify "
+     "signatures whose key the capture does not show, to open what is encrypted for them, and to read what TLS hides"},
     {'t', 0, "threads", "NUMBER", KIND_COUNT, offsetof(struct options, threads), 0,
      "workers that follow connections side by side; one for each processor when not given; the output is the same"},
     {'M', 0, "memory", "SIZE", KIND_MEMORY, offsetof(struct options, settings), 0,

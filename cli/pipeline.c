@@ -169,8 +169,19 @@ static void write_inputs(const struct pipeline *pipeline)
     }
 }
 
+/* TLS secrets that the capture brought since the packet before: for the packets from here on. */
+static void take_secrets(struct pipeline *pipeline, const struct source *source, size_t *taken)
+{
+    struct text secrets = source_secrets(source);
+    if (secrets.length <= *taken)
+        return;
+    workers_secrets(pipeline->workers, (struct text){secrets.at + *taken, secrets.length - *taken});
+    *taken = secrets.length;
+}
+
 static void read_item(struct pipeline *pipeline, struct item *item)
 {
+    size_t secrets = 0;
     struct source *source = NULL;
     struct packet packet;
     enum outcome outcome = item->problem.outcome;
@@ -189,6 +200,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     }
     int64_t filtered = pipeline->filtered; /* in the files before: packets count whether they pass the filter or not */
     while ((outcome = source_next(source, pipeline->packets + filtered + 1, &packet, &item->problem)) == OUTCOME_OK) {
+        take_secrets(pipeline, source, &secrets);
         take_packet(pipeline, &packet);
         show_progress(pipeline, item->path);
     }
@@ -294,7 +306,11 @@ static void write_flow_coverage(struct pipeline *pipeline)
 static void write_content_coverage(struct pipeline *pipeline)
 {
     struct dissect_counts counts = workers_dissect_counts(pipeline->workers);
-    write_counter(pipeline, "tls_flows", counts.tls_flows, false, "TLS connections, whose content is hidden");
+    write_counter(pipeline, "tls_flows", counts.tls_flows, false, "TLS connections");
+    write_counter(pipeline, "tls_hidden", counts.tls_hidden, false,
+                  "of those: with content that stayed hidden, for lack of keys");
+    write_counter(pipeline, "tls_unverified", counts.tls_unverified, true,
+                  "TLS records that do not verify with the keys at hand");
     write_counter(pipeline, "unrecognised_flows", counts.unrecognised, false,
                   "connections with data of which no protocol was recognised");
     write_counter(pipeline, "http_errors", counts.http_errors, true,

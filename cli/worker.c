@@ -7,14 +7,17 @@
 #include <string.h>
 
 #include "capture/hash.h"
+#include "core/buffer.h"
 #include "records/order.h"
 
 #define BATCH_SEGMENTS 512
 #define BATCH_BYTES ((size_t)512 * 1024) /* of payload; a segment has at most 64 KB */
+#define SECRETS_MAX ((size_t)64 << 20)   /* TLS secrets that come between two packets */
 #define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 4 MB */
 
 /* Segments on their way to a worker, with their payload. */
 struct batch {
+    struct buffer secrets; /* TLS key log: for the segments of this batch and all that follow */
     size_t count, used;
     struct {
         struct segment segment;
@@ -48,10 +51,20 @@ struct workers {
     struct worker items[];
 };
 
+static void forget_secrets(struct batch *batch)
+{
+    if (batch->secrets.bytes != NULL)
+        explicit_bzero(batch->secrets.bytes, batch->secrets.length);
+    buffer_reset(&batch->secrets, 0);
+}
+
 /* ---- The worker's side ---- */
 
-static void take_batch(struct worker *worker, const struct batch *batch)
+static void take_batch(struct worker *worker, struct batch *batch)
 {
+    if (batch->secrets.length > 0)
+        dissect_take_secrets(worker->dissect, text_from(buffer_cursor(&batch->secrets)));
+    forget_secrets(batch);
     for (size_t i = 0; i < batch->count; i++)
         tracker_segment(worker->tracker, &batch->items[i].segment, batch->items[i].moment);
 }
@@ -118,6 +131,21 @@ void workers_segment(struct workers *workers, const struct segment *segment, str
         queue_segment(&workers->items[hash_hosts(&workers->seed, segment) % workers->count], segment, moment);
 }
 
+void workers_secrets(struct workers *workers, struct text keylog)
+{
+    if (!workers->threaded) {
+        dissect_take_secrets(workers->items[0].dissect, keylog);
+        return;
+    }
+    for (size_t i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->items[i];
+        if (worker->ring[worker->tail]->count > 0) /* those came before the secrets */
+            pass_on(worker);
+        bool kept = buffer_append(&worker->ring[worker->tail]->secrets, text_cursor(keylog));
+        (void)kept; /* when not, its connections stay hidden, and are counted as such */
+    }
+}
+
 static void close_queue(struct worker *worker)
 {
     if (worker->ring[worker->tail]->count > 0)
@@ -161,6 +189,7 @@ static bool start_thread(struct worker *worker)
         if (worker->ring[i] == NULL)
             return false;
         worker->ring[i]->count = worker->ring[i]->used = 0;
+        buffer_init(&worker->ring[i]->secrets, SECRETS_MAX);
     }
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->changed, NULL);
@@ -274,8 +303,11 @@ void workers_free(struct workers *workers)
         dissect_free(worker->dissect);
         if (i > 0)
             store_free(worker->store);
-        for (size_t j = 0; j < QUEUE_BATCHES; j++)
+        for (size_t j = 0; j < QUEUE_BATCHES; j++) {
+            if (worker->ring[j] != NULL)
+                forget_secrets(worker->ring[j]);
             free(worker->ring[j]);
+        }
     }
     free(workers);
 }

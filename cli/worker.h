@@ -29,6 +29,9 @@ MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *ke
 /* Hands on a segment, whose bytes may be forgotten afterwards. */
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment);
 
+/* Hands on TLS secrets (a key log) for the segments that follow. What does not fit into memory is left out. */
+void workers_secrets(struct workers *workers, struct text keylog);
+
 /* Ends all flows and waits for the workers. Until then the store is that of a worker, which may be writing to it. */
 void workers_wait(struct workers *workers);
 

@@ -53,6 +53,7 @@ enum table {
 #define ROW_TYPE_REF_http int64_t
 #define ROW_TYPE_REF_message int64_t
 #define ROW_TYPE_REF_bits int64_t
+#define ROW_TYPE_REF_tls int64_t
 
 /* struct flow_row { int64_t packet; double time; ... }; and so on. */
 #define TABLE_BEGIN(table, need, meaning) struct table##_row {
@@ -73,6 +74,7 @@ enum table {
 #define ROW_NULL_REF_http INT_NULL
 #define ROW_NULL_REF_message INT_NULL
 #define ROW_NULL_REF_bits INT_NULL
+#define ROW_NULL_REF_tls INT_NULL
 
 /* flow_row_null(), http_row_null() ...: a row that knows nothing yet: every column is NULL. Start from it. */
 #define TABLE_BEGIN(table, need, meaning)                                                                              \

@@ -41,7 +41,7 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
     dissect->settle = settle_new();
     dissect->bits = bits_new();
     bool decoder = ccm_decoder_init(&dissect->decoder);
-    if (dissect->settle != NULL && dissect->bits != NULL && decoder)
+    if (dissect->settle != NULL && dissect->bits != NULL && decoder && tls_setup(dissect))
         return dissect;
     dissect_free(dissect);
     return NULL;
@@ -51,6 +51,7 @@ void dissect_free(struct dissect *dissect)
 {
     if (dissect == NULL)
         return;
+    tls_teardown(dissect);
     settle_free(dissect->settle);
     bits_free(dissect->bits);
     ccm_decoder_free(&dissect->decoder);
@@ -77,10 +78,20 @@ static void count_locked(void *context, const char *path)
     dissect->counts.keys_locked++;
 }
 
+static bool read_keylog(void *context, struct cursor content)
+{
+    return tls_take_keylog(context, text_from(content), false) > 0;
+}
+
 enum outcome dissect_load_keys(struct dissect *dissect, const char *path, struct error *error)
 {
-    struct ccm_key_reader reader = {.context = dissect, .locked = count_locked};
+    struct ccm_key_reader reader = {.context = dissect, .read = read_keylog, .locked = count_locked};
     return ccm_keyfile_load(dissect->decoder.keys, path, &reader, error);
+}
+
+void dissect_take_secrets(struct dissect *dissect, struct text keylog)
+{
+    tls_take_keylog(dissect, keylog, true);
 }
 
 struct dissect_counts dissect_counts(const struct dissect *dissect)
@@ -127,21 +138,26 @@ void dissect_finish(struct dissect *dissect)
     shared_keys_finish(dissect);
 }
 
+struct text conversation_address(const struct conversation *conversation, enum direction direction)
+{
+    char *text = conversation->dissect->address[direction];
+    address_print(&conversation->flow->address[direction], text);
+    return text_of(text);
+}
+
 /* ---- Rows of flows ---- */
 
 /* The texts of its addresses stand in `address`. */
-static struct flow_row flow_row_of(const struct conversation *conversation, char address[2][ADDRESS_TEXT_MAX])
+static struct flow_row flow_row_of(const struct conversation *conversation)
 {
     const struct flow *flow = conversation->flow;
-    address_print(&flow->address[DIRECTION_OUT], address[DIRECTION_OUT]);
-    address_print(&flow->address[DIRECTION_IN], address[DIRECTION_IN]);
     struct flow_row row = flow_row_null();
     row.packet = flow->first.packet;
     row.time = moment_seconds(flow->first);
     row.proto = text_of(transport_name(flow->transport));
-    row.src = text_of(address[DIRECTION_OUT]);
+    row.src = conversation_address(conversation, DIRECTION_OUT);
     row.sport = flow->port[DIRECTION_OUT];
-    row.dst = text_of(address[DIRECTION_IN]);
+    row.dst = conversation_address(conversation, DIRECTION_IN);
     row.dport = flow->port[DIRECTION_IN];
     row.start = moment_seconds(flow->first);
     row.end = moment_seconds(flow->last);
@@ -176,8 +192,7 @@ static void on_opened(void *context, struct flow *flow)
     conversation->dissect = dissect;
     conversation->flow = flow;
     conversation->layer.conversation = conversation;
-    char address[2][ADDRESS_TEXT_MAX];
-    struct flow_row row = flow_row_of(conversation, address);
+    struct flow_row row = flow_row_of(conversation);
     conversation->row = sink_append(&dissect->sink, TABLE_flow, &row);
 }
 
@@ -360,12 +375,10 @@ static void on_closed(void *context, struct flow *flow)
     struct conversation *conversation = flow->user;
     if (conversation == NULL)
         return;
-    char address[2][ADDRESS_TEXT_MAX];
-    struct flow_row row = flow_row_of(conversation, address);
+    struct flow_row row = flow_row_of(conversation);
     const struct dissector *dissector = conversation->layer.dissector;
     layer_close(&conversation->layer);
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
-    dissect->counts.tls_flows += dissector == &tls_dissector;
     dissect->counts.unrecognised +=
         dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;
     free(conversation);

@@ -13,7 +13,9 @@
 struct dissect;
 
 struct dissect_counts {
-    uint64_t tls_flows;      /* sessions whose content is hidden */
+    uint64_t tls_flows;      /* TLS connections */
+    uint64_t tls_hidden;     /* of those: with content that was not decrypted */
+    uint64_t tls_unverified; /* TLS records whose MAC does not verify with the keys at hand */
     uint64_t unrecognised;   /* flows with data of which no protocol was recognised */
     uint64_t http_errors;    /* HTTP streams that could not be followed at some point */
     uint64_t http_truncated; /* HTTP bodies of interest with missing bytes */
@@ -39,6 +41,9 @@ void dissect_limit(struct dissect *dissect, uint64_t bodies, uint64_t waiting, u
 struct ccm_keys *dissect_keys(struct dissect *dissect);
 /* Takes the keys in `path` (a file or a folder) before the first packet: see ccm_keyfile_load. */
 MUST_USE enum outcome dissect_load_keys(struct dissect *dissect, const char *path, struct error *error);
+
+/* Takes TLS secrets that the capture brings along (a key log), for the packets that follow. */
+void dissect_take_secrets(struct dissect *dissect, struct text keylog);
 
 /* To be given to tracker_new. */
 struct flow_events dissect_events(struct dissect *dissect);

@@ -64,6 +64,9 @@ struct conversation {
     struct layer layer;
 };
 
+/* The address of that side as text, which is valid until this is asked about another conversation. */
+struct text conversation_address(const struct conversation *conversation, enum direction direction);
+
 /* Streams of a layer: recognised when needed, and handed on. */
 void layer_data(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment);
 void layer_gap(struct layer *layer, enum direction direction, uint64_t bytes, struct moment moment);

@@ -468,11 +468,8 @@ static void ike_datagram(void *state, enum direction direction, struct cursor by
     message.row.packet = moment.packet;
     message.row.time = moment_seconds(moment);
     message.row.flow = conversation->row;
-    char src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX];
-    address_print(&conversation->flow->address[direction], src);
-    address_print(&conversation->flow->address[direction_reverse(direction)], dst);
-    message.row.src = text_of(src);
-    message.row.dst = text_of(dst);
+    message.row.src = conversation_address(conversation, direction);
+    message.row.dst = conversation_address(conversation, direction_reverse(direction));
     message.row.natt = natt;
     read_message(&message, &header, bytes);
     write_row(&message);

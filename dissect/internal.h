@@ -11,6 +11,8 @@
 /* Memory for the texts of one row. */
 #define SCRATCH_MAX ((size_t)4 << 20)
 
+struct tls_memory; /* tls_internal.h */
+
 struct settle; /* settle.c: what waits for the end of the capture */
 struct bits;   /* bits.c: packets of uploads */
 
@@ -19,13 +21,20 @@ struct dissect {
     unsigned needs;
     struct ccm_decoder decoder;
     struct dissect_counts counts;
-    struct arena scratch; /* for one row of `http` */
+    struct arena scratch;              /* for the texts of one row */
+    char address[2][ADDRESS_TEXT_MAX]; /* conversation_address */
     struct settle *settle;
     struct bits *bits;
-    struct arena heads;    /* for the headers of one HTTP message */
-    uint64_t bodies_max;   /* dissect_limit */
-    uint64_t bodies_total; /* bytes of HTTP bodies and headers that are being collected or kept */
-    uint32_t exchanges;    /* open ones of HTTP, of all flows */
+    struct tls_memory *tls; /* key log and sessions */
+    struct arena heads;     /* for the headers of one HTTP message */
+    uint64_t bodies_max;    /* dissect_limit */
+    uint64_t bodies_total;  /* bytes of HTTP bodies and headers that are being collected or kept */
+    uint32_t exchanges;     /* open ones of HTTP, of all flows */
 };
+
+MUST_USE bool tls_setup(struct dissect *dissect); /* tls_keys.c; false when out of memory */
+void tls_teardown(struct dissect *dissect);
+/* Takes the lines of a TLS key log; `captured` when the capture brought it. Returns how many were understood. */
+size_t tls_take_keylog(struct dissect *dissect, struct text text, bool captured);
 
 #endif

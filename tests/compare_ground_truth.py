@@ -2,15 +2,15 @@
 """compare_ground_truth.py: compares what cmscope decodes with what is known to be in a capture.
 
 A ground truth is a file NAME.json beside NAME.pcap that lists the transactions as the management point saw them. Every
-message that travelled in plain HTTP must be found exactly once, with the fields, sizes, text and signatures that the
+message that travelled in plain HTTP, or in TLS that the keys in NAME.keys open, must be found exactly once, with the fields, sizes, text and signatures that the
 ground truth knows; nothing else may be found. Where the ground truth lacks a field, it is not compared. Keys in a folder
 NAME.keys beside it are given to cmscope: envelopes must then open, and what was inside must be what is known.
 
 usage: compare_ground_truth.py --cmscope build/cmscope [--show-differences N] FOLDER_OR_JSON...
 
 One line for each capture: messages that matched, differ, are missing, are invented, and legs (transmissions that were
-answered with 401 and came again), then HTTP exchanges and policy downloads compared, values inside of headers and bodies,
-attachments and uploads. Exit status: 0 all is as known, 1 something differs or
+answered with 401 and came again), then HTTP exchanges, TLS sessions and policy downloads compared, values inside of headers
+and bodies, attachments and uploads. Exit status: 0 all is as known, 1 something differs or
 cmscope failed, 2 wrong usage or no ground truth.
 """
 
@@ -40,6 +40,8 @@ KNOWN = {
 TABLES = ("message", "registration", "http", "certificate", "policy", "secret", "recipient", "attachment", "field", "bits")
 CIPHERS = {"3des": "3des-cbc", "aes256": "aes-256-cbc", "aes128": "aes-128-cbc"}
 TRANSPORTS = {"pkcs1": "rsaes-pkcs1", "oaep-sha1": "rsaes-oaep"}
+TLS_PORT = 443
+TLS_SESSIONS = "SELECT tls.*, flow.sport AS client_port FROM tls JOIN flow ON flow.id = tls.flow ORDER BY tls.id"
 EXIT_COMPLETE, EXIT_INCOMPLETE = 0, 5  # the statuses of cmscope with which its answer is usable
 QUERY_SECONDS = 120
 SHOWN_MAX = 90  # characters of a value in a difference
@@ -135,7 +137,11 @@ class Truth:
         if self.mangled:
             source = json.loads((path.parent / self.document["base"]).read_text(encoding="utf-8"))
         self.transactions = source.get("transactions", [])
-        self.plain = [t for t in self.transactions if is_plain(t)]
+        self.keys = tls_keys(path.with_suffix(".keys"))
+        secure = {flow["sport"] for flow in source.get("flows", []) if flow["proto"] == "tcp" and flow["dport"] == TLS_PORT}
+        for transaction in self.transactions:  # where something before the server ended TLS, only the port tells
+            transaction["secure"] = bool(transaction.get("tls")) or transaction["peer"][1] in secure
+        self.plain = [t for t in self.transactions if is_plain(t) or (self.keys and t["secure"])]
         self.hidden = len(self.transactions) - len(self.plain)
         # Messages that a client began to send and the management point never got whole.
         steps = source.get("scripted_client") or []
@@ -157,10 +163,18 @@ class Truth:
         return None
 
 
+def tls_keys(folder):
+    """The file that opens the TLS sessions of the capture, or None."""
+    log, key = folder / "sslkeylog.txt", folder / "server.key.pem"
+    if log.is_file() and any(line and not line.startswith("#") for line in log.read_text().splitlines()):
+        return log
+    return key if key.is_file() else None
+
+
 def is_plain(transaction):
     """Whether the transaction crossed the wire in plain HTTP: what went through TLS has no frame of its own."""
     frames = transaction.get("pcap") or {}
-    return not transaction.get("tls") and frames.get("request_frame") is not None
+    return not transaction["secure"] and frames.get("request_frame") is not None
 
 
 def carries_key(transaction):
@@ -422,23 +436,22 @@ class Failure(Exception):
     """cmscope did not answer."""
 
 
-def query(cmscope, truth, table):
+def query(cmscope, truth, sql):
     keys = ["--keys", str(truth.keys), "--show-secrets"] if truth.keys else []
-    command = [cmscope, "query", "-r", str(truth.pcap), *keys, "--bodies", "-T", "json"]
-    command.append(f"SELECT * FROM {table} ORDER BY id")
+    command = [cmscope, "query", "-r", str(truth.pcap), *keys, "--bodies", "-T", "json", sql]
     try:
         done = subprocess.run(command, capture_output=True, timeout=QUERY_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise Failure(f"no answer about {table} within {QUERY_SECONDS} s") from error
+        raise Failure(f"no answer within {QUERY_SECONDS} s") from error
     except OSError as error:
         raise Failure(f"cannot run {cmscope}: {error.strerror}") from error
     complaint = done.stderr.decode("utf-8", "replace").strip()[-300:]
     if done.returncode not in (EXIT_COMPLETE, EXIT_INCOMPLETE):
-        raise Failure(f"query of {table} ended with status {done.returncode}: {complaint}")
+        raise Failure(f"{sql}: ended with status {done.returncode}: {complaint}")
     try:
         return json.loads(done.stdout)
     except ValueError as error:
-        raise Failure(f"query of {table}: output is not JSON ({error}); {complaint}") from error
+        raise Failure(f"{sql}: output is not JSON ({error}); {complaint}") from error
 
 
 # ---- Comparing ------------------------------------------------------------------------------------------------------
@@ -449,7 +462,7 @@ class Result:
 
     def __init__(self, name):
         self.name = name
-        self.matched = self.differing = self.missing = self.invented = self.legs = self.http = self.policies = 0
+        self.matched = self.differing = self.missing = self.invented = self.legs = self.http = self.policies = self.tls = 0
         self.values = self.values_known = self.attached = self.uploads = 0
         self.differences = []  # texts
         self.explained = []
@@ -518,7 +531,9 @@ class Comparison:
     def may_be(self, item, row):
         if row["direction"] != item.direction:
             return False
-        if not self.truth.mangled:
+        if (row["transport"] == "https") != item.transaction["secure"]:
+            return False
+        if not self.truth.mangled and item.frame is not None:
             return row["packet"] == item.frame
         wanted = item.fields.get("message_id")
         return wanted is None or is_right(wanted, row["message_id"])
@@ -651,6 +666,15 @@ class Comparison:
             wanted = {name: None for name in wanted}
         if found != wanted:
             self.differ(number, "policy", "secrets", f"known {sorted(wanted)}, found {sorted(found)} or other values")
+    # TLS.
+
+    def check_tls(self):
+        rows = {row["client_port"]: row for row in self.rows["tls"]}
+        for transaction in self.truth.transactions:
+            if transaction["secure"]:
+                fields = tls_fields(transaction.get("tls") or {}, self.truth)
+                wrong = self.compare(transaction["n"], "tls", fields, rows.get(transaction["peer"][1], {}))
+                self.result.tls += wrong == 0
 
     # HTTP.
 
@@ -668,9 +692,12 @@ class Comparison:
     def find_http(self, transaction, left):
         request = transaction["request"]
         for row in left:
-            if not self.truth.mangled and row["packet"] == transaction["pcap"]["request_frame"]:
+            frame = transaction["pcap"]["request_frame"]
+            if bool(row["tls"]) != transaction["secure"]:
+                continue
+            if not self.truth.mangled and frame is not None and row["packet"] == frame:
                 return row
-            if self.truth.mangled and (row["method"], row["uri"]) == (request["method"], request["uri"]):
+            if (self.truth.mangled or frame is None) and (row["method"], row["uri"]) == (request["method"], request["uri"]):
                 return row
         return None
 
@@ -685,6 +712,35 @@ class Comparison:
         elif not names & TOKEN_HEADERS:  # the management point looks at a token only where a policy needs one
             fields["token_signature"] = OneOf("absent", None)
         return fields
+
+
+def suite_names():
+    """{name by OpenSSL: name of the registry}; empty without openssl."""
+    try:
+        done = subprocess.run(["openssl", "ciphers", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], capture_output=True, text=True,
+                              timeout=QUERY_SECONDS, check=False)  # fmt: skip
+    except OSError:
+        return {}
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return {words[2]: words[0] for words in lines if len(words) > 2}
+
+
+SUITES = suite_names()
+VERSIONS = {"TLSv1": "TLS 1.0", "TLSv1.0": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
+
+
+def tls_fields(session, truth):
+    """What the server knows of its TLS session. The certificate of the client is hidden in TLS 1.3 and behind a renegotiation."""
+    fields = {"decrypted": 1 if truth.keys else 0}
+    if "version" in session:
+        fields["version"] = VERSIONS[session["version"]]
+    if session.get("cipher") in SUITES:
+        fields["cipher"] = SUITES[session["cipher"]]
+    client = (session.get("client_cert") or {}).get("sha256")
+    if client and truth.keys:
+        fields["client_certificate"] = OneOf(client, client.lower())
+        fields["client_verified"] = fields["certificate_requested"] = 1
+    return fields
 
 
 def upper_hex(row):
@@ -702,7 +758,8 @@ def compare_capture(cmscope, path):
     truth = Truth(path)
     result = Result(truth.name)
     try:
-        rows = {table: query(cmscope, truth, table) for table in (TABLES if truth.plain else TABLES[:1])}
+        rows = {table: query(cmscope, truth, f"SELECT * FROM {table} ORDER BY id") for table in (TABLES if truth.plain else TABLES[:1])}
+        rows["tls"] = query(cmscope, truth, TLS_SESSIONS) if any(t["secure"] for t in truth.transactions) else []
     except Failure as failure:
         result.differences.append(str(failure))
         return result
@@ -711,8 +768,9 @@ def compare_capture(cmscope, path):
     if truth.plain:
         comparison.check_http()
         comparison.check_policies()
+    comparison.check_tls()
     if truth.hidden:
-        comparison.result.notes.insert(0, f"{truth.hidden} transactions travelled in TLS: skipped")
+        comparison.result.notes.insert(0, f"{truth.hidden} transactions travelled in TLS and there is no key: skipped")
     elif not truth.plain:
         comparison.result.notes.insert(0, "no transactions: only looked for invented messages")
     return comparison.result
@@ -720,7 +778,7 @@ def compare_capture(cmscope, path):
 
 # ---- The program ----------------------------------------------------------------------------------------------------
 
-COLUMNS = ("matched", "differing", "missing", "invented", "legs", "http", "policies", "values", "attached", "uploads")
+COLUMNS = ("matched", "differing", "missing", "invented", "legs", "http", "tls", "policies", "values", "attached", "uploads")
 
 
 def print_result(result, show):

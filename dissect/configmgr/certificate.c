@@ -54,7 +54,7 @@ static struct text serial_text(const ASN1_INTEGER *serial, struct arena *arena)
 struct text ccm_name_text(struct cursor der, struct arena *arena)
 {
     const unsigned char *at = der.at;
-    X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.left);
+    X509_NAME *name = der.left > CCM_CERTIFICATE_MAX ? NULL : d2i_X509_NAME(NULL, &at, (long)der.left);
     struct text text = name == NULL ? TEXT_NULL : name_text(name, arena);
     X509_NAME_free(name);
     ERR_clear_error();
@@ -99,6 +99,103 @@ static struct text eku_text(X509 *certificate, struct arena *arena)
     }
     EXTENDED_KEY_USAGE_free(usages);
     return list;
+}
+
+/* `list` with a space and the text behind it. */
+static struct text listed(struct text list, const ASN1_STRING *value, struct arena *arena)
+{
+    return text_format(arena, "%.*s%s%.*s", (int)list.length, list.at == NULL ? "" : list.at,
+                       list.at == NULL ? "" : " ", ASN1_STRING_length(value), ASN1_STRING_get0_data(value));
+}
+
+static struct text uris(const GENERAL_NAMES *names, struct text list, struct arena *arena)
+{
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && i < NAMES_MAX; i++) {
+        int type;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+        if (type == GEN_URI)
+            list = listed(list, value, arena);
+    }
+    return list;
+}
+
+static struct text cleaned(struct text text, struct arena *arena)
+{
+    return text.at == NULL ? TEXT_NULL : text_clean(arena, text_cursor(text));
+}
+
+static struct text crl_text(X509 *certificate, struct arena *arena)
+{
+    CRL_DIST_POINTS *points = X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL);
+    struct text list = TEXT_NULL;
+    for (int i = 0; i < sk_DIST_POINT_num(points) && i < NAMES_MAX; i++) {
+        const DIST_POINT *point = sk_DIST_POINT_value(points, i);
+        if (point->distpoint != NULL && point->distpoint->type == 0)
+            list = uris(point->distpoint->name.fullname, list, arena);
+    }
+    CRL_DIST_POINTS_free(points);
+    return cleaned(list, arena);
+}
+
+static struct text ocsp_text(X509 *certificate, struct arena *arena)
+{
+    AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(certificate, NID_info_access, NULL, NULL);
+    struct text list = TEXT_NULL;
+    for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(access) && i < NAMES_MAX; i++) {
+        const ACCESS_DESCRIPTION *description = sk_ACCESS_DESCRIPTION_value(access, i);
+        int type;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(description->location, &type);
+        if (OBJ_obj2nid(description->method) == NID_ad_OCSP && type == GEN_URI)
+            list = listed(list, value, arena);
+    }
+    AUTHORITY_INFO_ACCESS_free(access);
+    return cleaned(list, arena);
+}
+
+static const ASN1_OCTET_STRING *extension(const X509 *certificate, const char *oid)
+{
+    ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
+    int at = object == NULL ? -1 : X509_get_ext_by_OBJ(certificate, object, -1);
+    ASN1_OBJECT_free(object);
+    return at < 0 ? NULL : X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+}
+
+/* Extensions of Microsoft's certification authority (MS-WCCE 2.2.2.7.7): of version 1 the template's name as one string; of
+ * version 2 a sequence that starts with its object identifier. */
+static struct text template_text(const X509 *certificate, struct arena *arena)
+{
+    const ASN1_OCTET_STRING *data = extension(certificate, "1.3.6.1.4.1.311.20.2");
+    const unsigned char *at = data == NULL ? NULL : ASN1_STRING_get0_data(data);
+    unsigned char *utf8 = NULL;
+    ASN1_TYPE *value = at == NULL ? NULL : d2i_ASN1_TYPE(NULL, &at, ASN1_STRING_length(data));
+    int type = value == NULL ? V_ASN1_NULL : ASN1_TYPE_get(value), length = -1;
+    if (type == V_ASN1_BMPSTRING || type == V_ASN1_UTF8STRING || type == V_ASN1_PRINTABLESTRING)
+        length = ASN1_STRING_to_UTF8(&utf8, value->value.asn1_string);
+    struct text text = length < 0 ? TEXT_NULL : text_clean(arena, cursor_of(utf8, (size_t)length));
+    OPENSSL_free(utf8);
+    ASN1_TYPE_free(value);
+    if (text.at != NULL || (data = extension(certificate, "1.3.6.1.4.1.311.21.7")) == NULL)
+        return text;
+    at = ASN1_STRING_get0_data(data);
+    STACK_OF(ASN1_TYPE) *parts = d2i_ASN1_SEQUENCE_ANY(NULL, &at, ASN1_STRING_length(data));
+    value = sk_ASN1_TYPE_num(parts) > 0 ? sk_ASN1_TYPE_value(parts, 0) : NULL;
+    char oid[80];
+    if (value != NULL && ASN1_TYPE_get(value) == V_ASN1_OBJECT &&
+        OBJ_obj2txt(oid, sizeof oid, value->value.object, 1) > 0)
+        text = text_copy(arena, text_of(oid));
+    sk_ASN1_TYPE_pop_free(parts, ASN1_TYPE_free);
+    return text;
+}
+
+static void read_extensions(X509 *certificate, struct arena *arena, struct certificate_row *row)
+{
+    BASIC_CONSTRAINTS *constraints = X509_get_ext_d2i(certificate, NID_basic_constraints, NULL, NULL);
+    if (constraints != NULL)
+        row->ca = constraints->ca != 0;
+    BASIC_CONSTRAINTS_free(constraints);
+    row->crl_urls = crl_text(certificate, arena);
+    row->ocsp_urls = ocsp_text(certificate, arena);
+    row->template = template_text(certificate, arena);
 }
 
 static const char *key_type(const EVP_PKEY *pkey)
@@ -179,13 +276,21 @@ static X509 *certificate_of(struct ccm_keys *keys, struct cursor der)
 void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
                           const struct ccm_key **key)
 {
+    struct cursor der;
     if (key != NULL)
         *key = NULL;
-    struct cursor der;
     if (hex.length > 2 * CCM_CERTIFICATE_MAX || !text_hex_decode(text_trim(hex), arena, &der)) {
         row->problem = TEXT("it is not written as hex digits, or is too long");
         return;
     }
+    ccm_certificate_read_der(der, keys, arena, row, key);
+}
+
+void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct arena *arena,
+                              struct certificate_row *row, const struct ccm_key **key)
+{
+    if (key != NULL)
+        *key = NULL;
     row->fingerprint_sha1 = fingerprint(keys, CCM_SHA1, der, arena);
     row->fingerprint_sha256 = fingerprint(keys, CCM_SHA256, der, arena);
     X509 *certificate = certificate_of(keys, der);
@@ -209,6 +314,7 @@ void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *
     row->not_after = time_seconds(X509_get0_notAfter(certificate));
     row->san = san_text(certificate, arena);
     row->eku = eku_text(certificate, arena);
+    read_extensions(certificate, arena, row);
     read_key(certificate, keys, arena, row, key);
     X509_free(certificate);
     ERR_clear_error();

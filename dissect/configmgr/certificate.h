@@ -1,4 +1,4 @@
-/* dissect/configmgr/certificate.h: X.509 certificates as they travel in messages: hex DER (RFC 5280). */
+/* dissect/configmgr/certificate.h: X.509 certificates as they travel in messages, hex DER, and elsewhere (RFC 5280). */
 #ifndef CMSCOPE_DISSECT_CONFIGMGR_CERTIFICATE_H
 #define CMSCOPE_DISSECT_CONFIGMGR_CERTIFICATE_H
 
@@ -12,6 +12,10 @@
  * fingerprints are still those of the bytes. */
 void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
                           const struct ccm_key **key);
+
+/* The same of a certificate in DER. */
+void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct arena *arena,
+                              struct certificate_row *row, const struct ccm_key **key);
 
 /* A DER Name (RFC 2253), and a DER INTEGER as hex; TEXT_NULL when it is none. */
 MUST_USE struct text ccm_name_text(struct cursor der, struct arena *arena);

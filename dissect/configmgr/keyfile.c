@@ -158,7 +158,7 @@ static void load_file(struct ccm_keys *keys, const char *path, const struct ccm_
     if (taken.locked && reader != NULL && reader->locked != NULL)
         reader->locked(reader->context, path);
     if (bytes != NULL)
-        OPENSSL_cleanse(bytes, (size_t)CCM_KEY_FILE_MAX);
+        OPENSSL_cleanse(bytes, length);
     free(bytes);
     ERR_clear_error();
     all->any = all->any || taken.any;
@@ -194,6 +194,8 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
                          "%s: a password locks what is in it, which was not opened; give the keys without one", path);
     if (!taken.any)
         return error_set(error, OUTCOME_MALFORMED, 0,
-                         "%s: no certificate or key in it; PEM, DER and PKCS#12 without a password are read", path);
+                         "%s: no certificate, key or TLS key log in it; PEM, DER and PKCS#12 without a password are "
+                         "read",
+                         path);
     return OUTCOME_OK;
 }

@@ -4,7 +4,7 @@
 
 #include "dissect/configmgr/keys.h"
 
-#define CCM_KEY_FILE_MAX (1L << 20) /* a key file that is bigger is something else */
+#define CCM_KEY_FILE_MAX (64L << 20) /* a TLS key log may have a million lines; of a bigger file the rest is left */
 
 /* Looks at the content of a file that holds neither certificate nor key. True when it was of use. */
 struct ccm_key_reader {

@@ -6,7 +6,9 @@
 -- Lifetime and purpose are asked only of certificates that another key signed: clients and sites make their own
 -- (self-signed) for decades and without purpose by design. A self-signed certificate that is sound says nothing about
 -- the certificates of the organisation, so it does not pass the rule.
--- Cannot be told: certificates inside TLS handshakes (not decoded yet); whether names match; the template.
+-- Of TLS the certificates of both ends count, not those of their issuers, and only where the server is known to speak
+-- ConfigMgr: readable HTTP, clear or decrypted, says so.
+-- Cannot be told: certificates of TLS 1.3 and of renegotiations that were not decrypted; whether names match.
 WITH
 threshold AS (
     SELECT 2048 AS rsa_bits,    -- NIST SP 800-131A
@@ -15,13 +17,21 @@ threshold AS (
            1825 AS client_days, -- the longest default among the templates of a Windows CA
            coalesce(:profile, 'modern') NOT LIKE '2007%' AS binding
 ),
+site AS (
+    SELECT server AS address FROM http WHERE service IS NOT NULL
+    UNION
+    SELECT server FROM message
+),
 shown AS (
     SELECT certificate.*,
            certificate.not_after - certificate.not_before AS lifetime,
-           CASE WHEN seen_as IN ('mpcert', 'sitesign') THEN server_days ELSE client_days END AS days,
+           CASE WHEN seen_as IN ('mpcert', 'sitesign', 'server') THEN server_days ELSE client_days END AS days,
            threshold.*,
            coalesce((SELECT complete FROM http WHERE http.id = certificate.http), 0) AS whole
     FROM certificate CROSS JOIN threshold
+    WHERE certificate.chain IS NULL
+       OR certificate.chain = 0
+          AND EXISTS (SELECT 1 FROM tls JOIN site ON site.address = tls.server WHERE tls.flow = certificate.flow)
 ),
 flaw AS (
     SELECT id, CASE WHEN whole THEN 'strong' ELSE 'hint' END AS grade, 'certificate cannot be decoded' AS why
@@ -56,8 +66,15 @@ flaw AS (
     SELECT id, CASE WHEN binding AND eku IS NOT NULL THEN 'proof' ELSE 'hint' END,
            'client certificate without the purpose client authentication'
     FROM shown
-    WHERE self_signed = 0 AND seen_as = 'message-signing' AND problem IS NULL
+    WHERE self_signed = 0 AND seen_as IN ('message-signing', 'client') AND problem IS NULL
       AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,1.3.6.1.5.5.7.3.2,%'
+      AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,2.5.29.37.0,%'
+    UNION ALL
+    SELECT id, CASE WHEN binding AND eku IS NOT NULL THEN 'proof' ELSE 'hint' END,
+           'server certificate without the purpose server authentication'
+    FROM shown
+    WHERE self_signed = 0 AND seen_as = 'server' AND problem IS NULL
+      AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,1.3.6.1.5.5.7.3.1,%'
       AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,2.5.29.37.0,%'
 ),
 judged AS (

@@ -44,7 +44,7 @@ def test_same_output():
             wanted = lab.cmscope(command, "-r", capture, "--threads", "1", *options, status=None)
             lab.expect(len(wanted.output) > 1000, f"{command} prints {len(wanted.output)} bytes")
             # Five workers share the memory for connections, and all of two hosts go to one of them: that needs more.
-            for threads, memory in (("1", "1M"), ("2", "1M"), ("5", "4M")):
+            for threads, memory in (("1", "1M"), ("2", "1M"), ("5", "16M")):
                 limits = ("--threads", threads, "--memory", memory)
                 found = lab.cmscope(command, "-r", capture, *limits, *options, status=None)
                 what = f"{command} {options} with {threads} workers"
