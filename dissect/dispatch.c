@@ -4,6 +4,7 @@
 
 #include "dissect/configmgr/keyfile.h"
 #include "dissect/internal.h"
+#include "dissect/rpc.h"
 #include "dissect/settle.h"
 
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
@@ -11,6 +12,8 @@
 static const struct dissector *const DISSECTORS[] = {
     &http_dissector,
     &tls_dissector,
+    &smb_dissector,
+    &rpc_dissector,
 };
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;
