@@ -18,7 +18,8 @@ enum der_tag {
 };
 
 /* Takes the next element when it has this tag: *content gets what is inside. False, and nothing is consumed, when
- * another one is next, when it does not fit, or when its length is indefinite. */
+ * another one is next, when it does not fit, or when its length is indefinite. `content` may be `cursor` itself, which
+ * then goes inside. */
 static inline MUST_USE bool der_take(struct cursor *cursor, enum der_tag tag, struct cursor *content)
 {
     struct cursor at = *cursor;
@@ -36,9 +37,11 @@ static inline MUST_USE bool der_take(struct cursor *cursor, enum der_tag tag, st
             length = length << 8 | byte;
         }
     }
-    if (length > at.left || !cursor_take(&at, (size_t)length, content))
+    struct cursor inside;
+    if (length > at.left || !cursor_take(&at, (size_t)length, &inside))
         return false;
     *cursor = at;
+    *content = inside;
     return true;
 }
 
@@ -55,14 +58,15 @@ static inline MUST_USE bool der_any(struct cursor *cursor, uint8_t *tag, struct 
  * their tags, and any may be left out. When it is left out, nothing is consumed. */
 static inline MUST_USE bool der_context(struct cursor *cursor, unsigned number, struct cursor *content)
 {
-    struct cursor ahead = *cursor;
+    struct cursor ahead = *cursor, inside;
     uint8_t tag;
-    while (der_any(&ahead, &tag, content)) {
+    while (der_any(&ahead, &tag, &inside)) {
         if (tag < DER_CONTEXT_0 + number)
             continue;
         if (tag != DER_CONTEXT_0 + number)
             return false;
         *cursor = ahead;
+        *content = inside;
         return true;
     }
     return false;
