@@ -148,25 +148,37 @@ static uint64_t read_message(struct smb *smb, enum direction direction, struct c
     return length;
 }
 
+/* Moves what is missing of `need` bytes into the buffer. False when they are not there yet, or will not fit. */
+static bool collect(struct smb_stream *stream, size_t need, struct cursor *bytes)
+{
+    struct buffer *head = &stream->head;
+    struct cursor more;
+    size_t missing = need - head->length;
+    if (!cursor_take(bytes, missing < bytes->left ? missing : bytes->left, &more) || !buffer_append(head, more)) {
+        stream_lose(stream);
+        return false;
+    }
+    return head->length == need;
+}
+
 /* Takes the head of the next message: from the bytes as they are when it is all there, else from a buffer that
- * collects it. False when more is needed. */
+ * collects it. False when more is needed. The more is there, the more may turn out to be wanted. */
 static bool take_message(struct smb *smb, enum direction direction, struct cursor *bytes)
 {
     struct smb_stream *stream = &smb->streams[direction];
     struct buffer *head = &stream->head;
-    struct cursor have = head->length > 0 ? buffer_cursor(head) : *bytes;
-    if (have.left > stream->left)
-        have.left = (size_t)stream->left;
-    size_t need = need_of(smb, have, stream->left);
-    for (size_t before = 0; need > before && have.left >= need; need = need_of(smb, have, stream->left))
-        before = need; /* the more is there, the more may turn out to be wanted */
-    if (have.left < need) {
-        struct cursor more;
-        size_t take = need - head->length < bytes->left ? need - head->length : bytes->left;
-        if (!cursor_take(bytes, take, &more) || !buffer_append(head, more))
-            stream_lose(stream);
-        return false;
-    }
+    struct cursor have = *bytes;
+    size_t need = 0, before;
+    do {
+        have = head->length > 0 ? buffer_cursor(head) : *bytes;
+        if (have.left > stream->left)
+            have.left = (size_t)stream->left;
+        before = need;
+        need = need_of(smb, have, stream->left);
+        if (have.left < need && !collect(stream, need, bytes))
+            return false;
+    } while (need > before);
+    have = head->length > 0 ? buffer_cursor(head) : *bytes;
     have.left = need;
     bool buffered = head->length > 0;
     uint64_t length = read_message(smb, direction, have, stream->left);
