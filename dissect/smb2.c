@@ -468,14 +468,21 @@ static void set_info_request(struct smb *smb, const struct message *message, int
     }
 }
 
-static void query_info_request(struct smb *smb, struct message *message, struct smb_pending *pending)
+static void query_info_request(const struct message *message, struct smb_pending *pending)
 {
     struct cursor at = message->body;
     uint16_t size;
     uint8_t type, class;
-    (void)smb;
     if (pending != NULL && cursor_le16(&at, &size) && cursor_u8(&at, &type) && cursor_u8(&at, &class))
         pending->detail = (uint32_t)type << 8 | class;
+}
+
+static void ioctl_request(const struct message *message, struct smb_pending *pending)
+{
+    struct cursor at = message->body;
+    uint32_t control;
+    if (pending != NULL && cursor_skip(&at, 4) && cursor_le32(&at, &control))
+        pending->detail = control;
 }
 
 /* FileFsAttributeInformation (MS-FSCC 2.5.1): u32 attributes, u32 longest name, u32 length, name. */
@@ -548,9 +555,12 @@ static bool is_data(const struct message *message)
     if (message->command < CREATE || message->command > SET_INFO || message->command == CANCEL ||
         message->command == ECHO_)
         return false;
-    if (message->command == IOCTL) /* signed in any case, see 3.2.5.5 */
-        return cursor_skip(&at, 4) && cursor_le32(&at, &control) && control != FSCTL_VALIDATE_NEGOTIATE;
-    return true;
+    if (message->command != IOCTL)
+        return true;
+    /* Validation of the negotiation is signed in any case (3.2.5.5). An error does not tell what was asked. */
+    if (message->pending != NULL)
+        return message->pending->detail != FSCTL_VALIDATE_NEGOTIATE;
+    return cursor_skip(&at, 4) && cursor_le32(&at, &control) && control != FSCTL_VALIDATE_NEGOTIATE;
 }
 
 static void request(struct smb *smb, struct message *message)
@@ -605,7 +615,9 @@ static void request(struct smb *smb, struct message *message)
         pending->file_serial = file == SMB_NONE ? 0 : smb->files[file].serial;
     }
     if (message->command == QUERY_INFO)
-        query_info_request(smb, message, pending);
+        query_info_request(message, pending);
+    else if (message->command == IOCTL)
+        ioctl_request(message, pending);
     smb_count(smb, message->session, message->tree, file, is_data(message), message->flags & FLAG_SIGNED);
     stream->session = message->session;
     stream->tree = message->tree;

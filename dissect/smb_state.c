@@ -379,6 +379,13 @@ static void set_status(struct smb_file_row *row, struct text text)
     row->status = text;
 }
 
+static void set_pipe(struct smb_file_row *row, struct text text)
+{
+    (void)text;
+    row->pipe = 1;
+    row->purpose = text_of(share_pipe_purpose(row->name));
+}
+
 static void set_renamed(struct smb_file_row *row, struct text text)
 {
     row->renamed_to = text;
@@ -462,6 +469,7 @@ void smb_file_is_pipe(struct smb *smb, int place)
     if (file == NULL || file->layer != NULL)
         return;
     file->pipe = true;
+    file_amend(smb, place, set_pipe, TEXT_NULL);
     file->layer = calloc(1, sizeof *file->layer);
     if (file->layer == NULL)
         return;

@@ -1,0 +1,93 @@
+/* tests/fuzz/streams.h: any events of one flow after another, given to the dissectors as the tracker would give them.
+ *
+ *   again and again: u8 event (low 3 bits: 0 data out, 1 data in, 2 gap out, 3 gap in, 4 data out in pieces of one byte,
+ *   5 the same in, 6 the flow closes and another opens, 7 data out), u16 length (big endian), for data: that many bytes
+ */
+#ifndef CMSCOPE_TESTS_FUZZ_STREAMS_H
+#define CMSCOPE_TESTS_FUZZ_STREAMS_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dissect/dissect.h"
+#include "records/store.h"
+
+struct streams {
+    struct flow_events events;
+    struct flow flow;
+    struct moment moment;
+    uint16_t port;
+};
+
+static void streams_open(struct streams *streams)
+{
+    streams->flow = (struct flow){
+        .address = {{.bytes = {10, 0, 0, 1}, .version = 4}, {.bytes = {10, 0, 0, 2}, .version = 4}},
+        .port = {50000, streams->port},
+        .first = streams->moment,
+        .last = streams->moment,
+    };
+    streams->events.opened(streams->events.context, &streams->flow);
+}
+
+/* Hands over a copy of exactly that size, so that a sanitizer sees each step beyond it. */
+static void streams_give(struct streams *streams, enum direction direction, struct cursor bytes)
+{
+    if (bytes.left == 0)
+        return;
+    uint8_t *copy = malloc(bytes.left);
+    if (copy == NULL)
+        return;
+    memcpy(copy, bytes.at, bytes.left);
+    streams->flow.bytes[direction] += bytes.left;
+    streams->events.data(streams->events.context, &streams->flow, direction, cursor_of(copy, bytes.left),
+                         streams->moment);
+    free(copy);
+}
+
+static void streams_step(struct streams *streams, uint8_t event, uint16_t length, struct cursor *input)
+{
+    enum direction direction = event & 1 && event != 7 ? DIRECTION_IN : DIRECTION_OUT;
+    struct cursor bytes, byte;
+    streams->moment.packet++;
+    streams->moment.time_ns += 1000000;
+    if (event == 2 || event == 3) {
+        streams->events.gap(streams->events.context, &streams->flow, direction,
+                            length == 0 ? UINT64_C(1) << 40 : length, streams->moment);
+        return;
+    }
+    if (event == 6) {
+        streams->events.closed(streams->events.context, &streams->flow);
+        streams_open(streams);
+        return;
+    }
+    if (!cursor_take(input, length < input->left ? length : input->left, &bytes))
+        return;
+    while ((event == 4 || event == 5) && cursor_take(&bytes, 1, &byte))
+        streams_give(streams, direction, byte);
+    streams_give(streams, direction, bytes);
+}
+
+/* Plays the input to the server's port. */
+static void streams_play(const uint8_t *data, size_t size, uint16_t port)
+{
+    struct cursor input = cursor_of(data, size);
+    struct store *store = store_new();
+    struct sink sink = store_sink(store);
+    struct dissect *dissect = dissect_new(&sink, NEED_NOTHING);
+    if (store == NULL || dissect == NULL)
+        abort();
+    struct streams streams = {
+        .events = dissect_events(dissect), .moment = {.packet = 1, .time_ns = 1700000000000000000}, .port = port};
+    streams_open(&streams);
+    uint8_t event;
+    uint16_t length;
+    while (cursor_u8(&input, &event) && cursor_be16(&input, &length))
+        streams_step(&streams, event & 7, length, &input);
+    streams.events.closed(streams.events.context, &streams.flow);
+    dissect_finish(dissect);
+    dissect_free(dissect);
+    store_free(store);
+}
+
+#endif
