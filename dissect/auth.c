@@ -8,6 +8,8 @@
  */
 #include "dissect/auth.h"
 
+#include <string.h>
+
 #include "dissect/configmgr/der.h"
 #include "dissect/internal.h"
 #include "dissect/kerberos.h"
@@ -100,7 +102,7 @@ static void take_ntlm(struct auth *auth, const struct auth_carrier *carrier, str
     if (!ntlm_parse(token, &dissect->scratch, &message))
         return;
     auth->method = AUTH_NTLM;
-    if (auth->complete) {
+    if (auth->complete || message.type == NTLM_TYPE_NEGOTIATE) {
         auth->ntlm = INT_NULL; /* another try */
         auth->complete = false;
     }
@@ -159,8 +161,7 @@ static bool unwrap_spnego(struct cursor *token)
     return true;
 }
 
-void auth_token(struct auth *auth, const struct auth_carrier *carrier, struct cursor token,
-                struct moment moment)
+void auth_token(struct auth *auth, const struct auth_carrier *carrier, struct cursor token, struct moment moment)
 {
     for (unsigned i = 0; i < WRAPPINGS_MAX && token.left > 0; i++) {
         uint8_t first = token.at[0];
@@ -178,8 +179,7 @@ void auth_token(struct auth *auth, const struct auth_carrier *carrier, struct cu
     }
 }
 
-void auth_http_header(struct auth *auth, const struct auth_carrier *carrier,
-                      struct text value, struct moment moment)
+void auth_http_header(struct auth *auth, const struct auth_carrier *carrier, struct text value, struct moment moment)
 {
     static const struct text schemes[] = {{"NTLM ", 5}, {"Negotiate ", 10}, {"Kerberos ", 9}};
     struct cursor token;
@@ -187,6 +187,8 @@ void auth_http_header(struct auth *auth, const struct auth_carrier *carrier,
         if (!text_starts_like(value, schemes[i].at))
             continue;
         struct text base64 = {value.at + schemes[i].length, value.length - schemes[i].length};
+        const char *comma = memchr(base64.at, ',', base64.length); /* challenges of other schemes follow */
+        base64.length = comma == NULL ? base64.length : (size_t)(comma - base64.at);
         if (ntlm_base64(base64, &carrier->conversation->dissect->scratch, &token))
             auth_token(auth, carrier, token, moment);
         return;

@@ -4,6 +4,7 @@
 
 #include "dissect/configmgr/keyfile.h"
 #include "dissect/internal.h"
+#include "dissect/kerberos.h"
 #include "dissect/rpc.h"
 #include "dissect/settle.h"
 
@@ -14,6 +15,9 @@ static const struct dissector *const DISSECTORS[] = {
     &tls_dissector,
     &smb_dissector,
     &rpc_dissector,
+    &rpc_datagram_dissector,
+    &kdc_dissector,
+    &kdc_datagram_dissector,
 };
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dissect/auth.h"
 #include "dissect/mp.h"
 #include "dissect/ntlm.h"
 #include "dissect/service.h"
@@ -40,6 +41,7 @@ struct http_flow {
     unsigned blank;     /* bytes of CR LF CR LF that the request stream ended with so far */
     bool lost;          /* the parser failed: nothing more of this chunk is taken for a start line */
     bool lone;          /* a reply came to its end whose request was not seen */
+    struct auth auth;   /* NTLM authenticates the connection */
     int64_t lone_until; /* packet of the last such reply: requests from before it may be the ones it answered */
 };
 
@@ -329,6 +331,17 @@ static int on_response_start(htp_tx_t *tx)
     return on_start(tx, HTTP_REPLY);
 }
 
+/* Tokens of authentication: rows of `ntlm` and `kerberos`. */
+static void take_auth(struct http_exchange *exchange, enum http_side side)
+{
+    static const char *const names[][2] = {{"authorization", "proxy-authorization"},
+                                           {"www-authenticate", "proxy-authenticate"}};
+    struct http_flow *flow = exchange->flow;
+    struct auth_carrier carrier = {.conversation = flow->conversation, .name = "http", .client = flow->client};
+    for (size_t i = 0; i < 2; i++)
+        auth_http_header(&flow->auth, &carrier, http_header(exchange, side, names[side][i]), flow->now);
+}
+
 static int on_request_headers(htp_tx_t *tx)
 {
     struct http_exchange *exchange = exchange_of(tx);
@@ -338,6 +351,7 @@ static int on_request_headers(htp_tx_t *tx)
     exchange->wanted[HTTP_REQUEST] = mp_wants(exchange, HTTP_REQUEST);
     exchange->flow->body_left = tx->request_content_length > 0 ? (uint64_t)tx->request_content_length : 0;
     write_row(exchange);
+    take_auth(exchange, HTTP_REQUEST);
     return HTP_OK;
 }
 
@@ -350,6 +364,7 @@ static int on_response_headers(htp_tx_t *tx)
     if (!exchange->wanted[HTTP_REPLY] && !(exchange->dissect->needs & NEED_HASH)) /* what nobody reads is not decoded */
         tx->response_content_encoding_processing = HTP_COMPRESSION_NONE;
     write_row(exchange);
+    take_auth(exchange, HTTP_REPLY);
     return HTP_OK;
 }
 
@@ -494,6 +509,7 @@ static void *http_open(struct layer *layer, enum direction client)
         .dissect = conversation->dissect,
         .client = client,
         .secure = layer->secure,
+        .auth = AUTH_NEW,
     };
     if (parser_open(flow))
         return flow;

@@ -8,6 +8,9 @@
 
 #include "dissect/dissector.h"
 
+extern const struct dissector kdc_dissector;          /* kdc.c: over TCP */
+extern const struct dissector kdc_datagram_dissector; /* over UDP */
+
 /* RFC 4120 section 7.5.7 */
 enum kerberos_type {
     KERBEROS_AS_REQ = 10,
