@@ -595,6 +595,7 @@ static void request_block(struct smb *smb, struct message *message, struct block
     case TRANSACTION:
         if (word(block, 14) == TRANSACT_NAMED_PIPE && count(block) >= 16) {
             message->file = file_of(smb, message, word(block, 15));
+            smb_file_is_pipe(smb, message->file);
             count_bytes(smb, message->file, word(block, 11), true);
         }
         break;

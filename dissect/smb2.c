@@ -477,12 +477,14 @@ static void query_info_request(const struct message *message, struct smb_pending
         pending->detail = (uint32_t)type << 8 | class;
 }
 
-static void ioctl_request(const struct message *message, struct smb_pending *pending)
+static void ioctl_request(struct smb *smb, const struct message *message, struct smb_pending *pending, int file)
 {
     struct cursor at = message->body;
     uint32_t control;
     if (pending != NULL && cursor_skip(&at, 4) && cursor_le32(&at, &control))
         pending->detail = control;
+    if (pending != NULL && pending->detail == FSCTL_PIPE_TRANSCEIVE)
+        smb_file_is_pipe(smb, file); /* also when its opening was not seen */
 }
 
 /* FileFsAttributeInformation (MS-FSCC 2.5.1): u32 attributes, u32 longest name, u32 length, name. */
@@ -617,7 +619,7 @@ static void request(struct smb *smb, struct message *message)
     if (message->command == QUERY_INFO)
         query_info_request(message, pending);
     else if (message->command == IOCTL)
-        ioctl_request(message, pending);
+        ioctl_request(smb, message, pending, file);
     smb_count(smb, message->session, message->tree, file, is_data(message), message->flags & FLAG_SIGNED);
     stream->session = message->session;
     stream->tree = message->tree;
