@@ -8,7 +8,7 @@
 #include "dissect/auth.h"
 #include "dissect/internal.h"
 #include "dissect/kerberos.h"
-#include "records/store.h"
+#include "tests/fuzz/streams.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,13 +33,9 @@ static void take(const struct auth_carrier *carrier, struct auth *auth, struct c
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor input = cursor_of(data, size), token;
-    struct store *store = store_new();
-    struct sink sink = store_sink(store);
-    struct dissect *dissect = dissect_new(&sink, NEED_NOTHING);
-    if (store == NULL || dissect == NULL)
-        abort();
+    struct fuzz *fuzz = fuzz_begin();
     struct flow flow = {.address = {{.version = 4}, {.version = 4}}, .port = {50000, 80}};
-    struct flow_events events = dissect_events(dissect);
+    struct flow_events events = dissect_events(fuzz->dissect);
     events.opened(events.context, &flow);
     struct auth_carrier carrier = {.conversation = flow.user, .name = "http", .client = DIRECTION_OUT};
     struct auth auth = AUTH_NEW;
@@ -51,7 +47,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             take(&carrier, &auth, token, moment);
     }
     events.closed(events.context, &flow);
-    dissect_free(dissect);
-    store_free(store);
+    fuzz_end(fuzz);
     return 0;
 }

@@ -12,6 +12,61 @@
 #include "dissect/dissect.h"
 #include "records/store.h"
 
+/* Making a dissect takes milliseconds, so one serves many inputs, each with a store of its own. */
+#define STREAMS_INPUTS_OF_DISSECT 256
+
+struct fuzz {
+    struct store *store;
+    struct dissect *dissect;
+    unsigned inputs;
+};
+
+static inline int64_t fuzz_append(void *context, enum table table, const void *row)
+{
+    struct sink sink = store_sink(((struct fuzz *)context)->store);
+    return sink.append(sink.context, table, row);
+}
+
+static inline void fuzz_amend(void *context, enum table table, int64_t id, const void *row)
+{
+    struct sink sink = store_sink(((struct fuzz *)context)->store);
+    sink.amend(sink.context, table, id, row);
+}
+
+static inline const void *fuzz_row(void *context, enum table table, int64_t id)
+{
+    struct sink sink = store_sink(((struct fuzz *)context)->store);
+    return sink.row(sink.context, table, id);
+}
+
+static inline int64_t fuzz_count(void *context, enum table table)
+{
+    struct sink sink = store_sink(((struct fuzz *)context)->store);
+    return sink.count(sink.context, table);
+}
+
+/* A dissect with an empty store; fuzz_end must follow. */
+static inline struct fuzz *fuzz_begin(void)
+{
+    static struct fuzz fuzz;
+    if (fuzz.inputs++ % STREAMS_INPUTS_OF_DISSECT == 0) {
+        struct sink sink = {
+            .context = &fuzz, .append = fuzz_append, .amend = fuzz_amend, .row = fuzz_row, .count = fuzz_count};
+        dissect_free(fuzz.dissect);
+        fuzz.dissect = dissect_new(&sink, NEED_NOTHING);
+    }
+    fuzz.store = store_new();
+    if (fuzz.store == NULL || fuzz.dissect == NULL)
+        abort();
+    return &fuzz;
+}
+
+static inline void fuzz_end(struct fuzz *fuzz)
+{
+    store_free(fuzz->store);
+    fuzz->store = NULL;
+}
+
 struct streams {
     struct flow_events events;
     struct flow flow;
@@ -19,7 +74,7 @@ struct streams {
     uint16_t port;
 };
 
-static void streams_open(struct streams *streams)
+static inline void streams_open(struct streams *streams)
 {
     streams->flow = (struct flow){
         .address = {{.bytes = {10, 0, 0, 1}, .version = 4}, {.bytes = {10, 0, 0, 2}, .version = 4}},
@@ -31,7 +86,7 @@ static void streams_open(struct streams *streams)
 }
 
 /* Hands over a copy of exactly that size, so that a sanitizer sees each step beyond it. */
-static void streams_give(struct streams *streams, enum direction direction, struct cursor bytes)
+static inline void streams_give(struct streams *streams, enum direction direction, struct cursor bytes)
 {
     if (bytes.left == 0)
         return;
@@ -45,7 +100,7 @@ static void streams_give(struct streams *streams, enum direction direction, stru
     free(copy);
 }
 
-static void streams_step(struct streams *streams, uint8_t event, uint16_t length, struct cursor *input)
+static inline void streams_step(struct streams *streams, uint8_t event, uint16_t length, struct cursor *input)
 {
     enum direction direction = event & 1 && event != 7 ? DIRECTION_IN : DIRECTION_OUT;
     struct cursor bytes, byte;
@@ -69,25 +124,19 @@ static void streams_step(struct streams *streams, uint8_t event, uint16_t length
 }
 
 /* Plays the input to the server's port. */
-static void streams_play(const uint8_t *data, size_t size, uint16_t port)
+static inline void streams_play(const uint8_t *data, size_t size, uint16_t port)
 {
     struct cursor input = cursor_of(data, size);
-    struct store *store = store_new();
-    struct sink sink = store_sink(store);
-    struct dissect *dissect = dissect_new(&sink, NEED_NOTHING);
-    if (store == NULL || dissect == NULL)
-        abort();
+    struct fuzz *fuzz = fuzz_begin();
     struct streams streams = {
-        .events = dissect_events(dissect), .moment = {.packet = 1, .time_ns = 1700000000000000000}, .port = port};
+        .events = dissect_events(fuzz->dissect), .moment = {.packet = 1, .time_ns = 1700000000000000000}, .port = port};
     streams_open(&streams);
     uint8_t event;
     uint16_t length;
     while (cursor_u8(&input, &event) && cursor_be16(&input, &length))
         streams_step(&streams, event & 7, length, &input);
     streams.events.closed(streams.events.context, &streams.flow);
-    dissect_finish(dissect);
-    dissect_free(dissect);
-    store_free(store);
+    fuzz_end(fuzz);
 }
 
 #endif
