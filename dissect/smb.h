@@ -146,6 +146,8 @@ void smb_tree_file_system(struct smb *smb, int tree, struct text name);
 
 int smb_file_find(struct smb *smb, int tree, const uint8_t id[16]);
 int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsigned operations, bool directory);
+/* The id that the server gave; another file that had it is closed. */
+void smb_file_identify(struct smb *smb, int file, const uint8_t id[16]);
 int smb_file_get(struct smb *smb, int session, int tree, const uint8_t id[16]);
 void smb_file_rename(struct smb *smb, int file, struct text name);
 void smb_file_status(struct smb *smb, int file, uint32_t status);

@@ -418,8 +418,8 @@ static void created(struct smb *smb, const struct message *message, int file, ui
         smb_file_remove(smb, file);
         return;
     }
-    fid_bytes(fid, smb->files[file].id);
-    smb->files[file].identified = true;
+    uint8_t id[16];
+    smb_file_identify(smb, file, fid_bytes(fid, id));
     smb->files[file].operations |= actions[action & 3];
     if (pipe || smb->files[file].pipe)
         smb_file_is_pipe(smb, file);

@@ -402,8 +402,7 @@ static void create_response(struct smb *smb, const struct message *message, int 
         smb_file_remove(smb, file);
         return;
     }
-    memcpy(smb->files[file].id, id.at, sizeof smb->files[file].id);
-    smb->files[file].identified = true;
+    smb_file_identify(smb, file, id.at);
     smb->files[file].operations |= actions[action & 3];
     if (smb->files[file].pipe)
         smb_file_is_pipe(smb, file);

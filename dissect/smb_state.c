@@ -350,16 +350,24 @@ int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsig
     return place;
 }
 
+void smb_file_identify(struct smb *smb, int place, const uint8_t id[16])
+{
+    struct smb_file *file = &smb->files[place];
+    int before = smb_file_find(smb, file->tree, id);
+    if (before != SMB_NONE && before != place)
+        smb_file_remove(smb, before); /* its close was not seen */
+    memcpy(file->id, id, sizeof file->id);
+    file->identified = true;
+}
+
 int smb_file_get(struct smb *smb, int session, int tree, const uint8_t id[16])
 {
     int place = smb_file_find(smb, tree, id);
     if (place != SMB_NONE)
         return place;
     place = smb_file_add(smb, session, tree, TEXT_NULL, 0, false);
-    if (place != SMB_NONE) {
-        memcpy(smb->files[place].id, id, sizeof smb->files[place].id);
-        smb->files[place].identified = true;
-    }
+    if (place != SMB_NONE)
+        smb_file_identify(smb, place, id);
     return place;
 }
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Rows of SMB, RPC, NTLM and Kerberos, from connections built byte by byte: with gaps, in pieces, hostile."""
 
+import base64
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 import lab
@@ -11,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fuzz"))
 import smb_bytes as b  # noqa: E402
 
 SHARE = "\\\\site2.example.test\\SMS_SITE"
-WORK = lab.folder()
+TEMPORARY = tempfile.TemporaryDirectory(prefix="cmscope-e2e-")
+WORK = Path(TEMPORARY.name)
 
 
 def capture(name, *conversations, piece=None):
@@ -241,8 +244,6 @@ def test_relay():
         return (b.Smb2().ask(b.NEGOTIATE, b.negotiate_request(0x210), b.negotiate_reply(0x210), session=0)
                 .ask(b.SETUP, b.setup_request(b.ntlm_negotiate()), b.setup_reply(b.ntlm_challenge(challenge=challenge)), status=b.MORE)
                 .ask(b.SETUP, b.setup_request(b.ntlm_authenticate()), b.setup_reply(b"")).turns)
-
-    import base64
 
     def http(token):
         return b"NTLM " + base64.b64encode(token) + b"\r\n"
