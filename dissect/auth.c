@@ -164,7 +164,10 @@ static bool unwrap_spnego(struct cursor *token)
 void auth_token(struct auth *auth, const struct auth_carrier *carrier, struct cursor token, struct moment moment)
 {
     for (unsigned i = 0; i < WRAPPINGS_MAX && token.left > 0; i++) {
-        uint8_t first = token.at[0];
+        struct cursor ahead = token;
+        uint8_t first;
+        if (!cursor_u8(&ahead, &first))
+            return;
         if (cursor_starts(token, NTLM_SIGNATURE, NTLM_SIGNATURE_BYTES)) {
             take_ntlm(auth, carrier, token, moment);
             return;

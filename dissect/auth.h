@@ -31,13 +31,11 @@ struct auth {
 #define AUTH_NEW ((struct auth){.ntlm = INT_NULL, .kerberos = INT_NULL})
 
 /* Takes a token. Texts are made in the scratch arena of the conversation's dissect, which is not reset here. */
-void auth_token(struct auth *auth, const struct auth_carrier *carrier, struct cursor token,
-                struct moment moment);
+void auth_token(struct auth *auth, const struct auth_carrier *carrier, struct cursor token, struct moment moment);
 
 /* Takes the value of an HTTP header: Authorization, or WWW-Authenticate (also of proxies). Schemes other than NTLM,
  * Negotiate and Kerberos are passed over. */
-void auth_http_header(struct auth *auth, const struct auth_carrier *carrier,
-                      struct text value, struct moment moment);
+void auth_http_header(struct auth *auth, const struct auth_carrier *carrier, struct text value, struct moment moment);
 
 /* "ntlm", "kerberos", "anonymous", or NULL. */
 const char *auth_name(const struct auth *auth);

@@ -167,7 +167,7 @@ static bool take_message(struct smb *smb, enum direction direction, struct curso
 {
     struct smb_stream *stream = &smb->streams[direction];
     struct buffer *head = &stream->head;
-    struct cursor have = *bytes;
+    struct cursor have;
     size_t need = 0, before;
     do {
         have = head->length > 0 ? buffer_cursor(head) : *bytes;
@@ -196,7 +196,8 @@ static bool take_nbss(struct smb_stream *stream, struct cursor *bytes)
     size_t take = NBSS_BYTES - stream->nbss_have < bytes->left ? NBSS_BYTES - stream->nbss_have : bytes->left;
     if (!cursor_take(bytes, take, &part))
         return false;
-    memcpy(stream->nbss + stream->nbss_have, part.at, part.left);
+    if (part.left > 0)
+        memcpy(stream->nbss + stream->nbss_have, part.at, part.left);
     stream->nbss_have += part.left;
     if (stream->nbss_have < NBSS_BYTES)
         return false;

@@ -131,34 +131,34 @@ void smb_row_put(struct smb *smb, const struct smb_row *row);
 int smb_session_find(struct smb *smb, uint64_t id);
 int smb_session_add(struct smb *smb, uint64_t id);
 int smb_session_get(struct smb *smb, uint64_t id);
-void smb_session_remove(struct smb *smb, int session);
+void smb_session_remove(struct smb *smb, int place);
 /* Writes what is known of the session into its row. `status`: of the set-up. */
-void smb_session_status(struct smb *smb, int session, uint32_t status, const char *auth);
+void smb_session_status(struct smb *smb, int place, uint32_t status, const char *auth);
 
 int smb_tree_find(struct smb *smb, int session, uint32_t id);
 int smb_tree_add(struct smb *smb, int session, struct text path);
 int smb_tree_get(struct smb *smb, int session, uint32_t id);
-void smb_tree_remove(struct smb *smb, int tree);
+void smb_tree_remove(struct smb *smb, int place);
 
 /* What a message adds to the row of a tree or file. Texts may be TEXT_NULL: nothing new. */
-void smb_tree_answer(struct smb *smb, int tree, struct text status, struct text type, bool encrypted);
-void smb_tree_file_system(struct smb *smb, int tree, struct text name);
+void smb_tree_answer(struct smb *smb, int place, struct text status, struct text type, bool encrypted);
+void smb_tree_file_system(struct smb *smb, int place, struct text name);
 
 int smb_file_find(struct smb *smb, int tree, const uint8_t id[16]);
 int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsigned operations, bool directory);
 /* The id that the server gave; another file that had it is closed. */
-void smb_file_identify(struct smb *smb, int file, const uint8_t id[16]);
+void smb_file_identify(struct smb *smb, int place, const uint8_t id[16]);
 int smb_file_get(struct smb *smb, int session, int tree, const uint8_t id[16]);
 void smb_file_rename(struct smb *smb, int file, struct text name);
 void smb_file_status(struct smb *smb, int file, uint32_t status);
-void smb_file_remove(struct smb *smb, int file);
+void smb_file_remove(struct smb *smb, int place);
 /* A row for what is named without being opened (SMB1 rename and delete). */
 int smb_file_named(struct smb *smb, int session, int tree, struct text name, struct text renamed_to,
                    unsigned operation);
 /* Opens the layer of a pipe. */
-void smb_file_is_pipe(struct smb *smb, int file);
+void smb_file_is_pipe(struct smb *smb, int place);
 /* Hands on what a pipe carries; scratch memory may be reset. */
-void smb_pipe_data(struct smb *smb, int file, enum direction direction, struct cursor bytes);
+void smb_pipe_data(struct smb *smb, int place, enum direction direction, struct cursor bytes);
 
 struct smb_pending *smb_pending_add(struct smb *smb, uint64_t id, uint16_t command);
 /* Looks, without taking. NULL when there is none. */

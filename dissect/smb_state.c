@@ -453,12 +453,13 @@ void smb_file_remove(struct smb *smb, int place)
     if (place == SMB_NONE || !smb->files[place].used)
         return;
     struct smb_file *file = &smb->files[place];
+    struct layer *layer = file->layer;
     file_write(smb, file);
-    if (file->layer != NULL) {
-        layer_close(file->layer);
-        free(file->layer);
-    }
     *file = (struct smb_file){0};
+    if (layer == NULL)
+        return;
+    layer_close(layer);
+    free(layer);
 }
 
 int smb_file_named(struct smb *smb, int session, int tree, struct text name, struct text renamed_to, unsigned operation)

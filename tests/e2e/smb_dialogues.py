@@ -205,6 +205,17 @@ def test_client_push():
                        "objects": "ccmsetup\nC:\\WINDOWS\\ccmsetup\\ccmsetup.exe"}], "calls")
 
 
+def test_wmi():
+    """The namespace of a WMI login is readable below privacy."""
+    login = bytes.fromhex("18ad09f3d86ad011a07500c04fb68820")
+    stub = bytes(32) + struct.pack("<I", 0x20000) + b.ndr_string("//./root/sms/site_PRI") + bytes(12)
+    turns = [(True, b.rpc_bind(login, 0)), (False, b.rpc_bind_ack()), (True, b.rpc_request(6, stub))]
+    path = capture("wmi", (49200, turns))
+    lab.expect_equal(rows("SELECT interface, purpose, operations, objects FROM rpc", path),
+                     [{"interface": "IWbemLevel1Login", "purpose": "wmi", "operations": "NTLMLogin",
+                       "objects": "//./root/sms/site_PRI"}], "login")
+
+
 def test_rpc_levels():
     """The level is that of the requests: sealed ones tell no names, and one without protection lowers it."""
     def auth(value, level):
@@ -326,4 +337,4 @@ def test_hostile():
 
 if __name__ == "__main__":
     lab.main(test_sender, test_signed, test_interim, test_encrypted, test_compound, test_gaps, test_refused, test_smb1,
-             test_client_push, test_rpc_levels, test_endpoints, test_relay, test_ntlm_kinds, test_kerberos, test_hostile)
+             test_client_push, test_wmi, test_rpc_levels, test_endpoints, test_relay, test_ntlm_kinds, test_kerberos, test_hostile)
