@@ -207,7 +207,7 @@ def test_client_push():
 
 def test_wmi():
     """The namespace of a WMI login is readable below privacy."""
-    login = bytes.fromhex("18ad09f3d86ad011a07500c04fb68820")
+    login = bytes.fromhex("18ad09f36ad8d011a07500c04fb68820")
     stub = bytes(32) + struct.pack("<I", 0x20000) + b.ndr_string("//./root/sms/site_PRI") + bytes(12)
     turns = [(True, b.rpc_bind(login, 0)), (False, b.rpc_bind_ack()), (True, b.rpc_request(6, stub))]
     path = capture("wmi", (49200, turns))
