@@ -10,10 +10,12 @@
 
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
+/* clang-format off: one a line */
 static const struct dissector *const DISSECTORS[] = {
-    &http_dissector, &tls_dissector,          &smb_dissector, /* and what its pipes carry */
-    &rpc_dissector,  &rpc_datagram_dissector, &kdc_dissector, &kdc_datagram_dissector,
+    &http_dissector,         &tls_dissector, &smb_dissector,          &rpc_dissector,
+    &rpc_datagram_dissector, &kdc_dissector, &kdc_datagram_dissector,
 };
+/* clang-format on */
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;
  * but not for ever. */
