@@ -10,10 +10,15 @@
 
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
-/* clang-format off: one a line */
+/* clang-format off */
 static const struct dissector *const DISSECTORS[] = {
-    &http_dissector,         &tls_dissector, &smb_dissector,          &rpc_dissector,
-    &rpc_datagram_dissector, &kdc_dissector, &kdc_datagram_dissector,
+    &http_dissector,
+    &tls_dissector,
+    &smb_dissector,
+    &rpc_dissector,
+    &rpc_datagram_dissector,
+    &kdc_dissector,
+    &kdc_datagram_dissector,
 };
 /* clang-format on */
 
