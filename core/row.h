@@ -54,6 +54,12 @@ enum table {
 #define ROW_TYPE_REF_message int64_t
 #define ROW_TYPE_REF_bits int64_t
 #define ROW_TYPE_REF_tls int64_t
+#define ROW_TYPE_REF_smb int64_t
+#define ROW_TYPE_REF_smb_tree int64_t
+#define ROW_TYPE_REF_smb_file int64_t
+#define ROW_TYPE_REF_ntlm int64_t
+#define ROW_TYPE_REF_kerberos int64_t
+#define ROW_TYPE_REF_rpc int64_t
 
 /* struct flow_row { int64_t packet; double time; ... }; and so on. */
 #define TABLE_BEGIN(table, need, meaning) struct table##_row {
@@ -75,6 +81,12 @@ enum table {
 #define ROW_NULL_REF_message INT_NULL
 #define ROW_NULL_REF_bits INT_NULL
 #define ROW_NULL_REF_tls INT_NULL
+#define ROW_NULL_REF_smb INT_NULL
+#define ROW_NULL_REF_smb_tree INT_NULL
+#define ROW_NULL_REF_smb_file INT_NULL
+#define ROW_NULL_REF_ntlm INT_NULL
+#define ROW_NULL_REF_kerberos INT_NULL
+#define ROW_NULL_REF_rpc INT_NULL
 
 /* flow_row_null(), http_row_null() ...: a row that knows nothing yet: every column is NULL. Start from it. */
 #define TABLE_BEGIN(table, need, meaning)                                                                              \

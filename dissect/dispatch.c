@@ -5,16 +5,25 @@
 #include "dissect/bits.h"
 #include "dissect/configmgr/keyfile.h"
 #include "dissect/internal.h"
+#include "dissect/kerberos.h"
+#include "dissect/rpc.h"
 #include "dissect/settle.h"
 #include "dissect/shared_keys.h"
 
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
+/* clang-format off */
 static const struct dissector *const DISSECTORS[] = {
     &http_dissector,
     &tls_dissector,
     &ike_dissector,
+    &smb_dissector,
+    &rpc_dissector,
+    &rpc_datagram_dissector,
+    &kdc_dissector,
+    &kdc_datagram_dissector,
 };
+/* clang-format on */
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;
  * but not for ever. */

@@ -43,6 +43,7 @@ struct dissector {
 extern const struct dissector http_dissector; /* http.c */
 extern const struct dissector tls_dissector;  /* tls.c */
 extern const struct dissector ike_dissector;  /* ike.c */
+extern const struct dissector smb_dissector;  /* smb.c */
 
 /* Two streams, or the datagrams of a conversation, and what reads them: those of a flow itself, or those that a
  * dissector found inside (what TLS hid, what a named pipe carries). Zeroed but for `conversation` and `secure`, it

@@ -479,6 +479,7 @@ static void *http_open(struct layer *layer, enum direction client)
         .conversation = layer->conversation,
         .client = (uint8_t)client,
         .secure = layer->secure,
+        .auth = AUTH_NEW,
         .direct = layer == &layer->conversation->layer,
     };
     return flow;

@@ -337,6 +337,23 @@ void exchange_end(struct http_flow *flow)
         finish(flow->first); /* NOLINT(clang-analyzer-unix.Malloc): takes it off the list */
 }
 
+/* Tokens of authentication: rows of `ntlm` and `kerberos`. */
+static void take_auth(struct http_exchange *exchange, enum http_side side)
+{
+    static const enum http_field names[2][2] = {{HTTP_FIELD_AUTHORIZATION, HTTP_FIELD_PROXY_AUTHORIZATION},
+                                                {HTTP_FIELD_WWW_AUTHENTICATE, HTTP_FIELD_PROXY_AUTHENTICATE}};
+    struct http_flow *flow = exchange->flow;
+    struct auth_carrier carrier = {
+        .conversation = flow->conversation, .name = "http", .client = (enum direction)flow->client};
+    for (size_t i = 0; i < 2; i++) {
+        struct text value = field(exchange, side, names[side][i]);
+        if (value.at == NULL)
+            continue;
+        arena_reset(&exchange->dissect->scratch);
+        auth_http_header(&flow->auth, &carrier, value, exchange->moment[side]);
+    }
+}
+
 void exchange_head(struct http_exchange *exchange, enum http_side side, const struct http_head *head)
 {
     struct dissect *dissect = exchange->dissect;
@@ -353,6 +370,7 @@ void exchange_head(struct http_exchange *exchange, enum http_side side, const st
     } else {
         exchange->status = head->status;
     }
+    take_auth(exchange, side);
     exchange->wanted[side] = mp_wants(exchange, side);
     struct text codings = field(exchange, side, HTTP_FIELD_CONTENT_ENCODING);
     if (codings.at == NULL || !(exchange->wanted[side] || (dissect->needs & NEED_HASH)))

@@ -7,6 +7,7 @@
 #ifndef CMSCOPE_DISSECT_HTTP_EXCHANGE_H
 #define CMSCOPE_DISSECT_HTTP_EXCHANGE_H
 
+#include "dissect/auth.h"
 #include "dissect/http_fields.h"
 
 /* One direction. The state is http.c's. */
@@ -23,6 +24,7 @@ struct http_flow {
     struct http_exchange *first, *last; /* open ones, oldest first */
     struct layer *tunnel;               /* what CONNECT opened, or NULL */
     struct http_stream stream[2];       /* by enum http_side */
+    struct auth auth;                   /* NTLM authenticates the connection */
     int64_t reply_packet;               /* of the latest reply */
     uint32_t open;                      /* exchanges */
     uint8_t client;                     /* enum direction */

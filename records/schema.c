@@ -25,6 +25,12 @@ enum offset {
 #define TYPE_REF_message COLUMN_REF, TABLE_message
 #define TYPE_REF_bits COLUMN_REF, TABLE_bits
 #define TYPE_REF_tls COLUMN_REF, TABLE_tls
+#define TYPE_REF_smb COLUMN_REF, TABLE_smb
+#define TYPE_REF_smb_tree COLUMN_REF, TABLE_smb_tree
+#define TYPE_REF_smb_file COLUMN_REF, TABLE_smb_file
+#define TYPE_REF_ntlm COLUMN_REF, TABLE_ntlm
+#define TYPE_REF_kerberos COLUMN_REF, TABLE_kerberos
+#define TYPE_REF_rpc COLUMN_REF, TABLE_rpc
 
 /* A member with a trailing underscore is a column without it: one line for each such name (a unit test finds one that
  * was forgotten). STRING replaces it before it makes the string. */

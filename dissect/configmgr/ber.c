@@ -83,7 +83,88 @@ bool ber_take(struct cursor *cursor, uint8_t tag, struct cursor *content)
     struct ber_element element;
     if (at.left == 0 || at.at[0] != tag || !ber_next(&at, &element))
         return false;
+    *cursor = at;
     *content = element.content;
+    return true;
+}
+
+bool ber_any(struct cursor *cursor, uint8_t *tag, struct cursor *content)
+{
+    struct ber_element element;
+    if (!ber_next(cursor, &element))
+        return false;
+    *tag = element.tag;
+    *content = element.content;
+    return true;
+}
+
+bool ber_context(struct cursor *cursor, unsigned number, struct cursor *content)
+{
+    struct cursor ahead = *cursor, inside;
+    uint8_t tag;
+    while (ber_any(&ahead, &tag, &inside)) {
+        if (tag < BER_CONTEXT_0 + number)
+            continue;
+        if (tag != BER_CONTEXT_0 + number)
+            return false;
+        *cursor = ahead;
+        *content = inside;
+        return true;
+    }
+    return false;
+}
+
+bool ber_number(struct cursor content, int64_t *value)
+{
+    uint8_t byte;
+    if (content.left == 0 || content.left > 8 || !cursor_u8(&content, &byte))
+        return false;
+    uint64_t number = byte & 0x80 ? UINT64_MAX << 8 | byte : byte;
+    while (cursor_u8(&content, &byte))
+        number = number << 8 | byte;
+    *value = (int64_t)number;
+    return true;
+}
+
+bool ber_take_number(struct cursor *cursor, uint8_t tag, int64_t *value)
+{
+    struct cursor at = *cursor, content;
+    if (!ber_take(&at, tag, &content) || !ber_number(content, value))
+        return false;
     *cursor = at;
     return true;
+}
+
+bool ber_int32(struct cursor *cursor, int32_t *value)
+{
+    struct cursor at = *cursor, content;
+    uint8_t tag;
+    int64_t number;
+    if (!ber_any(&at, &tag, &content) || (tag != BER_INTEGER && tag != BER_ENUMERATED) || content.left > 4 ||
+        !ber_number(content, &number))
+        return false;
+    *value = (int32_t)number;
+    *cursor = at;
+    return true;
+}
+
+enum outcome ber_head(struct cursor *cursor, uint8_t *tag, uint64_t *length)
+{
+    struct cursor at = *cursor;
+    uint8_t byte, count;
+    if (!cursor_u8(&at, tag) || !cursor_u8(&at, &byte))
+        return OUTCOME_MORE;
+    *length = byte;
+    if (byte & 0x80) {
+        count = byte & 0x7F;
+        if (count == 0 || count > 4)
+            return OUTCOME_MALFORMED;
+        for (*length = 0; count > 0; count--) {
+            if (!cursor_u8(&at, &byte))
+                return OUTCOME_MORE;
+            *length = *length << 8 | byte;
+        }
+    }
+    *cursor = at;
+    return OUTCOME_OK;
 }

@@ -14,6 +14,8 @@ import struct
 import zlib
 from pathlib import Path
 
+import smb_bytes as b
+
 HERE = Path(__file__).resolve().parent
 BOUNDARY = b"aAbBcCdDv1234567890VxXyYzZ"
 VECTORS = (HERE.parent / "unit" / "configmgr_vectors.h").read_text()
@@ -399,10 +401,79 @@ CMS = {
 }
 
 
+def turns(items):
+    """Turns of smb_bytes.py as events of streams.h."""
+    return events(*((OUT if asks else IN, data) for asks, data in items))
+
+
+def tokens(*items):
+    return b"".join(struct.pack(">H", len(item)) + item for item in items)
+
+
+def smb_session():
+    session = b.Smb2().open_session("\\\\s\\SMS_SITE")
+    session.ask(b.QUERY_INFO, b.file_system_request(), b.file_system_reply("NTFS"))
+    session.ask(b.CREATE, b.create_request("a.TMP"), b.create_reply(2)).ask(b.WRITE, b.write_request(b"x" * 50), b.write_reply(50))
+    session.ask(b.READ, b.read_request(9), b.read_reply(b"y" * 9)).ask(b.SET_INFO, b.rename_request("a.SNI"), b"\2\0")
+    return session.ask(b.SET_INFO, b.delete_request(), b"\2\0").ask(b.CLOSE, b.close_request(), bytes(60))
+
+
+def smb_pipe():
+    session = b.Smb2().open_session("\\\\s\\IPC$", share_type=2)
+    session.ask(b.CREATE, b.create_request("svcctl"), b.create_reply())
+    session.ask(b.IOCTL, b.ioctl_request(b.rpc_bind(b.SVCCTL, 2)), b.ioctl_reply(b.rpc_bind_ack()))
+    return session.ask(b.WRITE, b.write_request(b.rpc_request(12, b.create_service("x", "c:\\x"))), b.write_reply(9))
+
+
+SMB1 = [
+    (True, b.smb1_negotiate("LANMAN1.0", "NT LM 0.12")), (False, b.smb1_negotiate_reply(1)),
+    (True, b.smb1_setup(b.spnego_init(b.ntlm_negotiate()), 2)),
+    (False, b.smb1_setup_reply(b.spnego_reply(b.ntlm_challenge()), 2, status=b.MORE)),
+    (True, b.smb1_setup(b.spnego_reply(b.ntlm_authenticate()), 3, user=9)), (False, b.smb1_setup_reply(b"", 3)),
+    (True, b.smb1_tree("\\\\s\\C$", 4)), (False, b.smb1_tree_reply(4)), (True, b.smb1_create("\\a", 5)),
+    (False, b.smb1_create_reply(3, 5)), (True, b.smb1_write(3, b"x" * 30, 6)), (False, b.smb1_write_reply(30, 6)),
+    (True, b.smb1_close(3, 7)), (False, b.smb1_close(3, 7, reply=True)), (True, b.smb1_rename("\\a", "\\b", 8)),
+]
+SMBS = {
+    "sender": turns(smb_session().turns),
+    "pipe": turns(smb_pipe().turns),
+    "smb1": turns(SMB1),
+    "gap": turns(smb_session().turns[:10]) + events((GAP_OUT, 30)) + turns(smb_session().turns[10:]),
+    "encrypted": turns([(True, b.nbss(b.transform(b"x" * 80))), (False, b.nbss(b.transform(b"y" * 80)))]),
+    "netbios": events((OUT, b"\x81\0\0\x44" + (b"\x20" + b"CA" * 16 + b"\0") * 2), (IN, b"\x82\0\0\0"), (OUT, b"\x85\0\0\0")),
+}
+
+
+def rpc_auth(value):
+    return b.rpc_auth(10, 5, value)
+
+
+RPCS = {
+    "mapper": turns([(True, b.rpc_bind(b.EPMAPPER, 3)), (False, b.rpc_bind_ack()), (True, b.rpc_request(3, bytes(40))),
+                     (False, b.rpc_response(b.epm_response(b.tower(b.SVCCTL, 49670), b.tower(b.EFSRPC, 49671))))]),
+    "service": turns([(True, b.rpc_bind(b.SVCCTL, 2, auth=rpc_auth(b.ntlm_negotiate()))),
+                      (False, b.rpc_bind_ack(auth=rpc_auth(b.ntlm_challenge()))),
+                      (True, b.rpc(16, bytes(4), auth=rpc_auth(b.ntlm_authenticate()))),
+                      (True, b.rpc_request(12, b.create_service("ccmsetup", "c:\\x"), auth=rpc_auth(bytes(16)))),
+                      (False, b.rpc_fault())]),
+    "middle": turns([(True, b.rpc_request(15, bytes(24) + b.ndr_string("SOFTWARE"))), (False, b.rpc_response(bytes(24)))]),
+}
+SPNEGOS = {
+    "ntlm": tokens(b.spnego_init(b.ntlm_negotiate()), b.spnego_reply(b.ntlm_challenge()), b.spnego_reply(b.ntlm_authenticate())),
+    "raw": tokens(b.ntlm_negotiate(), b.ntlm_challenge(), b.ntlm_authenticate()),
+    "kerberos": tokens(b.spnego_init(b.ap_request("cifs", "x"), b.KERBEROS_OID), b.ap_request("HTTP", "x")),
+    "kdc": tokens(b.kdc_request(10, "krbtgt", "X", client="a"), b.kdc_error(7, "MSSQLSvc", "x:1433"), b.kdc_reply(13, "cifs", "x")),
+    "header": tokens(b"Negotiate " + base64.b64encode(b.spnego_init(b.ntlm_negotiate())) + b", Basic"),
+}
+
+
 def main():
     seeds = {
         "bits": UPLOADS,
         "cms": CMS,
+        "smb": SMBS,
+        "rpc": RPCS,
+        "spnego": SPNEGOS,
         "message": {name: bytes([flags]) + body for name, (flags, body) in MESSAGES.items()},
         "http": DIALOGUES,
         "decode": CAPTURES,
