@@ -22,7 +22,9 @@ enum need {
     NEED_POLICY = 1 << 4,           /* policy assignments and policy bodies are read: those payloads are inflated */
     NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all but NEED_BODY */
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
-    NEED_HASH = 1 << 6              /* HTTP bodies are decoded and hashed, all of them */
+    NEED_HASH = 1 << 6,             /* HTTP bodies are decoded and hashed, all of them */
+    NEED_NAMES = 1 << 16,           /* questions for names are read, and their answers */
+    NEED_STATEMENT = 1 << 17        /* texts of SQL batches are kept */
 };
 
 /* NULL of a number is a value that no fact has. */
@@ -50,6 +52,9 @@ enum table {
 #define ROW_TYPE_REF_flow int64_t
 #define ROW_TYPE_REF_http int64_t
 #define ROW_TYPE_REF_message int64_t
+#define ROW_TYPE_REF_name_query int64_t
+#define ROW_TYPE_REF_ldap_operation int64_t
+#define ROW_TYPE_REF_sql_login int64_t
 
 /* struct flow_row { int64_t packet; double time; ... }; and so on. */
 #define TABLE_BEGIN(table, need, meaning) struct table##_row {
@@ -69,6 +74,9 @@ enum table {
 #define ROW_NULL_REF_flow INT_NULL
 #define ROW_NULL_REF_http INT_NULL
 #define ROW_NULL_REF_message INT_NULL
+#define ROW_NULL_REF_name_query INT_NULL
+#define ROW_NULL_REF_ldap_operation INT_NULL
+#define ROW_NULL_REF_sql_login INT_NULL
 
 /* flow_row_null(), http_row_null() ...: a row that knows nothing yet: every column is NULL. Start from it. */
 #define TABLE_BEGIN(table, need, meaning)                                                                              \

@@ -9,8 +9,10 @@
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
 static const struct dissector *const DISSECTORS[] = {
-    &http_dissector,
-    &tls_dissector,
+    &http_dissector,        &tls_dissector,         &ldap_dissector,  &tds_dissector,  &rdp_dissector,
+    &dns_stream_dissector,  &dns_dissector,         &nbns_dissector,  &dhcp_dissector, &llmnr_dissector,
+    &mdns_dissector,        &tftp_dissector,        &cldap_dissector, &ssrp_dissector, &binl_dissector,
+    &wake_on_lan_dissector, &remote_tool_dissector, /* by its port only: the last */
 };
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;

@@ -23,6 +23,9 @@ enum offset {
 #define TYPE_REF_flow COLUMN_REF, TABLE_flow
 #define TYPE_REF_http COLUMN_REF, TABLE_http
 #define TYPE_REF_message COLUMN_REF, TABLE_message
+#define TYPE_REF_name_query COLUMN_REF, TABLE_name_query
+#define TYPE_REF_ldap_operation COLUMN_REF, TABLE_ldap_operation
+#define TYPE_REF_sql_login COLUMN_REF, TABLE_sql_login
 
 /* A member with a trailing underscore is a column without it: one line for each such name (a unit test finds one that
  * was forgotten). STRING replaces it before it makes the string. */
