@@ -21,6 +21,7 @@
 #define KEPT_ANSWERED ((size_t)8192) /* of one from the server: only its beginning is read */
 #define TOKENS_MAX 64
 #define PORT_TDS 1433
+#define LOGIN_OLD_PACKET 512
 
 struct side {
     uint8_t header[HEADER_BYTES];
@@ -73,6 +74,8 @@ static bool is_telling(uint8_t type, uint16_t length, struct cursor payload)
     if (type == TDS_PRELOGIN) /* option 0 comes first, and its offset leads behind the options */
         return cursor_take(&payload, 1, &option) && option.at[0] == 0 && cursor_be16(&payload, &offset) &&
                offset < length && offset % 5 == 1;
+    if (type == TDS_LOGIN_OLD) /* a login of 567 bytes or so, always in packets of 512; the first text is short */
+        return length == LOGIN_OLD_PACKET && (payload.left <= 30 || payload.at[30] <= 30);
     return type == TDS_LOGIN7 && cursor_le32(&payload, &login) && login >= 86 && login <= KEPT_ASKED;
 }
 
