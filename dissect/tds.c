@@ -31,6 +31,7 @@ struct side {
     bool wrapped;  /* packets of type 18 hold TLS */
     bool damaged;  /* the message is not whole */
     bool lost;     /* look for a packet at the start of the next chunk */
+    uint8_t type;  /* of the message: that of its first packet; 0 between messages */
     uint64_t bytes;
     struct buffer message;
 };
@@ -291,6 +292,7 @@ static void forget_message(struct side *side)
 {
     buffer_reset(&side->message, 0);
     side->bytes = 0;
+    side->type = 0;
     side->damaged = false;
 }
 
@@ -333,8 +335,11 @@ static void take_packet_header(struct side *side)
     uint16_t length;
     side->record = false;
     side->lost = !header_read(cursor_of(side->header, HEADER_BYTES), &type, &status, &length);
-    if (!side->lost)
-        side->left = length - (uint32_t)HEADER_BYTES;
+    if (side->lost)
+        return;
+    side->left = length - (uint32_t)HEADER_BYTES;
+    if (side->type == 0)
+        side->type = type;
 }
 
 static void packet_ended(struct tds *tds, enum direction direction, struct moment moment)
@@ -342,10 +347,16 @@ static void packet_ended(struct tds *tds, enum direction direction, struct momen
     struct side *side = &tds->side[direction];
     uint8_t type = side->header[0], status = side->header[1];
     side->have = 0;
-    if (side->record || (status & 1) == 0 || (side->wrapped && type == TDS_PRELOGIN))
+    if (side->record)
+        return;
+    if (side->wrapped && type == TDS_PRELOGIN) {
+        side->type = 0;
+        return;
+    }
+    if ((status & 1) == 0)
         return;
     if (!side->damaged)
-        take_message(tds, direction, type, moment);
+        take_message(tds, direction, side->type, moment);
     forget_message(side);
 }
 

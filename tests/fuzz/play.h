@@ -87,7 +87,7 @@ static inline void play_input(const uint8_t *data, size_t size, const struct pla
     uint8_t event, which = 0;
     uint16_t length;
     if (cursor_u8(&input, &which))
-        which %= count;
+        which = (uint8_t)(which % count);
     play_open(&play, ports[which].transport, ports[which].port);
     while (cursor_u8(&input, &event) && cursor_be16(&input, &length))
         play_step(&play, event & 7, length, &input);
