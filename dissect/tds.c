@@ -371,7 +371,7 @@ static void take_header(struct tds *tds, enum direction direction, struct cursor
         return;
     }
     size_t take = need - side->have < bytes->left ? need - side->have : bytes->left;
-    if (!cursor_take(bytes, take, &part))
+    if (!cursor_take(bytes, take, &part) || part.at == NULL)
         return;
     memcpy(side->header + side->have, part.at, take);
     side->have += take;

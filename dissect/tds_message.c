@@ -147,17 +147,18 @@ void tds_read_login7(struct cursor message, struct sql_login_row *row, struct ar
 
 static struct text old_text(struct cursor message, size_t offset, size_t size, struct arena *arena)
 {
-    struct cursor field;
+    struct cursor field, text;
     uint8_t length;
-    if (!cursor_slice(message, offset, size + 1, &field))
+    if (!cursor_slice(message, offset, size + 1, &field) || !cursor_take(&field, size, &text) ||
+        !cursor_u8(&field, &length) || length == 0 || length > size)
         return TEXT_NULL;
-    length = field.at[size];
-    return length == 0 || length > size ? TEXT_NULL : text_clean(arena, cursor_of(field.at, length));
+    return text_clean(arena, cursor_of(text.at, length));
 }
 
 void tds_read_login_old(struct cursor message, struct sql_login_row *row, struct arena *arena)
 {
     struct cursor version;
+    uint8_t major, minor;
     row->host = old_text(message, 0, OLD_FIELD, arena);
     row->user = old_text(message, OLD_FIELD + 1, OLD_FIELD, arena);
     row->password_sent = old_text(message, (size_t)2 * (OLD_FIELD + 1), OLD_FIELD, arena).at != NULL;
@@ -166,8 +167,8 @@ void tds_read_login_old(struct cursor message, struct sql_login_row *row, struct
     row->library = old_text(message, OLD_LIBRARY, 10, arena);
     row->integrated = 0;
     row->auth = TEXT("sql");
-    if (cursor_slice(message, OLD_VERSION, 2, &version))
-        row->tds_version = text_format(arena, "%u.%u", version.at[0], version.at[1]);
+    if (cursor_slice(message, OLD_VERSION, 2, &version) && cursor_u8(&version, &major) && cursor_u8(&version, &minor))
+        row->tds_version = text_format(arena, "%u.%u", major, minor);
 }
 
 /* ---- Batches and calls ---- */
