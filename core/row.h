@@ -24,7 +24,9 @@ enum need {
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
     NEED_HASH = 1 << 6,             /* HTTP bodies are decoded and hashed, all of them */
     NEED_FIELD = 1 << 7,            /* every document is read field by field: all payloads, lists, listings, uploads */
-    NEED_SECRETS = 1 << 8           /* secret values are made readable: only when the user asks for them */
+    NEED_SECRETS = 1 << 8,          /* secret values are made readable: only when the user asks for them */
+    NEED_NAMES = 1 << 9,            /* questions for names are read, and their answers */
+    NEED_STATEMENT = 1 << 10        /* texts of SQL batches are kept */
 };
 
 /* NULL of a number is a value that no fact has. */
@@ -60,6 +62,9 @@ enum table {
 #define ROW_TYPE_REF_ntlm int64_t
 #define ROW_TYPE_REF_kerberos int64_t
 #define ROW_TYPE_REF_rpc int64_t
+#define ROW_TYPE_REF_name_query int64_t
+#define ROW_TYPE_REF_ldap_operation int64_t
+#define ROW_TYPE_REF_sql_login int64_t
 
 /* struct flow_row { int64_t packet; double time; ... }; and so on. */
 #define TABLE_BEGIN(table, need, meaning) struct table##_row {
@@ -87,6 +92,9 @@ enum table {
 #define ROW_NULL_REF_ntlm INT_NULL
 #define ROW_NULL_REF_kerberos INT_NULL
 #define ROW_NULL_REF_rpc INT_NULL
+#define ROW_NULL_REF_name_query INT_NULL
+#define ROW_NULL_REF_ldap_operation INT_NULL
+#define ROW_NULL_REF_sql_login INT_NULL
 
 /* flow_row_null(), http_row_null() ...: a row that knows nothing yet: every column is NULL. Start from it. */
 #define TABLE_BEGIN(table, need, meaning)                                                                              \

@@ -13,6 +13,7 @@
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
 /* clang-format off */
+/* clang-format off: one a line */
 static const struct dissector *const DISSECTORS[] = {
     &http_dissector,
     &tls_dissector,
@@ -22,7 +23,23 @@ static const struct dissector *const DISSECTORS[] = {
     &rpc_datagram_dissector,
     &kdc_dissector,
     &kdc_datagram_dissector,
+    &ldap_dissector,
+    &tds_dissector,
+    &rdp_dissector,
+    &dns_stream_dissector,
+    &dns_dissector,
+    &nbns_dissector,
+    &dhcp_dissector,
+    &llmnr_dissector,
+    &mdns_dissector,
+    &tftp_dissector,
+    &cldap_dissector,
+    &ssrp_dissector,
+    &binl_dissector,
+    &wake_on_lan_dissector,
+    &remote_tool_dissector, /* by its port only: the last */
 };
+/* clang-format on */
 /* clang-format on */
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;

@@ -44,6 +44,11 @@ extern const struct dissector http_dissector; /* http.c */
 extern const struct dissector tls_dissector;  /* tls.c */
 extern const struct dissector ike_dissector;  /* ike.c */
 extern const struct dissector smb_dissector;  /* smb.c */
+/* Names, directory, databases, boot, remote control: dns.c, dhcp.c, tftp.c, ldap.c, tds.c, ssrp.c, rdp.c, small.c. */
+extern const struct dissector dns_dissector, dns_stream_dissector, mdns_dissector, llmnr_dissector, nbns_dissector;
+extern const struct dissector dhcp_dissector, tftp_dissector, binl_dissector, wake_on_lan_dissector;
+extern const struct dissector ldap_dissector, cldap_dissector, tds_dissector, ssrp_dissector;
+extern const struct dissector rdp_dissector, remote_tool_dissector;
 
 /* Two streams, or the datagrams of a conversation, and what reads them: those of a flow itself, or those that a
  * dissector found inside (what TLS hid, what a named pipe carries). Zeroed but for `conversation` and `secure`, it

@@ -31,6 +31,9 @@ enum offset {
 #define TYPE_REF_ntlm COLUMN_REF, TABLE_ntlm
 #define TYPE_REF_kerberos COLUMN_REF, TABLE_kerberos
 #define TYPE_REF_rpc COLUMN_REF, TABLE_rpc
+#define TYPE_REF_name_query COLUMN_REF, TABLE_name_query
+#define TYPE_REF_ldap_operation COLUMN_REF, TABLE_ldap_operation
+#define TYPE_REF_sql_login COLUMN_REF, TABLE_sql_login
 
 /* A member with a trailing underscore is a column without it: one line for each such name (a unit test finds one that
  * was forgotten). STRING replaces it before it makes the string. */

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dissect *dissect = dissect_new(&sink, NEED_EVERYTHING | NEED_FIELD | NEED_HASH);
     if (store == NULL || dissect == NULL)
         abort();
-    play_all(dissect, 80, cursor_of(data, size));
+    play_all(dissect, TRANSPORT_TCP, 80, cursor_of(data, size));
     dissect_finish(dissect);
     dissect_free(dissect);
     store_free(store);

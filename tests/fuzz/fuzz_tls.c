@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dissect->tls->crypto = crypto = crypto == NULL ? tls_crypto_new() : crypto;
     dissect->tls->crypto_tried = true;
     dissect_take_secrets(dissect, text_from(keylog));
-    play_all(dissect, 443, input);
+    play_all(dissect, TRANSPORT_TCP, 443, input);
     dissect_finish(dissect);
     if (dissect->counts.tls_hidden > dissect->counts.tls_flows)
         abort();

@@ -1,7 +1,8 @@
-/* tests/fuzz/play.h: events of one flow after another, read from a fuzzer's input and given as the tracker would give them.
+/* tests/fuzz/play.h: a flow whose events come from the fuzzer, given to the dissectors as the tracker would give them.
  *
- *   again and again: u8 event (low 3 bits: 0 data out, 1 data in, 2 gap out, 3 gap in, 4 end out, 5 end in, 6 the flow closes
- *   and another opens, 7 data out in pieces of one byte), u16 length (big endian), for data: that many bytes
+ *   u8 which of the ports; then again and again: u8 event (low 3 bits: 0 data out, 1 data in, 2 gap out, 3 gap in, 4 end
+ *   out, 5 end in, 6 the flow closes and another opens, 7 data out in pieces of one byte), u16 length (big endian), for
+ *   data: that many bytes. Over UDP data are datagrams, and there is nothing else but 6.
  */
 #ifndef CMSCOPE_TESTS_FUZZ_PLAY_H
 #define CMSCOPE_TESTS_FUZZ_PLAY_H
@@ -10,21 +11,20 @@
 #include <string.h>
 
 #include "dissect/dissect.h"
-
-enum event { DATA_OUT, DATA_IN, GAP_OUT, GAP_IN, END_OUT, END_IN, NEXT, BYTES_OUT };
+#include "records/store.h"
 
 struct play {
     struct flow_events events;
     struct flow flow;
-    uint16_t port; /* of the server */
     struct moment moment;
 };
 
-static inline void flow_open(struct play *play)
+static inline void play_open(struct play *play, enum transport transport, uint16_t port)
 {
     play->flow = (struct flow){
         .address = {{.bytes = {10, 0, 0, 1}, .version = 4}, {.bytes = {10, 0, 0, 2}, .version = 4}},
-        .port = {50000, play->port},
+        .port = {50000, port},
+        .transport = transport,
         .first = play->moment,
         .last = play->moment,
     };
@@ -32,62 +32,77 @@ static inline void flow_open(struct play *play)
 }
 
 /* Hands over a copy of exactly that size, so that a sanitizer sees each step beyond it. */
-static inline void give(struct play *play, enum direction direction, struct cursor bytes)
+static inline void play_give(struct play *play, enum direction direction, struct cursor bytes)
 {
-    if (bytes.left == 0)
-        return;
     uint8_t *copy = malloc(bytes.left);
     if (copy == NULL)
         return;
     memcpy(copy, bytes.at, bytes.left);
     play->flow.bytes[direction] += bytes.left;
-    play->events.data(play->events.context, &play->flow, direction, cursor_of(copy, bytes.left), play->moment);
+    (play->flow.transport == TRANSPORT_UDP ? play->events.datagram : play->events.data)(
+        play->events.context, &play->flow, direction, cursor_of(copy, bytes.left), play->moment);
     free(copy);
 }
 
-static inline void step(struct play *play, enum event event, uint16_t length, struct cursor *input)
+static inline void play_step(struct play *play, unsigned event, uint16_t length, struct cursor *input)
 {
-    enum direction direction = event & 1 && event != BYTES_OUT ? DIRECTION_IN : DIRECTION_OUT;
+    enum direction direction = event & 1 && event != 7 ? DIRECTION_IN : DIRECTION_OUT;
     struct cursor bytes, byte;
     play->moment.packet++;
     play->moment.time_ns += 1000000;
-    switch (event) {
-    case DATA_OUT:
-    case DATA_IN:
-    case BYTES_OUT:
+    if (event == 6) {
+        enum transport transport = play->flow.transport;
+        uint16_t port = play->flow.port[1];
+        play->events.closed(play->events.context, &play->flow);
+        play_open(play, transport, port);
+    } else if (event <= 1 || event == 7) {
         if (!cursor_take(input, length < input->left ? length : input->left, &bytes))
             return;
-        while (event == BYTES_OUT && cursor_take(&bytes, 1, &byte))
-            give(play, direction, byte);
-        give(play, direction, bytes);
-        return;
-    case GAP_OUT:
-    case GAP_IN:
+        while (event == 7 && play->flow.transport == TRANSPORT_TCP && cursor_take(&bytes, 1, &byte))
+            play_give(play, direction, byte);
+        if (bytes.left > 0)
+            play_give(play, direction, bytes);
+    } else if (play->flow.transport == TRANSPORT_TCP && event <= 3) {
         play->events.gap(play->events.context, &play->flow, direction, length == 0 ? UINT64_C(1) << 40 : length,
                          play->moment);
-        return;
-    case END_OUT:
-    case END_IN:
+    } else if (play->flow.transport == TRANSPORT_TCP) {
         play->events.ended(play->events.context, &play->flow, direction, play->moment);
-        return;
-    case NEXT:
-        play->events.closed(play->events.context, &play->flow);
-        flow_open(play);
-        return;
     }
 }
 
-/* All events of `input`, for a server at `port`. */
-static inline void play_all(struct dissect *dissect, uint16_t port, struct cursor input)
+/* All events of `input`, in a flow to that port. */
+static inline void play_all(struct dissect *dissect, enum transport transport, uint16_t port, struct cursor input)
 {
-    struct play play = {
-        .events = dissect_events(dissect), .port = port, .moment = {.packet = 1, .time_ns = 1700000000000000000}};
-    flow_open(&play);
+    struct play play = {.events = dissect_events(dissect), .moment = {.packet = 1, .time_ns = 1700000000000000000}};
     uint8_t event;
     uint16_t length;
+    play_open(&play, transport, port);
     while (cursor_u8(&input, &event) && cursor_be16(&input, &length))
-        step(&play, (enum event)(event & 7), length, &input);
+        play_step(&play, event & 7, length, &input);
     play.events.closed(play.events.context, &play.flow);
+}
+
+struct play_port {
+    enum transport transport;
+    uint16_t port;
+};
+
+/* Input for one of the ports, which the first byte chooses; everything is decoded. */
+static inline void play_input(const uint8_t *data, size_t size, const struct play_port *ports, size_t count)
+{
+    struct cursor input = cursor_of(data, size);
+    struct store *store = store_new();
+    struct sink sink = store_sink(store);
+    struct dissect *dissect = dissect_new(&sink, UINT32_MAX);
+    if (store == NULL || dissect == NULL)
+        abort();
+    uint8_t which = 0;
+    if (cursor_u8(&input, &which))
+        which = (uint8_t)(which % count);
+    play_all(dissect, ports[which].transport, ports[which].port, input);
+    dissect_finish(dissect);
+    dissect_free(dissect);
+    store_free(store);
 }
 
 #endif

@@ -46,7 +46,8 @@ static void next_packet(struct dialogue *dialogue)
     }
     dialogue->flow = (struct flow){
         .address = {{.bytes = {10, 0, 0, dialogue->client}, .version = 4}, {.bytes = {10, 0, 0, 80}, .version = 4}},
-        .port = {50000, 80},
+        .port = {50000, dialogue->port == 0 ? 80 : dialogue->port},
+        .transport = dialogue->transport,
         .first = dialogue->moment,
         .last = dialogue->moment,
     };
@@ -62,8 +63,8 @@ static void give(struct dialogue *dialogue, enum direction direction, struct cur
         abort();
     memcpy(copy, bytes.at, bytes.left);
     dialogue->flow.bytes[direction] += bytes.left;
-    dialogue->events.data(dialogue->events.context, &dialogue->flow, direction, cursor_of(copy, bytes.left),
-                          dialogue->moment);
+    (dialogue->transport == TRANSPORT_UDP ? dialogue->events.datagram : dialogue->events.data)(
+        dialogue->events.context, &dialogue->flow, direction, cursor_of(copy, bytes.left), dialogue->moment);
     free(copy);
 }
 
@@ -150,6 +151,11 @@ void dialogue_reply(struct dialogue *dialogue, const char *headers, struct curso
 int64_t dialogue_count(const struct dialogue *dialogue, enum table table)
 {
     return store_count(dialogue->store, table);
+}
+
+const void *dialogue_row(const struct dialogue *dialogue, enum table table, int64_t id)
+{
+    return store_row(dialogue->store, table, id);
 }
 
 const struct flow_row *dialogue_flow(const struct dialogue *dialogue, int64_t id)

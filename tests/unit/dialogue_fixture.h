@@ -20,7 +20,9 @@ struct dialogue {
     struct moment moment; /* of the last packet */
     uint8_t client;       /* last byte of the client's address, 10.0.0.x */
     bool open;
-    size_t piece; /* give data in pieces of this size; 0: whole */
+    size_t piece;             /* give data in pieces of this size; 0: whole */
+    uint16_t port;            /* of the server; 0: 80 */
+    enum transport transport; /* over UDP, data are datagrams */
 };
 
 struct dialogue *dialogue_new(unsigned needs);
@@ -46,6 +48,7 @@ void dialogue_reply(struct dialogue *dialogue, const char *headers, struct curso
 
 int64_t dialogue_count(const struct dialogue *dialogue, enum table table);
 /* Rows; NULL when there is none of that id. */
+const void *dialogue_row(const struct dialogue *dialogue, enum table table, int64_t id);
 const struct flow_row *dialogue_flow(const struct dialogue *dialogue, int64_t id);
 const struct http_row *dialogue_http(const struct dialogue *dialogue, int64_t id);
 const struct message_row *dialogue_message(const struct dialogue *dialogue, int64_t id);

@@ -1,0 +1,648 @@
+/* dissect/ldap.c: LDAP over TCP, and over UDP (CLDAP): binds, operations, and what they bring about ConfigMgr (RFC 4511,
+ * MS-ADTS 3.1.1.3, MS-NLMP 3.4, RFC 4121, RFC 4757).
+ *
+ *   LDAPMessage ::= SEQUENCE { messageID INTEGER, operation [APPLICATION n], controls [0] OPTIONAL }
+ *
+ * Behind a SASL bind the stream may be u32 length and a token, which holds messages: signed ones are read, sealed ones
+ * are told. Behind StartTLS it is TLS.
+ */
+#include <stdlib.h>
+
+#include "dissect/configmgr/ber.h"
+#include "dissect/frames.h"
+#include "dissect/internal.h"
+#include "dissect/ldap_entry.h"
+#include "dissect/ldap_filter.h"
+#include "dissect/sasl.h"
+#include "dissect/sspi.h"
+
+#define MESSAGE_MAX ((size_t)1 << 20) /* an entry with a group of thousands of members is smaller */
+#define PENDING_MAX 16                /* operations of a connection that wait for their result */
+#define ATTRIBUTES_MAX 64
+#define ID_MAX INT64_C(0x7FFFFFFF)
+#define STARTTLS "1.3.6.1.4.1.1466.20037"
+
+enum {
+    BIND_REQUEST = 0x60,
+    BIND_RESPONSE = 0x61,
+    UNBIND = 0x42,
+    SEARCH_REQUEST = 0x63,
+    SEARCH_ENTRY = 0x64,
+    SEARCH_DONE = 0x65,
+    MODIFY_REQUEST = 0x66,
+    MODIFY_RESPONSE = 0x67,
+    ADD_REQUEST = 0x68,
+    ADD_RESPONSE = 0x69,
+    DELETE_REQUEST = 0x4A,
+    DELETE_RESPONSE = 0x6B,
+    RENAME_REQUEST = 0x6C,
+    RENAME_RESPONSE = 0x6D,
+    COMPARE_REQUEST = 0x6E,
+    COMPARE_RESPONSE = 0x6F,
+    ABANDON = 0x50,
+    SEARCH_REFERENCE = 0x73,
+    EXTENDED_REQUEST = 0x77,
+    EXTENDED_RESPONSE = 0x78,
+    INTERMEDIATE_RESPONSE = 0x79
+};
+enum { AUTH_SIMPLE = 0x80, AUTH_SASL = 0xA3, SICILY_DISCOVERY = 0x89, SICILY_NEGOTIATE = 0x8A, SICILY_RESPONSE = 0x8B };
+
+struct pending {
+    int64_t id; /* 0: free */
+    int64_t row;
+    int64_t entries, references;
+    bool starttls;
+};
+
+struct ldap {
+    struct layer *layer;
+    enum direction client;
+    struct frames frames[2];
+    struct pending pending[PENDING_MAX];
+    unsigned next;
+    int64_t bind; /* row of the last bind */
+    int64_t bind_id;
+    bool sasl;    /* it is one of SASL */
+    bool bound;   /* and succeeded */
+    bool wrapped; /* what is read now was inside a signed token */
+    struct layer inner;
+};
+
+/* One message while it is read. */
+struct message {
+    struct ldap *ldap;
+    enum direction direction;
+    struct moment moment;
+    int64_t id;
+    uint8_t operation;
+    struct cursor content;
+};
+
+/* ---- Recognition ---- */
+
+static bool is_operation(uint8_t tag)
+{
+    static const uint8_t tags[] = {
+        BIND_REQUEST,         BIND_RESPONSE,   UNBIND,           SEARCH_REQUEST,   SEARCH_ENTRY,
+        SEARCH_DONE,          MODIFY_REQUEST,  MODIFY_RESPONSE,  ADD_REQUEST,      ADD_RESPONSE,
+        DELETE_REQUEST,       DELETE_RESPONSE, RENAME_REQUEST,   RENAME_RESPONSE,  COMPARE_REQUEST,
+        COMPARE_RESPONSE,     ABANDON,         SEARCH_REFERENCE, EXTENDED_REQUEST, EXTENDED_RESPONSE,
+        INTERMEDIATE_RESPONSE};
+    return memchr(tags, tag, sizeof tags) != NULL;
+}
+
+static bool is_request(uint8_t tag)
+{
+    return tag == BIND_REQUEST || tag == UNBIND || tag == SEARCH_REQUEST || tag == MODIFY_REQUEST ||
+           tag == ADD_REQUEST || tag == DELETE_REQUEST || tag == RENAME_REQUEST || tag == COMPARE_REQUEST ||
+           tag == ABANDON || tag == EXTENDED_REQUEST;
+}
+
+static enum recognition recognise(struct cursor first, const struct flow *flow)
+{
+    uint8_t tag;
+    uint64_t length, number;
+    (void)flow;
+    if (first.left > 0 && first.at[0] != BER_SEQUENCE)
+        return RECOGNISED_NOT;
+    enum outcome outcome = ber_head(&first, &tag, &length);
+    if (outcome == OUTCOME_MORE)
+        return RECOGNISED_MAYBE;
+    if (outcome != OUTCOME_OK || length < 5)
+        return RECOGNISED_NOT;
+    outcome = ber_head(&first, &tag, &number);
+    if (outcome == OUTCOME_MORE)
+        return RECOGNISED_MAYBE;
+    if (outcome != OUTCOME_OK || tag != BER_INTEGER || number == 0 || number > 4)
+        return RECOGNISED_NOT;
+    if (!cursor_skip(&first, (size_t)number))
+        return RECOGNISED_MAYBE;
+    outcome = ber_head(&first, &tag, &number);
+    if (outcome == OUTCOME_MORE)
+        return RECOGNISED_MAYBE;
+    if (outcome != OUTCOME_OK || !is_operation(tag) || number > length)
+        return RECOGNISED_NOT;
+    return is_request(tag) ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
+}
+
+static enum recognition datagram_recognise(struct cursor first, const struct flow *flow)
+{
+    enum recognition result = recognise(first, flow);
+    return result == RECOGNISED_MAYBE ? RECOGNISED_NOT : result;
+}
+
+/* ---- Rows ---- */
+
+static struct dissect *dissect_of(const struct ldap *ldap)
+{
+    return ldap->layer->conversation->dissect;
+}
+
+static struct text clean(const struct message *message, struct cursor bytes)
+{
+    return text_utf8(&dissect_of(message->ldap)->scratch, text_from(bytes));
+}
+
+static struct ldap_operation_row operation_row(const struct message *message)
+{
+    const struct ldap *ldap = message->ldap;
+    const struct conversation *conversation = ldap->layer->conversation;
+    enum direction server = direction_reverse(ldap->client);
+    struct ldap_operation_row row = ldap_operation_row_null();
+    row.packet = message->moment.packet;
+    row.time = moment_seconds(message->moment);
+    row.flow = conversation->row;
+    row.client = conversation_address(conversation, ldap->client);
+    row.server = conversation_address(conversation, server);
+    row.port = conversation->flow->port[server];
+    row.transport = text_of(transport_name(conversation->flow->transport));
+    row.wrapping = text_of(ldap->wrapped ? "signed" : "none");
+    row.tls = ldap->layer->secure;
+    return row;
+}
+
+static struct pending *begin_operation(const struct message *message, struct ldap_operation_row *row)
+{
+    struct ldap *ldap = message->ldap;
+    struct pending *pending = &ldap->pending[ldap->next];
+    ldap->next = (ldap->next + 1) % PENDING_MAX;
+    row->configmgr = (row->dn.at != NULL && ldap_is_configmgr(row->dn)) ||
+                     (row->filter.at != NULL && ldap_is_configmgr(row->filter)) ||
+                     (row->attributes.at != NULL && ldap_is_configmgr(row->attributes));
+    *pending = (struct pending){.id = message->id};
+    pending->row = sink_append(&dissect_of(ldap)->sink, TABLE_ldap_operation, row);
+    return pending;
+}
+
+/* The operation that a reply belongs to; when its request was not seen, and `make`, a row without one. */
+static struct pending *find_operation(const struct message *message, bool make)
+{
+    struct ldap *ldap = message->ldap;
+    for (unsigned i = 0; i < PENDING_MAX; i++) {
+        if (ldap->pending[i].id == message->id && message->id != 0)
+            return &ldap->pending[i];
+    }
+    if (!make)
+        return NULL;
+    struct ldap_operation_row row = operation_row(message);
+    row.operation = TEXT("search");
+    return begin_operation(message, &row);
+}
+
+static bool kept_operation(const struct ldap *ldap, int64_t id, struct ldap_operation_row *row)
+{
+    const struct sink *sink = &dissect_of(ldap)->sink;
+    const struct ldap_operation_row *kept = id == INT_NULL ? NULL : sink->row(sink->context, TABLE_ldap_operation, id);
+    if (kept != NULL)
+        *row = *kept;
+    return kept != NULL;
+}
+
+static bool kept_bind(const struct ldap *ldap, struct ldap_bind_row *row)
+{
+    const struct sink *sink = &dissect_of(ldap)->sink;
+    const struct ldap_bind_row *kept =
+        ldap->bind == INT_NULL ? NULL : sink->row(sink->context, TABLE_ldap_bind, ldap->bind);
+    if (kept != NULL)
+        *row = *kept;
+    return kept != NULL;
+}
+
+/* Tells of the last SASL bind what follows it; the first answer stays. */
+static void tell_wrapping(struct ldap *ldap, const char *wrapping)
+{
+    struct ldap_bind_row row;
+    if (!ldap->sasl || !ldap->bound || !kept_bind(ldap, &row) || row.wrapping.at != NULL)
+        return;
+    row.wrapping = text_of(wrapping);
+    sink_amend(&dissect_of(ldap)->sink, TABLE_ldap_bind, ldap->bind, &row);
+}
+
+/* ---- Binds ---- */
+
+static void read_sasl(const struct message *message, struct cursor content, struct ldap_bind_row *row)
+{
+    struct cursor mechanism, token;
+    row->method = TEXT("sasl");
+    if (!ber_take(&content, BER_OCTET_STRING, &mechanism))
+        return;
+    row->mechanism = clean(message, mechanism);
+    if (ber_take(&content, BER_OCTET_STRING, &token))
+        row->auth = sspi_mechanism(token);
+}
+
+static void read_bind(const struct message *message)
+{
+    struct ldap *ldap = message->ldap;
+    const struct conversation *conversation = ldap->layer->conversation;
+    enum direction server = direction_reverse(ldap->client);
+    struct cursor at = message->content, name, content;
+    struct ldap_bind_row row = ldap_bind_row_null();
+    uint8_t tag;
+    if (!ber_take_number(&at, BER_INTEGER, &row.version) || !ber_take(&at, BER_OCTET_STRING, &name) ||
+        !ber_any(&at, &tag, &content))
+        return;
+    row.packet = message->moment.packet;
+    row.time = moment_seconds(message->moment);
+    row.flow = conversation->row;
+    row.client = conversation_address(conversation, ldap->client);
+    row.server = conversation_address(conversation, server);
+    row.port = conversation->flow->port[server];
+    row.name = clean(message, name);
+    row.tls = ldap->layer->secure;
+    row.password_sent = tag == AUTH_SIMPLE && content.left > 0;
+    if (tag == AUTH_SASL)
+        read_sasl(message, content, &row);
+    else if (tag == AUTH_SIMPLE)
+        row.method = text_of(content.left == 0 ? "anonymous" : "simple"); /* RFC 4513 section 5.1 */
+    else
+        row.method = TEXT("sicily");
+    if (tag == SICILY_NEGOTIATE || tag == SICILY_RESPONSE)
+        row.auth = sspi_mechanism(content);
+    ldap->bind = sink_append(&dissect_of(ldap)->sink, TABLE_ldap_bind, &row);
+    ldap->bind_id = message->id;
+    ldap->sasl = tag != AUTH_SIMPLE;
+    ldap->bound = false;
+}
+
+/* Result code, matched name, diagnostic message: the parts of LDAPResult (RFC 4511 section 4.1.9). */
+static bool take_result(struct cursor *at, int64_t *result, struct cursor *diagnostic)
+{
+    struct cursor matched;
+    return ber_take_number(at, BER_ENUMERATED, result) && ber_take(at, BER_OCTET_STRING, &matched) &&
+           ber_take(at, BER_OCTET_STRING, diagnostic);
+}
+
+static void read_bind_response(const struct message *message)
+{
+    struct ldap *ldap = message->ldap;
+    struct cursor at = message->content, diagnostic;
+    struct ldap_bind_row row;
+    int64_t result;
+    if (ldap->bind_id != message->id || !kept_bind(ldap, &row) || !take_result(&at, &result, &diagnostic))
+        return;
+    row.result = result;
+    row.diagnostic = diagnostic.left == 0 ? TEXT_NULL : clean(message, diagnostic);
+    ldap->bound = result == 0;
+    sink_amend(&dissect_of(ldap)->sink, TABLE_ldap_bind, ldap->bind, &row);
+}
+
+/* ---- Requests ---- */
+
+static void read_search(const struct message *message)
+{
+    static const char *const scopes[] = {"base", "one", "sub"};
+    struct cursor at = message->content, base, list, attribute;
+    int64_t scope, number;
+    struct listing filter, attributes;
+    struct cursor types;
+    struct ldap_operation_row row = operation_row(message);
+    row.operation = TEXT("search");
+    listing_init(&filter);
+    listing_init(&attributes);
+    if (!ber_take(&at, BER_OCTET_STRING, &base) || !ber_take_number(&at, BER_ENUMERATED, &scope) ||
+        !ber_take_number(&at, BER_ENUMERATED, &number) || !ber_take_number(&at, BER_INTEGER, &number) ||
+        !ber_take_number(&at, BER_INTEGER, &number) || !ber_take(&at, BER_BOOLEAN, &types))
+        return;
+    row.dn = clean(message, base);
+    row.scope = scope >= 0 && scope < 3 ? text_of(scopes[scope]) : TEXT_NULL;
+    if (ldap_filter_take(&at, &filter) && ber_take(&at, BER_SEQUENCE, &list)) {
+        while (attributes.items < ATTRIBUTES_MAX && ber_take(&list, BER_OCTET_STRING, &attribute))
+            listing_add(&attributes, clean(message, attribute));
+    }
+    row.filter = listing_text(&filter);
+    row.attributes = listing_text(&attributes);
+    begin_operation(message, &row);
+}
+
+static struct ldap_place place_of(const struct message *message, int64_t operation, bool written)
+{
+    return (struct ldap_place){
+        .conversation = message->ldap->layer->conversation,
+        .moment = message->moment,
+        .client = message->ldap->client,
+        .operation = operation,
+        .written = written,
+    };
+}
+
+/* Names of the attributes of an add. */
+static void list_attributes(const struct message *message, struct cursor attributes, struct listing *names)
+{
+    struct cursor attribute, type;
+    while (names->items < ATTRIBUTES_MAX && ber_take(&attributes, BER_SEQUENCE, &attribute) &&
+           ber_take(&attribute, BER_OCTET_STRING, &type))
+        listing_add(names, clean(message, type));
+}
+
+static void read_add(const struct message *message)
+{
+    struct cursor at = message->content, dn, attributes;
+    struct listing names;
+    struct ldap_operation_row row = operation_row(message);
+    row.operation = TEXT("add");
+    listing_init(&names);
+    if (!ber_take(&at, BER_OCTET_STRING, &dn) || !ber_take(&at, BER_SEQUENCE, &attributes))
+        return;
+    list_attributes(message, attributes, &names);
+    row.dn = clean(message, dn);
+    row.attributes = listing_text(&names);
+    struct ldap_place place = place_of(message, begin_operation(message, &row)->row, true);
+    ldap_entry_read(&place, text_from(dn), attributes);
+}
+
+/* Each change: SEQUENCE { operation ENUMERATED, attribute SEQUENCE { type, SET OF value } }. */
+static void read_modify(const struct message *message)
+{
+    struct cursor at = message->content, dn, changes, change, rest, attribute, type;
+    struct listing names;
+    int64_t kind;
+    struct ldap_operation_row row = operation_row(message);
+    row.operation = TEXT("modify");
+    listing_init(&names);
+    if (!ber_take(&at, BER_OCTET_STRING, &dn) || !ber_take(&at, BER_SEQUENCE, &changes))
+        return;
+    rest = changes;
+    while (names.items < ATTRIBUTES_MAX && ber_take(&rest, BER_SEQUENCE, &change) &&
+           ber_take_number(&change, BER_ENUMERATED, &kind) && ber_take(&change, BER_SEQUENCE, &attribute) &&
+           ber_take(&attribute, BER_OCTET_STRING, &type))
+        listing_add(&names, clean(message, type));
+    row.dn = clean(message, dn);
+    row.attributes = listing_text(&names);
+    struct ldap_place place = place_of(message, begin_operation(message, &row)->row, true);
+    for (int i = 0; i < ATTRIBUTES_MAX && ber_take(&changes, BER_SEQUENCE, &change); i++) {
+        if (ber_take_number(&change, BER_ENUMERATED, &kind))
+            ldap_entry_read(&place, text_from(dn), change);
+    }
+}
+
+/* Requests of which only the object is told. */
+static void read_object(const struct message *message, const char *operation)
+{
+    struct cursor at = message->content, dn;
+    struct ldap_operation_row row = operation_row(message);
+    row.operation = text_of(operation);
+    if (message->operation == DELETE_REQUEST)
+        dn = at;
+    else if (!ber_take(&at, BER_OCTET_STRING, &dn))
+        return;
+    row.dn = clean(message, dn);
+    begin_operation(message, &row);
+}
+
+static void read_extended(const struct message *message)
+{
+    struct cursor at = message->content, name;
+    struct ldap_operation_row row = operation_row(message);
+    if (!ber_take(&at, 0x80, &name))
+        return;
+    bool starttls = text_is(text_from(name), STARTTLS);
+    row.operation = text_of(starttls ? "starttls" : "extended");
+    row.dn = clean(message, name);
+    begin_operation(message, &row)->starttls = starttls;
+}
+
+/* ---- Replies ---- */
+
+static void read_entry(const struct message *message)
+{
+    struct pending *pending = find_operation(message, true);
+    struct cursor at = message->content, dn, attributes;
+    pending->entries++;
+    if (!ber_take(&at, BER_OCTET_STRING, &dn) || !ber_take(&at, BER_SEQUENCE, &attributes))
+        return;
+    struct ldap_place place = place_of(message, pending->row, false);
+    ldap_entry_read(&place, text_from(dn), attributes);
+}
+
+/* Keeps the first of the references that an operation brought. */
+static void keep_referral(const struct message *message, int64_t id, struct cursor at)
+{
+    struct ldap_operation_row row;
+    struct cursor uri;
+    if (!ber_take(&at, BER_OCTET_STRING, &uri) || !kept_operation(message->ldap, id, &row) || row.referral.at != NULL)
+        return;
+    row.referral = clean(message, uri);
+    sink_amend(&dissect_of(message->ldap)->sink, TABLE_ldap_operation, id, &row);
+}
+
+static void read_reference(const struct message *message)
+{
+    struct pending *pending = find_operation(message, true);
+    pending->references++;
+    keep_referral(message, pending->row, message->content);
+}
+
+static void start_tls(struct ldap *ldap)
+{
+    ldap->inner.conversation = ldap->layer->conversation;
+    if (!layer_open(&ldap->inner, &tls_dissector, ldap->client))
+        ldap->inner.dissector = NULL;
+}
+
+static void read_done(const struct message *message)
+{
+    struct ldap *ldap = message->ldap;
+    struct pending *pending = find_operation(message, message->operation == SEARCH_DONE);
+    struct cursor at = message->content, diagnostic, referral;
+    struct ldap_operation_row row;
+    int64_t result;
+    if (pending == NULL || !take_result(&at, &result, &diagnostic))
+        return;
+    if (ber_take(&at, 0xA3, &referral))
+        keep_referral(message, pending->row, referral);
+    if (kept_operation(ldap, pending->row, &row)) {
+        row.result = result;
+        if (message->operation == SEARCH_DONE) {
+            row.entries = pending->entries;
+            row.continued = pending->references;
+        }
+        sink_amend(&dissect_of(ldap)->sink, TABLE_ldap_operation, pending->row, &row);
+    }
+    if (pending->starttls && result == 0)
+        start_tls(ldap);
+    pending->id = 0;
+}
+
+/* ---- Messages ---- */
+
+static void read_operation(const struct message *message)
+{
+    switch (message->operation) {
+    case BIND_REQUEST:
+        read_bind(message);
+        return;
+    case BIND_RESPONSE:
+        read_bind_response(message);
+        return;
+    case SEARCH_REQUEST:
+        read_search(message);
+        return;
+    case SEARCH_ENTRY:
+        read_entry(message);
+        return;
+    case SEARCH_REFERENCE:
+        read_reference(message);
+        return;
+    case ADD_REQUEST:
+        read_add(message);
+        return;
+    case MODIFY_REQUEST:
+        read_modify(message);
+        return;
+    case DELETE_REQUEST:
+        read_object(message, "delete");
+        return;
+    case RENAME_REQUEST:
+        read_object(message, "rename");
+        return;
+    case COMPARE_REQUEST:
+        read_object(message, "compare");
+        return;
+    case EXTENDED_REQUEST:
+        read_extended(message);
+        return;
+    case SEARCH_DONE:
+    case MODIFY_RESPONSE:
+    case ADD_RESPONSE:
+    case DELETE_RESPONSE:
+    case RENAME_RESPONSE:
+    case COMPARE_RESPONSE:
+    case EXTENDED_RESPONSE:
+        read_done(message);
+        return;
+    default:
+        return;
+    }
+}
+
+/* One or more messages, one after the other. */
+static void read_messages(struct ldap *ldap, enum direction direction, struct cursor bytes, struct moment moment)
+{
+    struct cursor whole;
+    while (ber_take(&bytes, BER_SEQUENCE, &whole)) {
+        struct message message = {.ldap = ldap, .direction = direction, .moment = moment};
+        if (!ber_take_number(&whole, BER_INTEGER, &message.id) || message.id < 0 || message.id > ID_MAX ||
+            !ber_any(&whole, &message.operation, &message.content) || !is_operation(message.operation) ||
+            is_request(message.operation) != (direction == ldap->client))
+            continue;
+        arena_reset(&dissect_of(ldap)->scratch);
+        if (!ldap->wrapped && message.operation != BIND_REQUEST && message.operation != BIND_RESPONSE)
+            tell_wrapping(ldap, "none");
+        read_operation(&message);
+    }
+}
+
+static void read_token(struct ldap *ldap, enum direction direction, struct cursor token, struct moment moment)
+{
+    struct cursor plain;
+    if (!cursor_skip(&token, 4))
+        return;
+    bool readable = sasl_unwrap(token, &plain);
+    tell_wrapping(ldap, readable ? "signed" : "sealed");
+    if (!readable)
+        return;
+    ldap->wrapped = true;
+    read_messages(ldap, direction, plain, moment);
+    ldap->wrapped = false;
+}
+
+/* ---- The dissectors ---- */
+
+static enum outcome measure(struct cursor start, uint64_t *length)
+{
+    struct cursor at = start;
+    uint32_t token;
+    uint8_t tag;
+    if (start.left > 0 && start.at[0] == 0) { /* a token: u32 length, never as long as 16 MB */
+        *length = cursor_be32(&at, &token) ? token + (uint64_t)4 : 0;
+        return *length == 0 ? OUTCOME_MORE : OUTCOME_OK;
+    }
+    if (start.left > 0 && start.at[0] != BER_SEQUENCE)
+        return OUTCOME_MALFORMED;
+    enum outcome outcome = ber_head(&at, &tag, length);
+    *length += start.left - at.left;
+    return outcome;
+}
+
+static void *ldap_open(struct layer *layer, enum direction client)
+{
+    struct ldap *ldap = calloc(1, sizeof *ldap);
+    if (ldap == NULL)
+        return NULL;
+    ldap->layer = layer;
+    ldap->client = client;
+    ldap->bind = INT_NULL;
+    frames_init(&ldap->frames[0], MESSAGE_MAX);
+    frames_init(&ldap->frames[1], MESSAGE_MAX);
+    return ldap;
+}
+
+static void ldap_data(void *state, enum direction direction, struct cursor bytes, struct moment moment)
+{
+    struct ldap *ldap = state;
+    struct frames *frames = &ldap->frames[direction];
+    struct cursor frame;
+    if (ldap->inner.dissector != NULL) {
+        layer_data(&ldap->inner, direction, bytes, moment);
+        return;
+    }
+    if (frames->lost && recognise(bytes, ldap->layer->conversation->flow) > RECOGNISED_MAYBE)
+        frames_reset(frames);
+    frames_open(frames, bytes);
+    while (frames_next(frames, measure, &frame)) {
+        if (cursor_starts(frame, "\0", 1))
+            read_token(ldap, direction, frame, moment);
+        else
+            read_messages(ldap, direction, frame, moment);
+    }
+}
+
+static void ldap_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
+{
+    struct ldap *ldap = state;
+    if (ldap->inner.dissector != NULL) {
+        layer_gap(&ldap->inner, direction, bytes, moment);
+        return;
+    }
+    frames_reset(&ldap->frames[direction]);
+    ldap->frames[direction].lost = true; /* until a chunk begins with a message */
+}
+
+static void ldap_ended(void *state, enum direction direction, struct moment moment)
+{
+    struct ldap *ldap = state;
+    layer_ended(&ldap->inner, direction, moment);
+}
+
+static void ldap_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
+{
+    read_messages(state, direction, bytes, moment);
+}
+
+static void ldap_close(void *state)
+{
+    struct ldap *ldap = state;
+    layer_close(&ldap->inner);
+    frames_free(&ldap->frames[0]);
+    frames_free(&ldap->frames[1]);
+    free(ldap);
+}
+
+const struct dissector ldap_dissector = {
+    .name = "ldap",
+    .recognise = recognise,
+    .open = ldap_open,
+    .data = ldap_data,
+    .gap = ldap_gap,
+    .ended = ldap_ended,
+    .close = ldap_close,
+};
+
+const struct dissector cldap_dissector = {
+    .name = "cldap",
+    .recognise = datagram_recognise,
+    .open = ldap_open,
+    .datagram = ldap_datagram,
+    .close = ldap_close,
+};

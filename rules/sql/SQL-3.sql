@@ -1,0 +1,25 @@
+-- SQL-3: SQL Server uses Windows authentication only.
+--
+-- Decides, for breaches only: a login with a name and password of SQL Server, readable in clear, that a server with a
+-- site database (SMS_ or CM_ and a site code) accepted (fail). One that was refused, or whose answer was not seen,
+-- shows only what a client tried.
+-- Cannot be told: the mode of the server, logins inside TLS (the usual case: the login packet is encrypted), and logins
+-- to other databases of the instance. So Windows logins alone do not pass.
+WITH
+login AS (
+    SELECT id, packet, time, integrated, auth, accepted,
+           coalesce(client, '?') || ' -> ' || coalesce(server, '?') || ' ' || database AS subject
+    FROM sql_login
+    WHERE upper(database) GLOB 'SMS_[0-9A-Z][0-9A-Z][0-9A-Z]' OR upper(database) GLOB 'CM_[0-9A-Z][0-9A-Z][0-9A-Z]'
+)
+SELECT 'fail' AS result, CASE WHEN accepted = 1 THEN 'proof' ELSE 'hint' END AS grade, 'sql_login' AS evidence,
+       id AS row, packet, time, subject,
+       CASE WHEN accepted = 1 THEN 'the server of the site database took a login of SQL Server'
+            ELSE 'a client tried a login of SQL Server' END AS why
+FROM login
+WHERE integrated = 0 AND auth = 'sql'
+UNION ALL
+SELECT 'notobserved', 'hint', 'sql_login', id, packet, time, subject,
+       'Windows authentication was used here; which others the server takes is not on the wire'
+FROM login
+WHERE integrated = 1

@@ -1,0 +1,193 @@
+/* tests/unit/test_dissect_dns.c: questions for names and their answers. */
+#include "dissect/dns_name.h"
+#include "tests/unit/talk_fixture.h"
+
+static void an_srv_record_tells_the_management_point_and_its_port(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = talk_new(TRANSPORT_UDP, 53);
+    dialogue_ask(dialogue, DNS_SRV_ASKED);
+    assert_int_equal(ROW(dialogue, name_query, 1)->rcode, INT_NULL); /* not answered yet */
+    dialogue_answer(dialogue, DNS_SRV_ANSWERED);
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_name_query), 1);
+    const struct name_query_row *row = ROW(dialogue, name_query, 1);
+    assert_text(row->protocol, "dns");
+    assert_text(row->operation, "query");
+    assert_text(row->name, "_mssms_mp_d._tcp.corp.contoso.test");
+    assert_text(row->type, "SRV");
+    assert_null(row->suffix.at);
+    assert_text(row->answer, "corp.contoso.test:80");
+    assert_int_equal(row->packet, 1);
+    assert_int_equal(row->reply_packet, 2);
+    assert_int_equal(row->rcode, 0);
+    assert_int_equal(row->unicast, 1);
+    assert_text(row->client, "10.0.0.1");
+    assert_text(row->server, "10.0.0.80");
+    const struct name_answer_row *answer = ROW(dialogue, name_answer, 1);
+    assert_int_equal(answer->query, 1);
+    assert_text(answer->value, "corp.contoso.test");
+    assert_int_equal(answer->port, 80);
+    assert_text(dialogue_flow(dialogue, 1)->app, "dns");
+    dialogue_free(dialogue);
+}
+
+static void a_name_that_does_not_exist_has_no_answer(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = talk_new(TRANSPORT_UDP, 53);
+    dialogue_ask(dialogue, DNS_NXDOMAIN_ASKED);
+    dialogue_answer(dialogue, DNS_NXDOMAIN_ANSWERED);
+    dialogue_finish(dialogue);
+    assert_int_equal(ROW(dialogue, name_query, 1)->rcode, 3);
+    assert_null(ROW(dialogue, name_query, 1)->answer.at);
+    dialogue_free(dialogue);
+}
+
+static void a_reply_without_its_question_is_a_row_of_its_own(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = talk_new(TRANSPORT_UDP, 53);
+    dialogue_answer(dialogue, DNS_SRV_ANSWERED);
+    dialogue_ask(dialogue, DNS_NXDOMAIN_ASKED);
+    dialogue_answer(dialogue, DNS_SRV_ANSWERED); /* of another question */
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_name_query), 3);
+    assert_int_equal(ROW(dialogue, name_query, 1)->reply_packet, 1);
+    assert_text(ROW(dialogue, name_query, 1)->client, "10.0.0.1");
+    assert_int_equal(ROW(dialogue, name_query, 2)->reply_packet, INT_NULL);
+    assert_int_equal(ROW(dialogue, name_query, 3)->reply_packet, 3);
+    dialogue_free(dialogue);
+}
+
+static void netbios_names_are_decoded_with_their_suffix(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = talk_new(TRANSPORT_UDP, 137);
+    dialogue_ask(dialogue, NBNS_SLP_ASKED);
+    dialogue_answer(dialogue, NBNS_SLP_ANSWERED);
+    dialogue_ask(dialogue, NBNS_STATUS_ASKED);
+    dialogue_answer(dialogue, NBNS_STATUS_ANSWERED);
+    dialogue_ask(dialogue, NBNS_REGISTRATION);
+    dialogue_finish(dialogue);
+    const struct name_query_row *row = ROW(dialogue, name_query, 1);
+    assert_text(row->protocol, "nbns");
+    assert_text(row->name, "SMS_SLP");
+    assert_text(row->suffix, "1A");
+    assert_text(row->type, "NB");
+    assert_text(row->answer, "10.57.20.11");
+    assert_int_equal(row->unicast, 1);
+    assert_int_equal(row->is_group, 0);
+    row = ROW(dialogue, name_query, 2);
+    assert_text(row->type, "NBSTAT");
+    assert_text(row->name, "*");
+    assert_text(row->answer, "CM01<00>,CM01<03>,CM01<20>,CORP<00>,CORP<1E>");
+    row = ROW(dialogue, name_query, 3);
+    assert_text(row->operation, "registration");
+    assert_text(row->name, "CM01");
+    assert_text(row->suffix, "20");
+    assert_text(row->answer, "10.57.20.11");
+    assert_int_equal(row->unicast, 0); /* by broadcast, says its flag */
+    assert_text(ROW(dialogue, name_answer, 3)->section, "additional");
+    dialogue_free(dialogue);
+}
+
+static void over_tcp_the_same_is_found_in_whole_and_in_pieces(void **state)
+{
+    (void)state;
+    for (size_t piece = 0; piece < 5; piece++) {
+        struct dialogue *dialogue = talk_new(TRANSPORT_TCP, 53);
+        uint8_t bytes[512];
+        struct cursor asked = DNS_SRV_ASKED, answered = DNS_SRV_ANSWERED;
+        dialogue->piece = piece;
+        bytes[0] = 0;
+        bytes[1] = (uint8_t)asked.left;
+        memcpy(bytes + 2, asked.at, asked.left);
+        dialogue_ask(dialogue, cursor_of(bytes, asked.left + 2));
+        bytes[1] = (uint8_t)answered.left;
+        memcpy(bytes + 2, answered.at, answered.left);
+        dialogue_answer(dialogue, cursor_of(bytes, answered.left + 2));
+        dialogue_finish(dialogue);
+        assert_int_equal(dialogue_count(dialogue, TABLE_name_query), 1);
+        assert_text(ROW(dialogue, name_query, 1)->transport, "tcp");
+        assert_text(ROW(dialogue, name_query, 1)->answer, "corp.contoso.test:80");
+        dialogue_free(dialogue);
+    }
+}
+
+static void pointers_that_do_not_lead_back_are_refused(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = talk_new(TRANSPORT_UDP, 53);
+    dialogue_ask(dialogue, DNS_LOOP);
+    dialogue_ask(dialogue, DNS_MANY);
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_name_query), 2);
+    for (int64_t id = 1; id <= 2; id++) {
+        assert_non_null(ROW(dialogue, name_query, id)->malformed.at);
+        assert_null(ROW(dialogue, name_query, id)->name.at);
+    }
+    dialogue_free(dialogue);
+}
+
+static void names_are_bounded(void **state)
+{
+    (void)state;
+    struct dns_name name;
+    uint8_t longest[300];
+    memset(longest, 'a', sizeof longest);
+    for (size_t i = 0; i < 256; i += 64)
+        longest[i] = 63;
+    longest[256] = 0; /* four labels of 63: 257 bytes on the wire */
+    struct cursor at = cursor_of(longest, sizeof longest);
+    assert_false(dns_name_take(at, &at, &name));
+    longest[192] = 61; /* 255 */
+    longest[254] = 0;
+    at = cursor_of(longest, sizeof longest);
+    assert_true(dns_name_take(at, &at, &name));
+    assert_int_equal(name.length, 253);
+    assert_int_equal(at.left, sizeof longest - 255);
+    static const char dotted[] = "\x03"
+                                 "a.b\0";
+    at = cursor_of(dotted, sizeof dotted - 1);
+    assert_true(dns_name_take(at, &at, &name));
+    assert_true(text_is((struct text){name.text, name.length}, "a\\.b"));
+}
+
+static void nothing_is_read_that_nobody_asked_for(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = dialogue_new(NEED_NOTHING);
+    dialogue->transport = TRANSPORT_UDP;
+    dialogue->port = 53;
+    dialogue_ask(dialogue, DNS_SRV_ASKED);
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_name_query), 0);
+    assert_text(dialogue_flow(dialogue, 1)->app, "dns"); /* recognised all the same */
+    dialogue_free(dialogue);
+}
+
+static void damaged_messages_do_no_harm(void **state)
+{
+    (void)state;
+    const struct cursor dns[] = {DNS_SRV_ANSWERED, DNS_NXDOMAIN_ANSWERED};
+    const struct cursor nbns[] = {NBNS_SLP_ANSWERED, NBNS_STATUS_ANSWERED, NBNS_REGISTRATION};
+    assert_harmless(TRANSPORT_UDP, 53, dns, 2, TABLE_name_query, 16);
+    assert_harmless(TRANSPORT_UDP, 137, nbns, 3, TABLE_name_query, 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_srv_record_tells_the_management_point_and_its_port),
+        cmocka_unit_test(a_name_that_does_not_exist_has_no_answer),
+        cmocka_unit_test(a_reply_without_its_question_is_a_row_of_its_own),
+        cmocka_unit_test(netbios_names_are_decoded_with_their_suffix),
+        cmocka_unit_test(over_tcp_the_same_is_found_in_whole_and_in_pieces),
+        cmocka_unit_test(pointers_that_do_not_lead_back_are_refused),
+        cmocka_unit_test(names_are_bounded),
+        cmocka_unit_test(nothing_is_read_that_nobody_asked_for),
+        cmocka_unit_test(damaged_messages_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
