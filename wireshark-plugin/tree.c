@@ -220,8 +220,6 @@ static void add_payload(proto_tree *tree, const struct shown *shown)
     proto_item *item = proto_tree_add_item(tree, hf_payload, shown->tvb, place.offset, place.length, ENC_NA);
     proto_tree *branch = proto_item_add_subtree(item, ett_payload);
     proto_item_append_text(item, " (%d bytes)", place.length);
-    add_flag(branch, hf_compressed, shown, message->compressed);
-    add_flag(branch, hf_encrypted, shown, message->encrypted);
     add_result(branch, hf_cipher, shown, message->cipher);
     if (!message->compressed || !message->has_plain || message->plain.left == 0)
         return;
@@ -320,6 +318,8 @@ void tree_add(proto_tree *tree, const struct shown *shown)
     add_links(branch, shown);
     add_header(branch, shown);
     add_payload(branch, shown);
+    add_flag(branch, hf_compressed, shown, message->compressed);
+    add_flag(branch, hf_encrypted, shown, message->encrypted);
     add_flag(branch, hf_is_signed, shown, message->is_signed);
     add_signature(branch, hf_signature, shown, &message->payload_signature, true);
     add_signature(branch, hf_client_id_signature, shown, &message->client_id_signature, false);
