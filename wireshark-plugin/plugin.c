@@ -7,7 +7,7 @@
  * BITS uploads use the method BITS_POST, which that dissector does not know: on its ports a request that begins so is
  * handed on without its first five bytes, as POST.
  */
-#include "plugin.h"
+#include "wireshark-plugin/plugin.h"
 
 #include <epan/dissectors/packet-http.h>
 #include <epan/prefs.h>

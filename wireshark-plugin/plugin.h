@@ -8,7 +8,7 @@
 #ifndef CMSCOPE_PLUGIN_H
 #define CMSCOPE_PLUGIN_H
 
-#include "compat.h"
+#include "wireshark-plugin/compat.h"
 #include "dissect/configmgr/message.h"
 
 extern int proto_ccm;

@@ -4,7 +4,7 @@
 #include <epan/tap.h>
 #include <epan/to_str.h>
 
-#include "plugin.h"
+#include "wireshark-plugin/plugin.h"
 
 #define ROOT_NAME "ConfigMgr messages"
 #define NAME_MAX_LENGTH 64 /* of an exported file */

@@ -7,7 +7,7 @@
 #include <epan/proto_data.h>
 
 #include "dissect/configmgr/keyfile.h"
-#include "plugin.h"
+#include "wireshark-plugin/plugin.h"
 
 #define WAITING_MAX 256 /* requests of a connection that wait for a reply */
 

@@ -1,13 +1,13 @@
 /* wireshark-plugin/tree.c: a message as a tree: see plugin.h. */
 #include <epan/expert.h>
 
-#include "plugin.h"
+#include "wireshark-plugin/plugin.h"
 
 #define SHOWN_MAX 4096 /* bytes of a text in the tree; Wireshark cuts labels long before */
 
 #define FIELD(variable, type, title, filter, help) static int hf_##variable = -1;
 #define HEADER(member, title, filter, help) static int hf_##member = -1;
-#include "fields.def"
+#include "wireshark-plugin/fields.def"
 #undef FIELD
 #undef HEADER
 
@@ -23,7 +23,7 @@ static hf_register_info fields[] = {
 #define FIELD(variable, type, title, filter, help)                                                                     \
     {&hf_##variable, {title, filter, FT_##type, BASE_OF(type), NULL, 0, help, HFILL}},
 #define HEADER(member, title, filter, help) {&hf_##member, {title, filter, FT_STRING, BASE_NONE, NULL, 0, help, HFILL}},
-#include "fields.def"
+#include "wireshark-plugin/fields.def"
 #undef FIELD
 #undef HEADER
 };
@@ -35,7 +35,7 @@ static const struct {
 } HEADER_TEXTS[] = {
 #define FIELD(variable, type, title, filter, help)
 #define HEADER(member, title, filter, help) {&hf_##member, offsetof(struct ccm_header, member)},
-#include "fields.def"
+#include "wireshark-plugin/fields.def"
 #undef FIELD
 #undef HEADER
 };

@@ -214,7 +214,7 @@ def test_filters():
             "ccm.body.length > 8000": 1,
             "ccm.time >= 0": 2,
             "ccm.body": 4,
-            'ccm.endpoint contains "Policy" && !ccm.reply': 1,
+            'ccm.endpoint contains "Policy" && ccm.reply == 0': 1,
             'ccm.finding.code == "C45"': 1,
         }
         lines = place.tshark("-2", "-r", copy, "-Y", "ccm.response_in").splitlines()
