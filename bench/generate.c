@@ -4,7 +4,10 @@
  *   bulk  large downloads over HTTP in ranges (BITS), and files over SMB2
  *   mix   many connections at a time (100,000 from 1 GB on) of messages, TLS, SMB2 and DNS; of the segments with data about
  *         2 % reordered, 1 % sent twice, 0.1 % missing
+ *   steady  as mix, with 1,000 connections at a time however large it is, and so slow that connections without an end are
+ *         forgotten for their silence: 100 MB take an hour
  *
+ * A capture that is - goes to standard output, and the ground truth then to standard error.
  * The ground truth, what is in the capture, goes to standard output as one JSON object on one line. With PARTS, what
  * bench/limits.c needs goes to that file (bench/parts.h).
  */
@@ -39,6 +42,7 @@ static const struct capture_kind CAPTURE_KINDS[] = {
     {"mp", traffic_mp, 64, 50000, 8, BURST_MAX, {0, 0, 0}, true},
     {"bulk", traffic_bulk, 8, 1, 8, BURST_MAX, {0, 0, 0}, false},
     {"mix", traffic_mix, 110000, 9000, 60, 1, {5200, 1000, 200}, true},
+    {"steady", traffic_mix, 1000, 1, 36000, 1, {5200, 1000, 200}, true},
 };
 
 static const struct capture_kind *find_kind(const char *name)
@@ -104,13 +108,13 @@ static void play(const struct capture_kind *kind, uint64_t size, struct traffic 
     free(conversations);
 }
 
-static void tell(const struct capture_kind *kind, uint64_t seed, const struct truth *truth)
+static void tell(FILE *out, const struct capture_kind *kind, uint64_t seed, const struct truth *truth)
 {
-    printf("{\"kind\":\"%s\",\"seed\":%llu", kind->name, (unsigned long long)seed);
-#define X(name) printf(",\"" #name "\":%llu", (unsigned long long)truth->name);
+    fprintf(out, "{\"kind\":\"%s\",\"seed\":%llu", kind->name, (unsigned long long)seed);
+#define X(name) fprintf(out, ",\"" #name "\":%llu", (unsigned long long)truth->name);
     TRUTH(X)
 #undef X
-    printf("}\n");
+    fputs("}\n", out);
 }
 
 int main(int argc, char **argv)
@@ -118,7 +122,7 @@ int main(int argc, char **argv)
     const struct capture_kind *kind = argc >= 4 ? find_kind(argv[1]) : NULL;
     double megabytes = argc >= 4 ? strtod(argv[2], NULL) : 0;
     if (argc > 6 || kind == NULL || megabytes < 0.1 || megabytes > 1e6) {
-        fputs("usage: generate mp|bulk|mix MEGABYTES CAPTURE [SEED [PARTS]]\n", stderr);
+        fputs("usage: generate mp|bulk|mix|steady MEGABYTES CAPTURE [SEED [PARTS]]\n", stderr);
         return 2;
     }
     uint64_t size = (uint64_t)(megabytes * MEGABYTE), seed = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
@@ -135,7 +139,7 @@ int main(int argc, char **argv)
     wire_close(&stage.wire);
     if (stage.uses != NULL && fclose(stage.uses) != 0)
         die("cannot write the parts", NULL);
-    tell(kind, seed, &stage.truth);
+    tell(strcmp(argv[3], "-") == 0 ? stderr : stdout, kind, seed, &stage.truth);
     messages_free(&traffic.messages);
     buffer_free(&traffic.noise);
     return 0;

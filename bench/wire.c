@@ -104,7 +104,7 @@ void wire_open(struct wire *wire, const char *path, struct dice *dice, unsigned 
 {
     /* pcap: magic, version 2.4, time zone, accuracy, snapshot length, Ethernet. In the order of this machine. */
     const uint32_t head[6] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 262144, 1};
-    *wire = (struct wire){.file = fopen(path, "wb"), .dice = dice, .pace = pace};
+    *wire = (struct wire){.file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb"), .dice = dice, .pace = pace};
     if (wire->file == NULL)
         die("cannot create", path);
     setvbuf(wire->file, NULL, _IOFBF, WRITE_BUFFER);

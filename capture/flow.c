@@ -56,6 +56,7 @@ struct tracker {
     struct flow_table table;
     struct flow_ends lists[LIST_COUNT];
     struct flow_ends born;
+    uint32_t closed; /* flows on LIST_CLOSED */
     int64_t due;     /* no flow is due before */
     int64_t time_ns; /* of the packet before */
 };
@@ -63,7 +64,8 @@ struct tracker {
 struct tracker_limits tracker_limits_default(void)
 {
     /* Flows take about 900 bytes each. Waiting bytes: the largest windows in use are some megabytes. */
-    return (struct tracker_limits){.flows = 1u << 19, .waiting_bytes = 4u << 20, .waiting_total = UINT64_C(256) << 20};
+    return (struct tracker_limits){
+        .flows = 1u << 19, .closed = 1u << 12, .waiting_bytes = 4u << 20, .waiting_total = UINT64_C(256) << 20};
 }
 
 const char *flow_state_name(enum flow_state state)
@@ -178,6 +180,7 @@ static void close_as(struct tracker *tracker, struct flow *flow, enum flow_state
     refuse_close(&tracker->tcp, flow);
     put_on(tracker, flow, LIST_CLOSED);
     detach(&tracker->born, flow, born_link);
+    tracker->closed++;
     if (tracker->tcp.events.closed != NULL)
         tracker->tcp.events.closed(tracker->tcp.events.context, flow);
 }
@@ -186,6 +189,7 @@ static void forget(struct tracker *tracker, struct flow *flow, enum flow_state o
 {
     if (!is_closed(flow))
         close_as(tracker, flow, otherwise);
+    tracker->closed--;
     detach(&tracker->lists[LIST_CLOSED], flow, list_link);
     flow_table_remove(&tracker->table, flow);
 }
@@ -285,7 +289,7 @@ static bool sender_opened(const struct segment *segment)
 
 static struct flow *add_flow(struct tracker *tracker, uint64_t hash)
 {
-    if (tracker->table.used >= tracker->tcp.limits.flows)
+    if (tracker->table.used >= tracker->tcp.limits.flows || tracker->closed > tracker->tcp.limits.closed)
         (void)evict(tracker);
     struct flow *flow = flow_table_add(&tracker->table, hash);
     if (flow == NULL && evict(tracker))

@@ -125,6 +125,7 @@ struct overlap_host {
 /* Also what else a tracker is told. */
 struct tracker_limits {
     uint32_t flows;                   /* flows remembered at one time; the least recently used one goes first */
+    uint32_t closed;                  /* of those: closed ones, remembered for two minutes to know late packets */
     uint32_t waiting_bytes;           /* out-of-order bytes of one flow */
     uint64_t waiting_total;           /* out-of-order bytes of all flows */
     enum overlap_policy overlap;      /* of receivers that are not among `hosts` */

@@ -109,14 +109,13 @@ static int check(const struct options *options, enum check_format format, const 
         return EXIT_DEFINITION;
     }
     needs |= whole ? NEED_EVERYTHING & ~(unsigned)NEED_BODY : NEED_NOTHING;
-    needs |= options->database != NULL ? (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH : NEED_NOTHING;
+    needs |= options->database != NULL ? (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH | NEED_FIELD : NEED_NOTHING;
     if (!pipeline_run(options, needs, store, &result, &error)) {
         complain("%s", error.text);
         return EXIT_INPUT;
     }
     if (result.bad_filter)
         return EXIT_USAGE;
-    database_refresh(database);
     if (evaluate_rules(database, benchmark, &evaluation, arena, &verdicts, &error) != OUTCOME_OK ||
         (whole && findings_collect(database, arena, &findings, &error) != OUTCOME_OK)) {
         complain("%s", error.text);

@@ -57,7 +57,7 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
     } else {
         needs = options->bodies ? needs | NEED_BODY | NEED_PAYLOAD : needs & ~(unsigned)NEED_BODY;
         if (options->database != NULL)
-            needs |= (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH;
+            needs |= (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH | NEED_FIELD;
         bool ran = pipeline_run(options, needs, store, &result, &error);
         if (ran && result.bad_filter)
             status = EXIT_USAGE;
@@ -150,36 +150,19 @@ static enum outcome give_lines(struct store *store, sqlite3_stmt *statement, enu
                : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
 }
 
-/* All rows of `table` whose column `message` is `id`: they belong to the message. Rows stand in the order in which
- * messages were decoded, so *from moves on and each is looked at once. */
-#define PRINT_RELATED(store, name, id)                                                                                 \
-    for (int64_t related = 1; related <= store_count(store, TABLE_##name); related++) {                                \
-        const struct name##_row *row = store_row(store, TABLE_##name, related);                                        \
-        if (row->message == (id)) {                                                                                    \
-            puts("  " #name);                                                                                          \
-            report_row_tree(stdout, store, TABLE_##name, related, 4);                                                  \
-        }                                                                                                              \
-    }
-
 static enum outcome give_trees(struct store *store, sqlite3_stmt *statement, enum row_format format,
                                struct error *error)
 {
-    int state;
     (void)format;
-    while ((state = sqlite3_step(statement)) == SQLITE_ROW) {
-        int64_t id = sqlite3_column_int64(statement, 0);
-        const struct message_row *message = store_row(store, TABLE_message, id);
-        printf("message %lld, packet %lld\n", (long long)id, (long long)message->packet);
-        report_row_tree(stdout, store, TABLE_message, id, 2);
-        PRINT_RELATED(store, registration, id)
-        PRINT_RELATED(store, certificate, id)
-        PRINT_RELATED(store, policy, id)
-        PRINT_RELATED(store, finding, id)
-        putchar('\n');
-    }
-    return state == SQLITE_DONE
-               ? OUTCOME_OK
-               : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
+    return report_message_trees(stdout, store, statement, error);
+}
+
+static enum outcome give_objects(struct store *store, sqlite3_stmt *statement, enum row_format format,
+                                 struct error *error)
+{
+    (void)store;
+    return format == ROW_FORMAT_JSON ? report_messages_json(stdout, statement, error)
+                                     : report_rows(stdout, statement, format, error);
 }
 
 int run_messages(const struct options *options)
@@ -188,10 +171,11 @@ int run_messages(const struct options *options)
     if (!row_format(options, "text", &format))
         return EXIT_USAGE;
     if (format != ROW_FORMAT_TABLE)
-        return ask(options, "SELECT * FROM message ORDER BY packet, id", NEED_NOTHING, format, give_rows);
+        return ask(options, "SELECT * FROM message ORDER BY packet, id",
+                   format == ROW_FORMAT_JSON ? NEED_FIELD : NEED_NOTHING, format, give_objects);
     if (options->verbose)
-        return ask(options, "SELECT id FROM message ORDER BY packet, id", NEED_EVERYTHING & ~(unsigned)NEED_BODY,
-                   format, give_trees);
+        return ask(options, "SELECT id FROM message ORDER BY packet, id",
+                   (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_FIELD, format, give_trees);
     return ask(options, MESSAGE_LINES, NEED_NOTHING, format, give_lines);
 }
 

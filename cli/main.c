@@ -1,4 +1,5 @@
 /* cli/main.c: finds the command and runs it. */
+#include <signal.h>
 #include <string.h>
 
 #include "cli/options.h"
@@ -9,6 +10,7 @@ int main(int argc, char **argv)
         help_all(stderr);
         return EXIT_USAGE;
     }
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of a write */
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";

@@ -9,23 +9,24 @@
 #include "core/text.h"
 
 const struct command COMMANDS[] = {
-    {"check", run_check, "rfktPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
+    {"check", run_check, "rfktMOPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
      "Reads captures and tells for each practice of the ConfigMgr security checklist whether the traffic follows it: "
      "pass, "
      "fail, notobserved (the deciding traffic was not in the capture, or could not be read), notobservable (no capture "
      "can "
      "decide) or informational. Each fail names the packets that prove it. Formats: text (default), json, html.",
      "cmscope check -r tests/pcaps/sccmwtf-http.pcap"},
-    {"messages", run_messages, "rfktTbdVh", "", 0, 0, "every ConfigMgr message, one line each",
+    {"messages", run_messages, "rfktMOTbdVh", "", 0, 0, "every ConfigMgr message, one line each",
      "Lists the messages between clients and management points: requests and replies, each transmission a line. With "
-     "-V the "
-     "whole decoded content of each. Formats: text (default), json, csv.",
+     "-V each is told whole: how it travelled, header, signature, and each field with what its value means. Formats: "
+     "text "
+     "(default), json (with the fields), csv.",
      "cmscope messages -r tests/pcaps/sccmwtf-http.pcap"},
-    {"flows", run_flows, "rftTdh", "", 0, 0, "every TCP connection, one line each",
+    {"flows", run_flows, "rftMOTdh", "", 0, 0, "every TCP connection, one line each",
      "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), "
      "json, csv.",
      "cmscope flows -r tests/pcaps/sccmwtf-http.pcap"},
-    {"query", run_query, "rfktTbdh", "SQL", 1, 1, "any question over the records, in SQL",
+    {"query", run_query, "rfktMOTbdh", "SQL", 1, 1, "any question over the records, in SQL",
      "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: "
      "table "
      "(default), json (an array of objects), csv.",
@@ -45,7 +46,7 @@ const struct command COMMANDS[] = {
 };
 const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0];
 
-enum option_kind { KIND_FLAG, KIND_VALUE, KIND_LIST, KIND_SEVERITY, KIND_COUNT };
+enum option_kind { KIND_FLAG, KIND_VALUE, KIND_LIST, KIND_SEVERITY, KIND_COUNT, KIND_MEMORY, KIND_SETTING };
 
 /* `key` names the option in struct command.options; `letter` 0: it has only a long name. */
 static const struct option_row {
@@ -63,6 +64,11 @@ static const struct option_row {
      "file or folder with certificates or keys, to verify signatures whose key the capture does not show"},
     {'t', 0, "threads", "NUMBER", KIND_COUNT, offsetof(struct options, threads), 0,
      "workers that follow connections side by side; one for each processor when not given; the output is the same"},
+    {'M', 0, "memory", "SIZE", KIND_MEMORY, offsetof(struct options, settings), 0,
+     "memory to use, in bytes or with K, M or G, at least 1M (default: " MEMORY_DEFAULT_TEXT
+     "); see MEMORY in cmscope(1)"},
+    {'O', 'o', "option", "SETTING", KIND_SETTING, offsetof(struct options, settings), 0,
+     "one of the settings below; may be repeated"},
     {'P', 0, "profile", "NAME", KIND_VALUE, offsetof(struct options, profile), 0,
      "judge by this profile: 2007-mixed, 2007-native or modern (default)"},
     {'R', 0, "rule", "ID", KIND_LIST, offsetof(struct options, only), offsetof(struct options, only_count),
@@ -159,6 +165,13 @@ static bool option_store(const struct option_row *option, const char *value, str
         complain("'%s' is no number of %s; there may be 1 to %d", value, option->name, WORKERS_MAX);
         return false;
     }
+    case KIND_MEMORY:
+        if (memory_parse(value, &((struct settings *)(void *)field)->memory))
+            return true;
+        complain("'%s' is no size of memory; give 64M or 4G, for example, and at least 1M", value);
+        return false;
+    case KIND_SETTING:
+        return settings_apply((struct settings *)(void *)field, value);
     case KIND_LIST: {
         size_t *count = (size_t *)(void *)((char *)options + option->count_offset);
         if (*count == OPTION_VALUES_MAX) {
@@ -225,6 +238,13 @@ bool options_parse(const struct command *command, int argc, char **argv, struct 
 
 /* ---- Help ---- */
 
+static void print_left(FILE *out, const char *name, const char *between, const char *value, const char *meaning)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%s%s%s", name, between, value);
+    fprintf(out, "  %-24s %s\n", left, meaning);
+}
+
 static void print_option(FILE *out, const struct option_row *option)
 {
     char left[64];
@@ -268,6 +288,10 @@ void help_command(FILE *out, const struct command *command)
         if (takes(command, &OPTIONS[i]))
             print_option(out, &OPTIONS[i]);
     }
+    if (needs_read(command))
+        fputs("\nSettings of -o:\n", out);
+    for (size_t i = 0; i < SETTING_COUNT && needs_read(command); i++)
+        print_left(out, SETTINGS[i].name, ":", SETTINGS[i].value, SETTINGS[i].meaning);
     fprintf(out, "\nExample:\n  %s\n", command->example);
 }
 
@@ -323,6 +347,46 @@ static void man_option(FILE *out, const struct option_row *option)
     fputc('\n', out);
 }
 
+static const struct {
+    const char *title, *text;
+} NOTES[] = {
+    {"MEMORY",
+     "Memory does not grow with the length of a capture. Of --memory a half is for connections (4 KB each), an eighth "
+     "for "
+     "segments out of order and an eighth for HTTP bodies that are being collected; what is missed to stay within them "
+     "is "
+     "counted in the table coverage. Records take a sixteenth, at most 16 MB: rows above that are written to a file "
+     "without a name in the folder TMPDIR (default: /var/tmp), which only its owner could open and which is gone when "
+     "cmscope ends. It takes about as much of the disk as the rows: some 2 KB for a message with its exchange and "
+     "texts. "
+     "When it cannot be written (the disk is full, there is no such folder), rows stay in memory up to a quarter of "
+     "--memory, and what is above that is lost and counted. An index that a query needs takes 16 bytes a row, in the "
+     "same "
+     "way. ORDER BY and GROUP BY may make SQLite write temporary files of its own. Some 15 MB for the program itself "
+     "come "
+     "on top, and 4 MB for each worker when there are several. At most 4096 closed connections are remembered by each "
+     "worker, "
+     "to know late packets of theirs."},
+    {"INPUT THAT GROWS OR IS CUT OFF",
+     "Standard input is read as it comes: a pipe that pauses is waited for until it is closed. Several files, and the "
+     "files of a folder (a rotating set), are one capture and are read in the order of their first packets. What ends "
+     "in "
+     "the middle of a packet is used up to there, and the place is told. Of a compressed file that is cut off, gzip "
+     "gives "
+     "all that was written; the others lose the last part, which cannot be unpacked without its end: up to 192 KB of "
+     "the "
+     "capture with xz, 256 KB with zstd, 1 MB with bzip2 and 4 MB with lz4."},
+};
+
+static void man_notes(FILE *out)
+{
+    for (size_t i = 0; i < sizeof NOTES / sizeof NOTES[0]; i++) {
+        fprintf(out, ".SH %s\n", NOTES[i].title);
+        roff(out, NOTES[i].text);
+        fputc('\n', out);
+    }
+}
+
 void help_man(FILE *out)
 {
     fprintf(out, ".\\\" Made by 'cmscope help --man'.\n.TH CMSCOPE 1 \"\" \"cmscope %s\" \"User Commands\"\n.SH NAME\n",
@@ -343,6 +407,13 @@ void help_man(FILE *out)
         roff(out, command->example);
         fputs("\n.RE\n.fi\n", out);
     }
+    fputs(".SH SETTINGS\nValues of \\fB\\-o\\fR.\n", out);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        fprintf(out, ".TP\n\\fB%s:\\fR\\fI%s\\fR\n", SETTINGS[i].name, SETTINGS[i].value);
+        roff(out, SETTINGS[i].meaning);
+        fputc('\n', out);
+    }
+    man_notes(out);
     fputs(".SH EXIT STATUS\n", out);
     for (size_t i = 0; i < STATUS_COUNT; i++) {
         fprintf(out, ".TP\n\\fB%d\\fR\n", STATUSES[i].status);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "cli/settings.h"
 #include "rules/benchmark.h"
 
 /* Exit status of every command (design: Commands). */
@@ -30,11 +31,12 @@ struct options {
     const char *rule_folder;             /* --rules */
     const char *only[OPTION_VALUES_MAX]; /* --rule */
     size_t only_count;
-    const char *format;    /* -T */
-    const char *html;      /* --html */
-    const char *database;  /* --db */
-    enum severity fail_on; /* --fail-on */
-    size_t threads;        /* --threads; 0: not given */
+    const char *format;       /* -T */
+    const char *html;         /* --html */
+    const char *database;     /* --db */
+    enum severity fail_on;    /* --fail-on */
+    size_t threads;           /* --threads; 0: not given */
+    struct settings settings; /* --memory, -o */
     bool bodies, verbose, quiet, no_colour, help, man;
     const char *arguments[8]; /* what is left: SQL, a rule id, a table, a command */
     size_t argument_count;

@@ -18,6 +18,9 @@ struct item {
     int64_t first_time; /* ns; files are read in the order of their first packets */
     size_t given;       /* position among all, to keep equal ones in order */
     bool found;         /* in a folder: it may be anything */
+    bool listed;        /* gets a row of `input` */
+    struct input_row row;
+    char *link_type; /* of the row */
     struct error problem;
 };
 
@@ -132,7 +135,8 @@ static void take_packet(struct pipeline *pipeline, const struct packet *packet)
         workers_segment(pipeline->workers, &segment, packet->moment);
 }
 
-static void write_input(struct pipeline *pipeline, const struct item *item, const struct source_facts *facts)
+/* What will be known of a file. It is written when the workers are done: until then the store is theirs. */
+static void note_input(struct pipeline *pipeline, struct item *item, const struct source_facts *facts)
 {
     struct input_row row = input_row_null();
     row.file = text_of(item->path);
@@ -141,7 +145,8 @@ static void write_input(struct pipeline *pipeline, const struct item *item, cons
         facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0' && pipeline->options->filter == NULL;
     if (facts != NULL) {
         row.packets = facts->packets;
-        row.link_type = text_of(facts->link_type);
+        item->link_type = facts->link_type == NULL ? NULL : strdup(facts->link_type);
+        row.link_type = text_of(item->link_type);
         row.snap_length = facts->snap_length;
     }
     if (facts != NULL && facts->packets > 0) {
@@ -152,7 +157,16 @@ static void write_input(struct pipeline *pipeline, const struct item *item, cons
     }
     if (item->problem.text[0] != '\0')
         row.problem = text_of(item->problem.text);
-    sink_append(&pipeline->sink, TABLE_input, &row);
+    item->row = row;
+    item->listed = true;
+}
+
+static void write_inputs(const struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->item_count; i++) {
+        if (pipeline->items[i].listed)
+            sink_append(&pipeline->sink, TABLE_input, &pipeline->items[i].row);
+    }
 }
 
 static void read_item(struct pipeline *pipeline, struct item *item)
@@ -170,7 +184,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
         complain("%s", item->problem.text);
         pipeline->result->unreadable = true;
         pipeline->result->bad_filter = outcome == OUTCOME_UNSUPPORTED;
-        write_input(pipeline, item, NULL);
+        note_input(pipeline, item, NULL);
         return;
     }
     int64_t filtered = pipeline->filtered; /* in the files before: packets count whether they pass the filter or not */
@@ -190,7 +204,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     pipeline->dropped += facts.dropped;
     pipeline->damaged += facts.damaged;
     pipeline->timeless += facts.timeless;
-    write_input(pipeline, item, &facts);
+    note_input(pipeline, item, &facts);
     source_close(source);
 }
 
@@ -296,6 +310,12 @@ static void write_content_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "payloads_encrypted", counts.encrypted, false,
                   "payloads in an envelope that was not opened");
     write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
+    struct error problem = {0};
+    bool failed = store_problem(pipeline->store, &problem);
+    if (failed)
+        complain("%s", problem.text);
+    write_counter(pipeline, "spill_failed", failed, true,
+                  "1 when records above the memory limit could not be written to a temporary file");
     write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
 }
 
@@ -314,16 +334,19 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
     pipeline->decoder = decoder_new();
     if (pipeline->decoder == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
-    return workers_start(worker_count(options), needs, options->keys, pipeline->store, &pipeline->workers, error) ==
-           OUTCOME_OK;
+    decoder_checksums(pipeline->decoder, options->settings.checksums);
+    return workers_start(worker_count(options), needs, options->keys, &options->settings, pipeline->store,
+                         &pipeline->workers, error) == OUTCOME_OK;
 }
 
 static void stop(struct pipeline *pipeline)
 {
     workers_free(pipeline->workers);
     decoder_free(pipeline->decoder);
-    for (size_t i = 0; i < pipeline->item_count; i++)
+    for (size_t i = 0; i < pipeline->item_count; i++) {
         free(pipeline->items[i].path);
+        free(pipeline->items[i].link_type);
+    }
     free(pipeline->items);
 }
 
@@ -343,6 +366,8 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
         order_inputs(&pipeline);
         for (size_t i = 0; i < pipeline.item_count && !result->bad_filter; i++)
             read_item(&pipeline, &pipeline.items[i]);
+        workers_wait(pipeline.workers);
+        write_inputs(&pipeline);
         write_counter(&pipeline, "unordered", !workers_finish(pipeline.workers), true,
                       "1 when memory ran out before the records could be put in order");
         write_counter(&pipeline, "empty_inputs", pipeline.empty, true, "captures without a packet");

@@ -43,6 +43,7 @@ struct workers {
     size_t count;
     bool threaded;
     struct hash_seed seed;
+    struct memory_shares shares;
     struct tracker_counts tracker_counts;
     struct worker items[];
 };
@@ -129,15 +130,25 @@ static void close_queue(struct worker *worker)
 
 /* ---- Start and end ---- */
 
-static bool start_parts(struct worker *worker, size_t count, unsigned needs)
+/* A flow with what its dissector keeps of it, on the average. */
+#define FLOW_BYTES 4096
+
+static bool start_parts(struct worker *worker, size_t count, unsigned needs, const struct settings *settings)
 {
     struct sink sink = store_sink(worker->store);
+    struct memory_shares shares = memory_divide(settings);
     struct tracker_limits limits = tracker_limits_default();
-    limits.flows = limits.flows / (uint32_t)count + 1;
-    limits.waiting_total /= count;
+    uint64_t flows = shares.flows / FLOW_BYTES / count + 1;
+    limits.flows = flows < UINT32_MAX ? (uint32_t)flows : UINT32_MAX;
+    limits.waiting_total = shares.waiting / count;
+    limits.overlap = settings->overlap;
+    limits.hosts = settings->hosts;
+    limits.host_count = settings->host_count;
     worker->dissect = dissect_new(&sink, needs);
     if (worker->dissect == NULL)
         return false;
+    store_limit(worker->store, shares.records / count, shares.records_most / count);
+    dissect_limit(worker->dissect, shares.bodies / count, shares.settle / count, shares.settle_most / count);
     struct flow_events events = dissect_events(worker->dissect);
     worker->tracker = tracker_new(&limits, &events);
     return worker->tracker != NULL;
@@ -157,20 +168,21 @@ static bool start_thread(struct worker *worker)
     return worker->running;
 }
 
-enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store,
-                           struct workers **workers, struct error *error)
+enum outcome workers_start(size_t count, unsigned needs, const char *keys, const struct settings *settings,
+                           struct store *store, struct workers **workers, struct error *error)
 {
     struct workers *made = calloc(1, sizeof *made + count * sizeof made->items[0]);
     *workers = made;
     if (made == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
     made->count = count;
+    made->shares = memory_divide(settings);
     made->threaded = count > 1;
     made->seed = hash_seed_new();
     for (size_t i = 0; i < count; i++) {
         struct worker *worker = &made->items[i];
         worker->store = i == 0 ? store : store_new(); /* the first one's becomes that of all */
-        if (worker->store == NULL || !start_parts(worker, count, needs))
+        if (worker->store == NULL || !start_parts(worker, count, needs, settings))
             return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
         enum outcome outcome = keys == NULL ? OUTCOME_OK : dissect_load_keys(worker->dissect, keys, error);
         if (outcome != OUTCOME_OK)
@@ -206,15 +218,22 @@ static void join(struct worker *worker)
     worker->running = false;
 }
 
-bool workers_finish(struct workers *workers)
+void workers_wait(struct workers *workers)
 {
-    struct worker *first = &workers->items[0];
     if (!workers->threaded)
-        tracker_finish(first->tracker);
+        tracker_finish(workers->items[0].tracker);
     for (size_t i = 0; workers->threaded && i < workers->count; i++) /* all are told before one is waited for */
         close_queue(&workers->items[i]);
     for (size_t i = 0; i < workers->count; i++)
         join(&workers->items[i]);
+}
+
+bool workers_finish(struct workers *workers)
+{
+    struct worker *first = &workers->items[0];
+    const struct memory_shares *shares = &workers->shares;
+    store_limit(first->store, shares->records, shares->records_most);
+    dissect_limit(first->dissect, shares->bodies, shares->settle, shares->settle_most);
     for (size_t i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->items[i];
         int64_t bases[TABLE_COUNT];

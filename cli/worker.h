@@ -12,6 +12,7 @@
 #ifndef CMSCOPE_CLI_WORKER_H
 #define CMSCOPE_CLI_WORKER_H
 
+#include "cli/settings.h"
 #include "dissect/dissect.h"
 #include "records/store.h"
 
@@ -19,15 +20,19 @@
 
 struct workers;
 
-/* `count` workers (1 ... WORKERS_MAX) that decode what `needs` asks for, into `store` in the end. Keys are loaded from
- * `keys` (NULL: none). OUTCOME_SYSTEM, or what dissect_load_keys says. */
-MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, struct store *store,
-                                    struct workers **workers, struct error *error);
+/* `count` workers (1 ... WORKERS_MAX) that decode what `needs` asks for, into `store` in the end, with the memory and
+ * policies of `settings`, which must outlive them. Keys are loaded from `keys` (NULL: none). OUTCOME_SYSTEM, or what
+ * dissect_load_keys says. */
+MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, const struct settings *settings,
+                                    struct store *store, struct workers **workers, struct error *error);
 
 /* Hands on a segment, whose bytes may be forgotten afterwards. */
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment);
 
-/* Ends all flows, waits for the workers, and makes one store of theirs, with what could only be settled at the end.
+/* Ends all flows and waits for the workers. Until then the store is that of a worker, which may be writing to it. */
+void workers_wait(struct workers *workers);
+
+/* After workers_wait: makes one store of theirs, with what could only be settled at the end.
  * False when memory ran out for that: the records are then those of some workers only. */
 MUST_USE bool workers_finish(struct workers *workers);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ARENA_BLOCK_MIN ((size_t)64 * 1024)
+#define ARENA_KEEP_MAX ((size_t)1024 * 1024) /* a rare giant is given back to the system */
 
 struct arena_block {
     struct arena_block *next;
@@ -20,9 +21,12 @@ void arena_init(struct arena *arena, size_t limit)
     *arena = (struct arena){.limit = limit};
 }
 
+/* Each block is twice the one before, so that a user of much soon has one block that is kept for the next time. */
 static struct arena_block *arena_grow(struct arena *arena, size_t size)
 {
-    size_t block_size = size > ARENA_BLOCK_MIN ? size : ARENA_BLOCK_MIN;
+    size_t block_size = arena->blocks == NULL ? ARENA_BLOCK_MIN : 2 * arena->blocks->size;
+    block_size = block_size > ARENA_KEEP_MAX ? ARENA_KEEP_MAX : block_size;
+    block_size = block_size > size ? block_size : size;
     struct arena_block *block = malloc(sizeof *block + block_size);
     if (block == NULL)
         return NULL;
@@ -31,7 +35,7 @@ static struct arena_block *arena_grow(struct arena *arena, size_t size)
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_take(struct arena *arena, size_t size)
 {
     if (size > arena->limit || arena->used > arena->limit - size)
         return NULL;
@@ -45,7 +49,13 @@ void *arena_alloc(struct arena *arena, size_t size)
     void *memory = block->bytes + block->used;
     block->used += rounded;
     arena->used += rounded;
-    return memset(memory, 0, size);
+    return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *memory = arena_take(arena, size);
+    return memory == NULL ? NULL : memset(memory, 0, size);
 }
 
 static void arena_release(struct arena *arena, const struct arena_block *keep)
@@ -58,8 +68,6 @@ static void arena_release(struct arena *arena, const struct arena_block *keep)
         block = next;
     }
 }
-
-#define ARENA_KEEP_MAX ((size_t)1024 * 1024) /* a rare giant is given back to the system */
 
 void arena_reset(struct arena *arena)
 {

@@ -21,6 +21,8 @@ struct arena {
 void arena_init(struct arena *arena, size_t limit);
 /* Zeroed memory aligned for any type; NULL when the limit or the system's memory is reached. */
 MUST_USE void *arena_alloc(struct arena *arena, size_t size);
+/* The same, but not zeroed: for what is written at once. */
+MUST_USE void *arena_take(struct arena *arena, size_t size);
 /* Forgets everything; keeps the largest block for the next use. */
 void arena_reset(struct arena *arena);
 void arena_free(struct arena *arena);

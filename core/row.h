@@ -22,7 +22,8 @@ enum need {
     NEED_POLICY = 1 << 4,           /* policy assignments and policy bodies are read: those payloads are inflated */
     NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all but NEED_BODY */
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
-    NEED_HASH = 1 << 6              /* HTTP bodies are decoded and hashed, all of them */
+    NEED_HASH = 1 << 6,             /* HTTP bodies are decoded and hashed, all of them */
+    NEED_FIELD = 1 << 7             /* every document is read field by field: all payloads, lists, listings, uploads */
 };
 
 /* NULL of a number is a value that no fact has. */
@@ -50,6 +51,7 @@ enum table {
 #define ROW_TYPE_REF_flow int64_t
 #define ROW_TYPE_REF_http int64_t
 #define ROW_TYPE_REF_message int64_t
+#define ROW_TYPE_REF_bits int64_t
 
 /* struct flow_row { int64_t packet; double time; ... }; and so on. */
 #define TABLE_BEGIN(table, need, meaning) struct table##_row {
@@ -69,6 +71,7 @@ enum table {
 #define ROW_NULL_REF_flow INT_NULL
 #define ROW_NULL_REF_http INT_NULL
 #define ROW_NULL_REF_message INT_NULL
+#define ROW_NULL_REF_bits INT_NULL
 
 /* flow_row_null(), http_row_null() ...: a row that knows nothing yet: every column is NULL. Start from it. */
 #define TABLE_BEGIN(table, need, meaning)                                                                              \

@@ -10,39 +10,25 @@
 
 #define REPLACEMENT 0xFFFDu
 
-struct text text_of(const char *string)
+bool text_equal_like(struct text a, struct text b)
 {
-    return string == NULL ? TEXT_NULL : (struct text){string, strlen(string)};
+    return a.length == b.length && strncasecmp(a.at, b.at, a.length) == 0;
 }
 
-bool text_equal(struct text a, struct text b)
+/* The other form of an ASCII letter; other characters as they are. */
+static char other_case(char c)
 {
-    if (a.at == NULL || b.at == NULL)
-        return a.at == b.at;
-    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
-}
-
-bool text_is(struct text text, const char *string)
-{
-    return text_equal(text, text_of(string));
-}
-
-bool text_is_like(struct text text, const char *string)
-{
-    return text.at != NULL && text.length == strlen(string) && strncasecmp(text.at, string, text.length) == 0;
-}
-
-bool text_starts_like(struct text text, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return text.at != NULL && text.length >= length && strncasecmp(text.at, prefix, length) == 0;
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return letter ? (char)(c ^ 0x20) : c;
 }
 
 bool text_find_like(struct text text, const char *needle, size_t *offset)
 {
     size_t length = strlen(needle);
+    char first = needle[0], other = other_case(first);
     for (size_t i = 0; text.at != NULL && i + length <= text.length; i++) {
-        if (strncasecmp(text.at + i, needle, length) == 0) {
+        bool likely = text.at[i] == first || text.at[i] == other || length == 0;
+        if (likely && strncasecmp(text.at + i, needle, length) == 0) {
             *offset = i;
             return true;
         }
@@ -55,12 +41,18 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-struct text text_trim(struct text text)
+struct text text_trim_start(struct text text)
 {
     while (text.length > 0 && is_space(text.at[0])) {
         text.at++;
         text.length--;
     }
+    return text;
+}
+
+struct text text_trim(struct text text)
+{
+    text = text_trim_start(text);
     while (text.length > 0 && is_space(text.at[text.length - 1]))
         text.length--;
     return text;
@@ -70,11 +62,11 @@ struct text text_copy(struct arena *arena, struct text text)
 {
     if (text.at == NULL)
         return TEXT_NULL;
-    char *copy = arena_alloc(arena, text.length + 1);
+    char *copy = arena_take(arena, text.length + 1);
     if (copy == NULL)
         return TEXT_NULL;
-    if (text.length > 0)
-        memcpy(copy, text.at, text.length);
+    memcpy(copy, text.at, text.length);
+    copy[text.length] = '\0';
     return (struct text){copy, text.length};
 }
 
@@ -86,7 +78,7 @@ struct text text_format(struct arena *arena, const char *format, ...)
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    char *copy = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1);
+    char *copy = length < 0 ? NULL : arena_take(arena, (size_t)length + 1);
     if (copy != NULL)
         vsnprintf(copy, (size_t)length + 1, format, again);
     va_end(again);
@@ -120,30 +112,25 @@ bool text_to_i64(struct text text, int64_t *value)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
+/* The value of a hex digit, plus one; 0 for other characters. */
+static const uint8_t HEX_DIGITS[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes)
 {
     if (hex.at == NULL || hex.length % 2 != 0)
         return false;
-    uint8_t *out = arena_alloc(arena, hex.length / 2);
+    uint8_t *out = arena_take(arena, hex.length / 2);
     if (out == NULL)
         return false;
-    for (size_t i = 0; i < hex.length; i += 2) {
-        int high = hex_digit(hex.at[i]);
-        int low = hex_digit(hex.at[i + 1]);
-        if (high < 0 || low < 0)
+    for (size_t i = 0; i < hex.length / 2; i++) {
+        unsigned high = HEX_DIGITS[(uint8_t)hex.at[2 * i]], low = HEX_DIGITS[(uint8_t)hex.at[2 * i + 1]];
+        if (high == 0 || low == 0)
             return false;
-        out[i / 2] = (uint8_t)(high << 4 | low);
+        out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     *bytes = cursor_of(out, hex.length / 2);
     return true;
@@ -152,13 +139,14 @@ bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes)
 struct text text_hex(struct arena *arena, struct cursor bytes)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *out = arena_alloc(arena, bytes.left * 2 + 1);
+    char *out = arena_take(arena, bytes.left * 2 + 1);
     if (out == NULL)
         return TEXT_NULL;
     for (size_t i = 0; i < bytes.left; i++) {
         out[2 * i] = digits[bytes.at[i] >> 4];
         out[2 * i + 1] = digits[bytes.at[i] & 15];
     }
+    out[bytes.left * 2] = '\0';
     return (struct text){out, bytes.left * 2};
 }
 
@@ -242,25 +230,43 @@ static uint32_t utf16_next(struct cursor bytes, size_t *offset, bool big_endian)
     return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
 }
 
-/* Most text is ASCII: how many units from `at` on are, and their characters to `out` (NULL: only count). */
-static size_t utf16_ascii(struct cursor bytes, size_t at, bool big_endian, char *out)
+typedef uint16_t utf16_block __attribute__((vector_size(16)));
+typedef uint8_t ascii_block __attribute__((vector_size(8)));
+
+/* Most text is ASCII: how many units at the start of `bytes` are, at most `room`; their characters to `out`. */
+static size_t utf16_ascii(struct cursor bytes, bool big_endian, char *out, size_t room)
 {
-    size_t count = 0;
-    const uint8_t *low = bytes.at + at + big_endian, *high = bytes.at + at + !big_endian;
-    for (; at + 2 * count + 8 <= bytes.left; count += 4) { /* four units at once */
-        uint8_t beyond = (uint8_t)(high[2 * count] | high[2 * count + 2] | high[2 * count + 4] | high[2 * count + 6]);
-        uint8_t top = (uint8_t)(low[2 * count] | low[2 * count + 2] | low[2 * count + 4] | low[2 * count + 6]);
-        if (beyond != 0 || top >= 0x80)
+    size_t count = 0, most = bytes.left / 2 < room ? bytes.left / 2 : room;
+    unsigned swap = big_endian == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) ? 8 : 0;
+    for (; count + 8 <= most; count += 8) {
+        utf16_block u;
+        uint64_t halves[2];
+        memcpy(&u, bytes.at + 2 * count, sizeof u);
+        u = swap != 0 ? (u >> 8 | u << 8) : u;
+        utf16_block beyond = u & 0xFF80;
+        memcpy(halves, &beyond, sizeof beyond);
+        if ((halves[0] | halves[1]) != 0)
             break;
-        for (size_t i = 0; out != NULL && i < 4; i++)
-            out[count + i] = (char)low[2 * (count + i)];
+        ascii_block c = __builtin_convertvector(u, ascii_block);
+        memcpy(out + count, &c, sizeof c);
     }
-    while (at + 2 * count < bytes.left && high[2 * count] == 0 && low[2 * count] < 0x80) {
-        if (out != NULL)
-            out[count] = (char)low[2 * count];
-        count++;
+    for (; count < most; count++) {
+        uint32_t unit = utf16_unit(bytes.at + 2 * count, big_endian);
+        if (unit >= 0x80)
+            break;
+        out[count] = (char)unit;
     }
     return count;
+}
+
+/* The bytes that `bytes` need as UTF-8. */
+static size_t utf16_length(struct cursor bytes, bool big_endian)
+{
+    char unused[4];
+    size_t length = 0;
+    for (size_t i = 0; i < bytes.left;)
+        length += text_encode(utf16_next(bytes, &i, big_endian), unused);
+    return length;
 }
 
 struct text text_from_utf16(struct arena *arena, struct cursor bytes, bool big_endian, bool *odd)
@@ -268,38 +274,46 @@ struct text text_from_utf16(struct arena *arena, struct cursor bytes, bool big_e
     if (odd != NULL)
         *odd = bytes.left % 2 != 0;
     bytes.left -= bytes.left % 2;
-    char unused[4];
-    size_t length = 0;
-    for (size_t i = 0; i < bytes.left;) {
-        size_t ascii = utf16_ascii(bytes, i, big_endian, NULL);
-        length += ascii;
-        i += 2 * ascii;
-        if (i < bytes.left)
-            length += text_encode(utf16_next(bytes, &i, big_endian), unused);
-    }
-    char *out = arena_alloc(arena, length + 1);
+    size_t units = bytes.left / 2;
+    char *out = arena_take(arena, units + 1);
     if (out == NULL)
         return TEXT_NULL;
-    char *end = out;
-    for (size_t i = 0; i < bytes.left;) {
-        size_t ascii = utf16_ascii(bytes, i, big_endian, end);
-        end += ascii;
-        i += 2 * ascii;
-        if (i < bytes.left)
-            end += text_encode(utf16_next(bytes, &i, big_endian), end);
+    size_t length = utf16_ascii(bytes, big_endian, out, units);
+    if (length < units) { /* not all is ASCII: the rest needs more room */
+        struct cursor rest = {bytes.at + 2 * length, bytes.left - 2 * length};
+        size_t total = length + utf16_length(rest, big_endian);
+        char *more = arena_take(arena, total + 1);
+        if (more == NULL)
+            return TEXT_NULL;
+        memcpy(more, out, length);
+        out = more;
+        for (size_t i = 0; i < rest.left;) {
+            struct cursor at = {rest.at + i, rest.left - i};
+            size_t ascii = utf16_ascii(at, big_endian, out + length, total - length);
+            length += ascii;
+            i += 2 * ascii;
+            if (i < rest.left)
+                length += text_encode(utf16_next(rest, &i, big_endian), out + length);
+        }
     }
+    out[length] = '\0';
     return (struct text){out, length};
 }
 
 bool text_to_utf16le(struct arena *arena, struct text text, struct cursor *utf16)
 {
-    uint8_t *out = arena_alloc(arena, text.length * 2); /* never more units than UTF-8 bytes */
+    uint8_t *out = arena_take(arena, text.length * 2); /* never more units than UTF-8 bytes */
     if (out == NULL)
         return false;
     size_t length = 0;
     const uint8_t *at = (const uint8_t *)text.at;
     const uint8_t *end = at == NULL ? NULL : at + text.length;
     while (at < end) {
+        if (*at < 0x80) {
+            out[length++] = *at++;
+            out[length++] = 0;
+            continue;
+        }
         uint32_t c = text_next(&at, end);
         uint32_t units[2] = {c, 0};
         size_t count = 1;
@@ -317,19 +331,36 @@ bool text_to_utf16le(struct arena *arena, struct text text, struct cursor *utf16
     return true;
 }
 
+static size_t ascii_length(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *start = at;
+    for (uint64_t eight; end - at >= 8; at += 8) {
+        memcpy(&eight, at, sizeof eight);
+        if ((eight & 0x8080808080808080u) != 0)
+            break;
+    }
+    while (at < end && *at < 0x80)
+        at++;
+    return (size_t)(at - start);
+}
+
 struct text text_clean(struct arena *arena, struct cursor bytes)
 {
     char unused[4];
-    size_t length = 0;
     const uint8_t *end = bytes.at == NULL ? NULL : bytes.at + bytes.left;
-    for (const uint8_t *at = bytes.at; at < end;)
+    size_t ascii = ascii_length(bytes.at, end), length = ascii;
+    const uint8_t *rest = ascii == 0 ? bytes.at : bytes.at + ascii;
+    for (const uint8_t *at = rest; at < end;)
         length += text_encode(text_next(&at, end), unused);
-    char *out = arena_alloc(arena, length + 1);
+    char *out = arena_take(arena, length + 1);
     if (out == NULL)
         return TEXT_NULL;
-    char *to = out;
-    for (const uint8_t *at = bytes.at; at < end;)
+    char *to = out + ascii;
+    if (ascii > 0)
+        memcpy(out, bytes.at, ascii);
+    for (const uint8_t *at = rest; at < end;)
         to += text_encode(text_next(&at, end), to);
+    *to = '\0';
     return (struct text){out, length};
 }
 
@@ -338,8 +369,9 @@ struct text text_utf8(struct arena *arena, struct text text)
     const uint8_t *at = (const uint8_t *)text.at;
     const uint8_t *end = at == NULL ? NULL : at + text.length;
     while (at < end) {
+        at += ascii_length(at, end);
         const uint8_t *start = at;
-        if (text_next(&at, end) == REPLACEMENT && at - start == 1)
+        if (at < end && text_next(&at, end) == REPLACEMENT && at - start == 1)
             return text_clean(arena, text_cursor(text));
     }
     return text;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/arena.h"
 #include "core/cursor.h"
@@ -22,7 +23,11 @@ struct text {
 #define TEXT_NULL ((struct text){NULL, 0})
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
 
-struct text text_of(const char *string); /* NULL gives TEXT_NULL */
+/* NULL gives TEXT_NULL. Inline, so that the length of a literal costs nothing; the next ones likewise. */
+static inline struct text text_of(const char *string)
+{
+    return string == NULL ? TEXT_NULL : (struct text){string, strlen(string)};
+}
 static inline struct text text_from(struct cursor bytes)
 {
     return (struct text){bytes.at == NULL ? "" : (const char *)bytes.at, bytes.left};
@@ -32,13 +37,31 @@ static inline struct cursor text_cursor(struct text text)
     return cursor_of(text.at, text.length);
 }
 
-bool text_equal(struct text a, struct text b);
-bool text_is(struct text text, const char *string);      /* exact */
-bool text_is_like(struct text text, const char *string); /* ASCII letters in either case */
-bool text_starts_like(struct text text, const char *prefix);
+static inline bool text_equal(struct text a, struct text b)
+{
+    if (a.at == NULL || b.at == NULL)
+        return a.at == b.at;
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+static inline bool text_is(struct text text, const char *string) /* exact */
+{
+    return text_equal(text, text_of(string));
+}
+bool text_equal_like(struct text a, struct text b);                   /* ASCII letters in either case; neither NULL */
+static inline bool text_is_like(struct text text, const char *string) /* likewise */
+{
+    return text.at != NULL && text.length == strlen(string) && text_equal_like(text, text_of(string));
+}
+static inline bool text_starts_like(struct text text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return text.at != NULL && text.length >= length &&
+           text_equal_like((struct text){text.at, length}, (struct text){prefix, length});
+}
 /* Where `needle` stands in `text`, ASCII letters in either case; false when it does not. */
 MUST_USE bool text_find_like(struct text text, const char *needle, size_t *offset);
 struct text text_trim(struct text text); /* ASCII white space at both ends */
+struct text text_trim_start(struct text text);
 
 /* A copy in the arena, with a NUL after it; TEXT_NULL when the arena is full or the text is. */
 MUST_USE struct text text_copy(struct arena *arena, struct text text);

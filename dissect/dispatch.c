@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dissect/bits.h"
 #include "dissect/configmgr/keyfile.h"
 #include "dissect/internal.h"
 #include "dissect/settle.h"
+#include "dissect/shared_keys.h"
 
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
@@ -33,10 +35,12 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
         return NULL;
     dissect->sink = *sink;
     dissect->needs = needs;
+    dissect->bodies_max = BODIES_TOTAL_MAX;
     arena_init(&dissect->scratch, SCRATCH_MAX);
     dissect->settle = settle_new();
+    dissect->bits = bits_new();
     bool decoder = ccm_decoder_init(&dissect->decoder);
-    if (dissect->settle != NULL && decoder && http_setup(dissect))
+    if (dissect->settle != NULL && dissect->bits != NULL && decoder && http_setup(dissect))
         return dissect;
     dissect_free(dissect);
     return NULL;
@@ -48,9 +52,16 @@ void dissect_free(struct dissect *dissect)
         return;
     http_teardown(dissect);
     settle_free(dissect->settle);
+    bits_free(dissect->bits);
     ccm_decoder_free(&dissect->decoder);
     arena_free(&dissect->scratch);
     free(dissect);
+}
+
+void dissect_limit(struct dissect *dissect, uint64_t bodies, uint64_t waiting, uint64_t waiting_most)
+{
+    dissect->bodies_max = bodies;
+    settle_limit(dissect->settle, waiting, waiting_most);
 }
 
 struct ccm_keys *dissect_keys(struct dissect *dissect)
@@ -89,17 +100,21 @@ void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t ba
     into->decoder.inflated += inflated;
     into->counts.unsettled += ccm_keys_absorb(into->decoder.keys, from->decoder.keys);
     into->counts.unsettled += settle_absorb(into->settle, from->settle, bases);
+    into->counts.unsettled += bits_absorb(into->bits, from->bits, bases);
 }
 
 void dissect_renumber(struct dissect *dissect, int64_t (*new_id)(const void *context, enum table table, int64_t id),
                       const void *context)
 {
-    settle_renumber(dissect->settle, new_id, context);
+    dissect->counts.unsettled += settle_renumber(dissect->settle, new_id, context);
+    bits_renumber(dissect->bits, new_id, context);
 }
 
 void dissect_finish(struct dissect *dissect)
 {
     settle_finish(dissect);
+    bits_finish(dissect);
+    shared_keys_finish(dissect);
 }
 
 /* ---- Rows of flows ---- */

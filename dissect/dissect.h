@@ -29,6 +29,10 @@ struct dissect_counts {
 struct dissect *dissect_new(const struct sink *sink, unsigned needs);
 void dissect_free(struct dissect *dissect);
 
+/* Memory, in bytes: for HTTP bodies that are being collected, in all flows together; for what waits for the end of the
+ * capture, and for the same when no temporary file can be written (core/spill.h). */
+void dissect_limit(struct dissect *dissect, uint64_t bodies, uint64_t waiting, uint64_t waiting_most);
+
 /* The key store. */
 struct ccm_keys *dissect_keys(struct dissect *dissect);
 /* Takes the keys in `path` (a file or a folder) before the first packet: see ccm_keyfile_load. */

@@ -128,6 +128,19 @@ static struct text body_digest(const struct http_exchange *exchange, enum http_s
 
 /* ---- Rows ---- */
 
+static struct text operation_of(const struct http_exchange *exchange)
+{
+    if (!exchange->started[HTTP_REQUEST])
+        return TEXT_NULL;
+    struct service_request request = {
+        .method = http_method(exchange),
+        .uri = http_uri(exchange),
+        .bits_packet = http_header(exchange, HTTP_REQUEST, "bits-packet-type"),
+        .range = http_header(exchange, HTTP_REQUEST, "range"),
+    };
+    return text_of(service_operation(exchange->service, &request));
+}
+
 static void write_row(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
@@ -146,6 +159,7 @@ static void write_row(struct http_exchange *exchange)
     row.method = http_method(exchange);
     row.uri = http_uri(exchange);
     row.service = text_of(exchange->service);
+    row.operation = operation_of(exchange);
     row.tls = exchange->secure;
     row.complete = asked && answered && exchange->done[0] && exchange->done[1] && !exchange->truncated[0] &&
                    !exchange->truncated[1];
@@ -228,8 +242,8 @@ static void body_append(struct http_exchange *exchange, enum http_side side, con
     if (!exchange->wanted[side] || exchange->truncated[side])
         return;
     size_t before = body->length;
-    bool whole =
-        dissect->bodies_total + data->len <= BODIES_TOTAL_MAX && buffer_append(body, cursor_of(data->data, data->len));
+    bool whole = dissect->bodies_total + data->len <= dissect->bodies_max &&
+                 buffer_append(body, cursor_of(data->data, data->len));
     dissect->bodies_total += body->length - before;
     if (!whole) {
         exchange->truncated[side] = true;

@@ -18,6 +18,7 @@ struct mp_state {
     int64_t request_message;   /* row of the request */
     int64_t registration;      /* row, when the request registers a client */
     const struct ccm_key *key; /* that it registers, when its signature proves possession */
+    size_t bits;               /* number of its packet in struct bits, from 1; 0: it is no BITS packet */
     char endpoint[64];         /* TargetEndpoint of the request; empty when unknown */
     char client_id[64];        /* SourceID of the request; empty when unknown */
 };

@@ -6,13 +6,14 @@
 
 #include "dissect/dissector.h"
 
-/* Memory for HTTP bodies that are being collected, in all flows together. */
+/* Memory for HTTP bodies that are being collected, in all flows together, unless dissect_limit says otherwise. */
 #define BODIES_TOTAL_MAX ((uint64_t)256 << 20)
 
 /* Memory for the texts of one row. */
 #define SCRATCH_MAX ((size_t)4 << 20)
 
 struct settle; /* settle.c: what waits for the end of the capture */
+struct bits;   /* bits.c: packets of uploads */
 
 struct dissect {
     struct sink sink;
@@ -21,7 +22,9 @@ struct dissect {
     struct dissect_counts counts;
     struct arena scratch; /* for one row of `http` */
     struct settle *settle;
-    htp_cfg_t *http;       /* http.c: settings of libhtp */
+    struct bits *bits;
+    htp_cfg_t *http; /* http.c: settings of libhtp */
+    uint64_t bodies_max;
     uint64_t bodies_total; /* bytes of bodies that are being collected */
 };
 

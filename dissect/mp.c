@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dissect/bits.h"
 #include "dissect/configmgr/certificate.h"
+#include "dissect/fields.h"
 #include "dissect/settle.h"
 
 static int64_t bool_value(bool value)
@@ -30,6 +32,8 @@ bool mp_wants(const struct http_exchange *exchange, enum http_side side)
     bool multipart = text_starts_like(type, "multipart/mixed");
     if (text_is(http_method(exchange), "CCM_POST") || text_find_like(type, CCM_BOUNDARY, &at))
         return true;
+    if (fields_wants(exchange, side) || bits_wants(exchange, side))
+        return true;
     if (is_service(exchange, "mp") || exchange->service == NULL)
         return multipart;
     unsigned needs = exchange->dissect->needs;
@@ -42,15 +46,18 @@ bool mp_wants(const struct http_exchange *exchange, enum http_side side)
 
 static struct text join_hooks(struct ccm_message *message, struct arena *arena)
 {
-    struct text list = TEXT("");
-    for (size_t i = 0; i < message->header.hook_count; i++) {
-        struct text name = message->header.hooks[i].name;
-        list =
-            text_format(arena, "%.*s%s%.*s", (int)list.length, list.at, i == 0 ? "" : ",", (int)name.length, name.at);
-        if (list.at == NULL)
-            return TEXT_NULL;
+    const struct ccm_header *header = &message->header;
+    size_t room = 1, length = 0;
+    for (size_t i = 0; i < header->hook_count; i++)
+        room += header->hooks[i].name.length + 1;
+    char *list = header->document.root == NULL ? NULL : arena_take(arena, room);
+    for (size_t i = 0; list != NULL && i < header->hook_count; i++) {
+        if (i > 0)
+            list[length++] = ',';
+        memcpy(list + length, header->hooks[i].name.at, header->hooks[i].name.length);
+        length += header->hooks[i].name.length;
     }
-    return message->header.document.root == NULL ? TEXT_NULL : list;
+    return (struct text){list, length};
 }
 
 static struct text join_notes(const struct ccm_message *message, struct arena *arena)
@@ -149,6 +156,7 @@ static int64_t write_message(struct http_exchange *exchange, struct ccm_message 
     row.flow = exchange->conversation->row;
     row.http = exchange->row;
     row.direction = side == HTTP_REQUEST ? TEXT("request") : TEXT("reply");
+    row.reply_of = side == HTTP_REQUEST ? INT_NULL : exchange->mp.request_message;
     row.transport = exchange->secure ? TEXT("https") : TEXT("http");
     row.client = text_of(exchange->client);
     row.server = text_of(exchange->server);
@@ -169,6 +177,7 @@ static int64_t write_message(struct http_exchange *exchange, struct ccm_message 
     dissect->counts.malformed += message->malformed.at != NULL;
     dissect->counts.encrypted += message->encrypted;
     write_findings(exchange, message, id, exchange->moment[side]);
+    fields_of_message(exchange, message, side, id);
     return id;
 }
 
@@ -249,6 +258,10 @@ static void write_registration(struct http_exchange *exchange, const struct ccm_
     row.smsid = smsid.length > 0 ? smsid : xml_attribute(xml_child(root, "Signature"), "SMSID");
     row.request_type = xml_attribute(data, "RequestType");
     row.agent_type = number_of(xml_attribute(agent, "AgentType"));
+    row.agent = ccm_value_name("AgentType", xml_attribute(agent, "AgentType"), &dissect->decoder.arena);
+    row.signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
+    row.hint = bool_value(xml_count(data, "RegistrationHint", NULL) > 0);
+    row.hash_algorithm = xml_attribute(data, "HashAlgorithm");
     row.agent_version = xml_attribute(agent, "AgentVersion");
     row.agent_identity = xml_attribute(agent, "AgentIdentity");
     row.netbios = discovery(data, "Netbios Name");
@@ -342,6 +355,12 @@ static void write_assignments(struct http_exchange *exchange, const struct ccm_m
             row.version = xml_attribute(policy, "PolicyVersion");
             row.category = xml_attribute(policy, "PolicyCategory");
             row.flags = number_of(xml_attribute(policy, "PolicyFlags"));
+            row.flag_names =
+                ccm_value_name("PolicyFlags", xml_attribute(policy, "PolicyFlags"), &exchange->dissect->decoder.arena);
+            row.assignment_id = xml_attribute(assignment, "PolicyAssignmentID");
+            row.type = xml_attribute(policy, "PolicyType");
+            row.priority = number_of(xml_attribute(policy, "PolicyPriority"));
+            row.reply_type = xml_attribute(root, "ReplyType");
             row.location = xml_text(xml_child(policy, "PolicyLocation"));
             sink_append(&exchange->dissect->sink, TABLE_policy, &row);
         }
@@ -467,6 +486,35 @@ static void write_mp_certificates(struct http_exchange *exchange)
     }
 }
 
+/* ---- What was answered ---- */
+
+static const char *answer_of(const struct http_exchange *exchange, const struct ccm_message *reply)
+{
+    int status = http_status(exchange);
+    if (reply != NULL)
+        return reply->no_reply ? "no-reply" : "message";
+    if (status >= 400)
+        return status == 401 ? "authenticate" : "refused";
+    if (exchange->truncated[HTTP_REPLY])
+        return NULL;
+    return status == 200 && exchange->body[HTTP_REPLY].length == 0 ? "empty" : "other";
+}
+
+/* Tells in the row of the request what became of it. */
+static void settle_answer(struct http_exchange *exchange, const struct ccm_message *reply)
+{
+    struct dissect *dissect = exchange->dissect;
+    const struct message_row *asked =
+        exchange->mp.request_message == INT_NULL
+            ? NULL
+            : dissect->sink.row(dissect->sink.context, TABLE_message, exchange->mp.request_message);
+    if (asked == NULL || http_status(exchange) == 0)
+        return;
+    struct message_row row = *asked;
+    row.answer = text_of(answer_of(exchange, reply));
+    sink_amend(&dissect->sink, TABLE_message, exchange->mp.request_message, &row);
+}
+
 /* ---- Entry points ---- */
 
 static struct ccm_source source_of(struct http_exchange *exchange, enum http_side side)
@@ -500,8 +548,11 @@ void mp_request(struct http_exchange *exchange)
     struct cursor body = buffer_cursor(&exchange->body[HTTP_REQUEST]);
     if (is_service(exchange, "mp-policy"))
         remember_token(exchange);
+    bits_request(exchange);
+    if (exchange->wanted[HTTP_REQUEST])
+        fields_of_body(exchange, HTTP_REQUEST);
     struct ccm_source source = source_of(exchange, HTTP_REQUEST);
-    if (!exchange->wanted[HTTP_REQUEST] || body.left == 0 ||
+    if (!exchange->wanted[HTTP_REQUEST] || body.left == 0 || exchange->mp.bits != 0 ||
         !(text_is(http_method(exchange), "CCM_POST") || ccm_message_recognise(body, source.content_type)))
         return;
     struct ccm_message message;
@@ -522,19 +573,26 @@ void mp_reply(struct http_exchange *exchange)
     struct dissect *dissect = exchange->dissect;
     struct cursor body = buffer_cursor(&exchange->body[HTTP_REPLY]);
     authenticate_registration(exchange);
-    if (!exchange->wanted[HTTP_REPLY])
+    bits_reply(exchange);
+    if (!exchange->wanted[HTTP_REPLY]) {
+        settle_answer(exchange, NULL);
         return;
+    }
+    fields_of_body(exchange, HTTP_REPLY);
     if (is_service(exchange, "mp-policy"))
         write_download(exchange);
     else if (is_service(exchange, "mp-auth"))
         write_mp_certificates(exchange);
     struct ccm_source source = source_of(exchange, HTTP_REPLY);
     if (body.left == 0 || is_service(exchange, "mp-policy") || is_service(exchange, "mp-auth") ||
-        !ccm_message_recognise(body, source.content_type))
+        !ccm_message_recognise(body, source.content_type)) {
+        settle_answer(exchange, NULL);
         return;
+    }
     struct ccm_message message;
     ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
     int64_t row = write_message(exchange, &message, HTTP_REPLY);
+    settle_answer(exchange, &message);
     settle_registration(exchange, &message, row);
     write_assignments(exchange, &message, row);
 }

@@ -8,4 +8,15 @@
  * `uri` may be absolute; case does not matter, as on the server. */
 const char *service_of(struct text method, struct text uri);
 
+/* What else tells what is asked; TEXT_NULL for a header that is absent. */
+struct service_request {
+    struct text method, uri;
+    struct text bits_packet; /* BITS-Packet-Type */
+    struct text range;       /* Range */
+};
+
+/* What is asked of a service, as in http.operation: "mplist", "policy", "fragment", "propfind" ...; NULL when it has no
+ * name. `service` is a name that service_of gave, or NULL. */
+const char *service_operation(const char *service, const struct service_request *request);
+
 #endif

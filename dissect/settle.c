@@ -6,65 +6,89 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/buffer.h"
+#include "core/spill.h"
 
 /* A signature that waits. Its texts and bytes stand behind each other in settle.bytes. */
 struct waiting {
     enum settle_kind kind;
     int64_t row;
-    size_t smsid, smsid_length, hex, hex_length, data, data_length; /* offsets and lengths in settle.bytes */
+    uint64_t smsid, smsid_length, hex, hex_length, data, data_length; /* offsets and lengths in settle.bytes */
 };
+
+#define DIGEST_BYTES 32 /* SHA-256 */
 
 struct attempt {
     int64_t message;
-    uint8_t digest[CCM_HASH_BYTES_MAX];
+    uint8_t digest[DIGEST_BYTES];
 };
 
 struct settle {
-    struct buffer bytes;
-    struct waiting *waiting;
-    size_t waiting_count, waiting_room;
-    struct attempt *attempts;
-    size_t attempt_count, attempt_room;
+    struct spill_pool pool;
+    struct spill *bytes;
+    struct spill *waiting;  /* of struct waiting */
+    struct spill *attempts; /* of struct attempt */
 };
 
 struct settle *settle_new(void)
 {
     struct settle *settle = calloc(1, sizeof *settle);
-    if (settle != NULL)
-        buffer_init(&settle->bytes, SETTLE_BYTES_MAX);
-    return settle;
+    if (settle == NULL)
+        return NULL;
+    spill_pool_init(&settle->pool, SETTLE_MEMORY, SETTLE_MEMORY_MOST);
+    settle->bytes = spill_new(&settle->pool);
+    settle->waiting = spill_new(&settle->pool);
+    settle->attempts = spill_new(&settle->pool);
+    if (settle->bytes != NULL && settle->waiting != NULL && settle->attempts != NULL)
+        return settle;
+    settle_free(settle);
+    return NULL;
 }
 
 void settle_free(struct settle *settle)
 {
     if (settle == NULL)
         return;
-    buffer_free(&settle->bytes);
-    free(settle->waiting);
-    free(settle->attempts);
+    spill_free(settle->bytes);
+    spill_free(settle->waiting);
+    spill_free(settle->attempts);
     free(settle);
 }
 
-/* Room for one more element; false when the limit or memory is reached. */
-static bool grow(void **items, size_t count, size_t *room, size_t size)
+void settle_limit(struct settle *settle, uint64_t memory, uint64_t most)
 {
-    if (count < *room)
-        return true;
-    size_t wanted = *room == 0 ? 64 : *room * 2;
-    void *grown = count >= SETTLE_ENTRIES_MAX ? NULL : realloc(*items, wanted * size);
-    if (grown == NULL)
-        return false;
-    *items = grown;
-    *room = wanted;
-    return true;
+    settle->pool.limit = memory;
+    settle->pool.most = most;
 }
 
-static bool keep_bytes(struct settle *settle, struct cursor bytes, size_t *offset, size_t *length)
+static uint64_t waiting_count(const struct settle *settle)
 {
-    *offset = settle->bytes.length;
+    return spill_size(settle->waiting) / sizeof(struct waiting);
+}
+
+static struct waiting waiting_at(const struct settle *settle, uint64_t number)
+{
+    struct waiting waiting;
+    memcpy(&waiting, spill_at(settle->waiting, number * sizeof waiting, sizeof waiting), sizeof waiting);
+    return waiting;
+}
+
+static uint64_t attempt_count(const struct settle *settle)
+{
+    return spill_size(settle->attempts) / sizeof(struct attempt);
+}
+
+static struct attempt attempt_at(const struct settle *settle, uint64_t number)
+{
+    struct attempt attempt;
+    memcpy(&attempt, spill_at(settle->attempts, number * sizeof attempt, sizeof attempt), sizeof attempt);
+    return attempt;
+}
+
+static bool keep_bytes(struct settle *settle, struct cursor bytes, uint64_t *offset, uint64_t *length)
+{
+    *offset = spill_size(settle->bytes);
     *length = bytes.left;
-    return buffer_append(&settle->bytes, bytes);
+    return bytes.left == 0 || spill_append(settle->bytes, bytes.at, bytes.left) != NULL;
 }
 
 void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t row, struct text smsid, struct text hex,
@@ -72,30 +96,23 @@ void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t ro
 {
     struct settle *settle = dissect->settle;
     struct waiting waiting = {.kind = kind, .row = row};
-    size_t before = settle->bytes.length;
-    if (row != INT_NULL && keep_bytes(settle, text_cursor(smsid), &waiting.smsid, &waiting.smsid_length) &&
-        keep_bytes(settle, text_cursor(hex), &waiting.hex, &waiting.hex_length) &&
-        keep_bytes(settle, data, &waiting.data, &waiting.data_length) &&
-        grow((void **)&settle->waiting, settle->waiting_count, &settle->waiting_room, sizeof waiting)) {
-        settle->waiting[settle->waiting_count++] = waiting;
-        return;
-    }
-    settle->bytes.length = before;
-    dissect->counts.unsettled++;
+    if (row == INT_NULL || !keep_bytes(settle, text_cursor(smsid), &waiting.smsid, &waiting.smsid_length) ||
+        !keep_bytes(settle, text_cursor(hex), &waiting.hex, &waiting.hex_length) ||
+        !keep_bytes(settle, data, &waiting.data, &waiting.data_length) ||
+        spill_append(settle->waiting, &waiting, sizeof waiting) == NULL)
+        dissect->counts.unsettled++;
 }
 
 void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body)
 {
     struct settle *settle = dissect->settle;
-    if (message == INT_NULL ||
-        !grow((void **)&settle->attempts, settle->attempt_count, &settle->attempt_room, sizeof *settle->attempts)) {
-        dissect->counts.unsettled++;
+    struct attempt attempt = {.message = message};
+    uint8_t digest[CCM_HASH_BYTES_MAX];
+    if (message != INT_NULL && ccm_hash(dissect->decoder.keys, CCM_SHA256, body, digest) != DIGEST_BYTES)
         return;
-    }
-    struct attempt *attempt = &settle->attempts[settle->attempt_count];
-    *attempt = (struct attempt){.message = message};
-    if (ccm_hash(dissect->decoder.keys, CCM_SHA256, body, attempt->digest) > 0)
-        settle->attempt_count++;
+    memcpy(attempt.digest, digest, message == INT_NULL ? 0 : DIGEST_BYTES);
+    if (message == INT_NULL || spill_append(settle->attempts, &attempt, sizeof attempt) == NULL)
+        dissect->counts.unsettled++;
 }
 
 static enum table table_of(enum settle_kind kind)
@@ -109,40 +126,55 @@ static enum table table_of(enum settle_kind kind)
     return tables[kind];
 }
 
+/* The bytes of the one behind those of the other. */
+static bool absorb_bytes(struct settle *into, const struct settle *from)
+{
+    uint64_t size = spill_size(from->bytes);
+    for (uint64_t done = 0; done < size;) {
+        uint64_t length = size - done < SPILL_WINDOW ? size - done : SPILL_WINDOW;
+        if (spill_append(into->bytes, spill_at(from->bytes, done, length), (size_t)length) == NULL)
+            return false;
+        done += length;
+    }
+    return true;
+}
+
 uint64_t settle_absorb(struct settle *into, const struct settle *from, const int64_t bases[TABLE_COUNT])
 {
     uint64_t lost = 0;
-    size_t shift = into->bytes.length;
-    bool bytes = buffer_append(&into->bytes, buffer_cursor(&from->bytes));
-    for (size_t i = 0; i < from->waiting_count; i++) {
-        struct waiting waiting = from->waiting[i];
+    uint64_t shift = spill_size(into->bytes);
+    bool bytes = absorb_bytes(into, from);
+    for (uint64_t i = 0; i < waiting_count(from); i++) {
+        struct waiting waiting = waiting_at(from, i);
         waiting.row += bases[table_of(waiting.kind)];
         waiting.smsid += shift;
         waiting.hex += shift;
         waiting.data += shift;
-        if (bytes && grow((void **)&into->waiting, into->waiting_count, &into->waiting_room, sizeof waiting))
-            into->waiting[into->waiting_count++] = waiting;
-        else
-            lost++;
+        lost += !bytes || spill_append(into->waiting, &waiting, sizeof waiting) == NULL;
     }
-    for (size_t i = 0; i < from->attempt_count; i++) {
-        struct attempt attempt = from->attempts[i];
+    for (uint64_t i = 0; i < attempt_count(from); i++) {
+        struct attempt attempt = attempt_at(from, i);
         attempt.message += bases[TABLE_message];
-        if (grow((void **)&into->attempts, into->attempt_count, &into->attempt_room, sizeof attempt))
-            into->attempts[into->attempt_count++] = attempt;
-        else
-            lost++;
+        lost += spill_append(into->attempts, &attempt, sizeof attempt) == NULL;
     }
     return lost;
 }
 
-void settle_renumber(struct settle *settle, int64_t (*new_id)(const void *context, enum table table, int64_t id),
-                     const void *context)
+uint64_t settle_renumber(struct settle *settle, int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                         const void *context)
 {
-    for (size_t i = 0; i < settle->waiting_count; i++)
-        settle->waiting[i].row = new_id(context, table_of(settle->waiting[i].kind), settle->waiting[i].row);
-    for (size_t i = 0; i < settle->attempt_count; i++)
-        settle->attempts[i].message = new_id(context, TABLE_message, settle->attempts[i].message);
+    uint64_t lost = 0;
+    for (uint64_t i = 0; i < waiting_count(settle); i++) {
+        struct waiting waiting = waiting_at(settle, i);
+        waiting.row = new_id(context, table_of(waiting.kind), waiting.row);
+        lost += !spill_write(settle->waiting, i * sizeof waiting, &waiting, sizeof waiting);
+    }
+    for (uint64_t i = 0; i < attempt_count(settle); i++) {
+        struct attempt attempt = attempt_at(settle, i);
+        attempt.message = new_id(context, TABLE_message, attempt.message);
+        lost += !spill_write(settle->attempts, i * sizeof attempt, &attempt, sizeof attempt);
+    }
+    return lost;
 }
 
 static const void *row_of(const struct dissect *dissect, enum table table, int64_t id)
@@ -152,9 +184,9 @@ static const void *row_of(const struct dissect *dissect, enum table table, int64
 
 /* ---- Signatures ---- */
 
-static struct text kept_text(const struct settle *settle, size_t offset, size_t length)
+static struct text kept_text(const struct settle *settle, uint64_t offset, uint64_t length)
 {
-    return (struct text){length == 0 ? "" : (const char *)settle->bytes.bytes + offset, length};
+    return (struct text){length == 0 ? "" : spill_at(settle->bytes, offset, length), (size_t)length};
 }
 
 static void settle_message(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
@@ -204,11 +236,12 @@ static void settle_signatures(struct dissect *dissect)
 {
     struct settle *settle = dissect->settle;
     struct ccm_decoder *decoder = &dissect->decoder;
-    for (size_t i = 0; i < settle->waiting_count; i++) {
-        const struct waiting *waiting = &settle->waiting[i];
+    for (uint64_t i = 0; i < waiting_count(settle); i++) {
+        struct waiting one = waiting_at(settle, i), *waiting = &one;
         struct text hex = kept_text(settle, waiting->hex, waiting->hex_length);
         struct text data = kept_text(settle, waiting->data, waiting->data_length);
-        struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length)};
+        struct ccm_signer signer = {TEXT_NULL, kept_text(settle, waiting->smsid, waiting->smsid_length),
+                                    waiting->kind == SETTLE_CLIENT_ID};
         struct ccm_signature result = {.state = CCM_SIGNATURE_ABSENT};
         struct cursor bytes;
         arena_reset(&decoder->arena);
@@ -266,34 +299,82 @@ static void settle_key(struct dissect *dissect, int64_t id)
 
 /* ---- Repeated transmissions ---- */
 
-static int compare_attempts(const void *a, const void *b)
+/* The attempts in the order of their messages: pairs of message and number. NULL when out of memory. */
+static struct spill *attempts_by_message(struct settle *settle)
 {
-    const struct attempt *left = a, *right = b;
-    int order = memcmp(left->digest, right->digest, sizeof left->digest);
-    if (order != 0)
-        return order;
-    return left->message < right->message ? -1 : left->message > right->message;
+    struct spill *pairs = spill_new(&settle->pool);
+    bool ok = pairs != NULL;
+    for (uint64_t i = 0; ok && i < attempt_count(settle); i++) {
+        struct spill_pair pair = {attempt_at(settle, i).message, (int64_t)i};
+        ok = spill_append(pairs, &pair, sizeof pair) != NULL;
+    }
+    if (ok && spill_sort(&pairs, &settle->pool))
+        return pairs;
+    spill_free(pairs);
+    return NULL;
+}
+
+/* The same by their digests: pairs of its first bytes and the place in `messages`. */
+static struct spill *attempts_by_digest(struct settle *settle, struct spill *messages)
+{
+    struct spill *pairs = spill_new(&settle->pool);
+    bool ok = pairs != NULL;
+    for (uint64_t i = 0; ok && i < attempt_count(settle); i++) {
+        struct attempt attempt = attempt_at(settle, (uint64_t)spill_pair_at(messages, i)->value);
+        struct spill_pair pair = {.value = (int64_t)i};
+        memcpy(&pair.key, attempt.digest, sizeof pair.key);
+        ok = spill_append(pairs, &pair, sizeof pair) != NULL;
+    }
+    if (ok && spill_sort(&pairs, &settle->pool))
+        return pairs;
+    spill_free(pairs);
+    return NULL;
+}
+
+/* The notes of a message and one more. */
+static struct text with_note(struct dissect *dissect, struct text notes, const char *note)
+{
+    arena_reset(&dissect->decoder.arena);
+    bool first = notes.at == NULL || notes.length == 0;
+    struct text joined = text_format(&dissect->decoder.arena, "%.*s%s%s", first ? 0 : (int)notes.length,
+                                     first ? "" : notes.at, first ? "" : "; ", note);
+    return joined.at == NULL ? notes : joined;
 }
 
 /* The same bytes from the same client after a 401 (or no answer at all) are the same message tried again. */
+static void settle_attempt_pair(struct dissect *dissect, const struct attempt *first, const struct attempt *second)
+{
+    if (memcmp(first->digest, second->digest, sizeof first->digest) != 0)
+        return;
+    const struct message_row *before = row_of(dissect, TABLE_message, first->message);
+    const struct message_row *kept = row_of(dissect, TABLE_message, second->message);
+    const struct http_row *answer = before == NULL ? NULL : row_of(dissect, TABLE_http, before->http);
+    if (kept == NULL || answer == NULL || !text_equal(before->client, kept->client) ||
+        !(answer->status == 401 || answer->status == INT_NULL))
+        return;
+    struct message_row row = *kept;
+    row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : first->message;
+    row.notes = with_note(dissect, row.notes, "the same bytes were sent before and not taken");
+    sink_amend(&dissect->sink, TABLE_message, second->message, &row);
+}
+
 static void settle_attempts(struct dissect *dissect)
 {
     struct settle *settle = dissect->settle;
-    if (settle->attempt_count > 0)
-        qsort(settle->attempts, settle->attempt_count, sizeof *settle->attempts, compare_attempts);
-    for (size_t i = 1; i < settle->attempt_count; i++) {
-        if (memcmp(settle->attempts[i - 1].digest, settle->attempts[i].digest, sizeof settle->attempts[i].digest) != 0)
-            continue;
-        const struct message_row *before = row_of(dissect, TABLE_message, settle->attempts[i - 1].message);
-        const struct message_row *kept = row_of(dissect, TABLE_message, settle->attempts[i].message);
-        const struct http_row *answer = before == NULL ? NULL : row_of(dissect, TABLE_http, before->http);
-        if (kept == NULL || answer == NULL || !text_equal(before->client, kept->client) ||
-            !(answer->status == 401 || answer->status == INT_NULL))
-            continue;
-        struct message_row row = *kept;
-        row.attempt_of = before->attempt_of != INT_NULL ? before->attempt_of : settle->attempts[i - 1].message;
-        sink_amend(&dissect->sink, TABLE_message, settle->attempts[i].message, &row);
+    struct spill *messages = attempts_by_message(settle);
+    struct spill *digests = messages == NULL ? NULL : attempts_by_digest(settle, messages);
+    uint64_t count = attempt_count(settle);
+    dissect->counts.unsettled += digests == NULL ? count : 0;
+    struct attempt before = {0};
+    for (uint64_t i = 0; digests != NULL && i < count; i++) {
+        int64_t place = spill_pair_at(digests, i)->value;
+        struct attempt attempt = attempt_at(settle, (uint64_t)spill_pair_at(messages, (uint64_t)place)->value);
+        if (i > 0)
+            settle_attempt_pair(dissect, &before, &attempt);
+        before = attempt;
     }
+    spill_free(digests);
+    spill_free(messages);
 }
 
 /* ---- Order of registration (schema.md 8, C43 and C44) ---- */

@@ -1,15 +1,19 @@
 /* dissect/settle.h: what can only be decided when the whole capture is known: signatures whose key is learned later,
- * repeated transmissions, the order of registrations. Bounded: what does not fit stays as it was, and is counted. */
+ * repeated transmissions, the order of registrations. What does not fit stays as it was, and is counted. */
 #ifndef CMSCOPE_DISSECT_SETTLE_H
 #define CMSCOPE_DISSECT_SETTLE_H
 
 #include "dissect/internal.h"
 
-#define SETTLE_BYTES_MAX ((size_t)64 << 20) /* signed bytes that wait for a key */
-#define SETTLE_ENTRIES_MAX ((size_t)1 << 20)
+/* What waits is held in so much memory, and above that in a temporary file (core/spill.h); the second number is the
+ * memory when no file can be written. */
+#define SETTLE_MEMORY ((uint64_t)4 << 20)
+#define SETTLE_MEMORY_MOST ((uint64_t)128 << 20)
 
 struct settle *settle_new(void); /* NULL when out of memory */
 void settle_free(struct settle *settle);
+/* Other limits than these two. */
+void settle_limit(struct settle *settle, uint64_t memory, uint64_t most);
 
 /* Which signature of which row waits. */
 enum settle_kind { SETTLE_PAYLOAD, SETTLE_CLIENT_ID, SETTLE_REGISTRATION, SETTLE_HTTP_TOKEN };
@@ -22,10 +26,10 @@ void settle_signature(struct dissect *dissect, enum settle_kind kind, int64_t ro
  * body. */
 void settle_attempt(struct dissect *dissect, int64_t message, struct cursor body);
 
-/* As dissect_absorb and dissect_renumber, for what waits. Returns how much did not fit. */
+/* As dissect_absorb and dissect_renumber, for what waits. Both return how much was lost. */
 uint64_t settle_absorb(struct settle *into, const struct settle *from, const int64_t bases[TABLE_COUNT]);
-void settle_renumber(struct settle *settle, int64_t (*new_id)(const void *context, enum table table, int64_t id),
-                     const void *context);
+uint64_t settle_renumber(struct settle *settle, int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                         const void *context);
 
 void settle_finish(struct dissect *dissect);
 

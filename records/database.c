@@ -193,11 +193,6 @@ struct store *database_store(struct database *database)
     return database->store;
 }
 
-void database_refresh(struct database *database)
-{
-    index_list_refresh(&database->indexes);
-}
-
 /* What SQLite says, with what it means here. */
 static enum outcome prepare_error(sqlite3 *db, int result, struct error *error)
 {

@@ -25,15 +25,11 @@ struct store *database_store(struct database *database);
 
 /* Prepares one statement. OUTCOME_MALFORMED with SQLite's message when it is not valid, is more than one statement or
  * would change something; error->offset then is the place in `sql`. `needs` (may be NULL) gets the NEED_... flags of
- * all it reads, added to what is there. The caller finalizes *statement. Beside SQLite's own functions there are those
+ * all it reads, added to what is there. The caller finalizes *statement. Rows that come
+ * while it is being stepped may or may not be in its result. Beside SQLite's own functions there are those
  * of records/functions.h. A "name in double quotes" is only ever a name. */
 MUST_USE enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement,
                                        unsigned *needs, struct error *error);
-
-/* Forgets indexes: to be called when rows were changed in place (store_row) after a query ran. What went through the
- * store's sink is noticed without it. Rows that come while a statement is being stepped may or may not be in its
- * result. */
-void database_refresh(struct database *database);
 
 /* Copies all tables into the SQLite file `path`, which must not exist or must be a database made by this function (it
  * is replaced, all at once). Same names of tables and columns, same ids. Only its owner can read the file.

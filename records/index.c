@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "records/store_private.h"
 #include "records/textpool.h"
 
 /* Whole numbers up to here are the same as a double. */
@@ -26,39 +27,31 @@ void index_release(struct index *index)
 {
     if (index == NULL || --index->references > 0)
         return;
-    free(index->heads);
-    free(index->next);
+    spill_free(index->pairs);
     free(index);
-}
-
-void index_list_refresh(struct index_list *list)
-{
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        size_t columns = list->of[i] == NULL ? 0 : schema_table((enum table)i)->column_count;
-        for (size_t column = 0; column < columns; column++) {
-            index_release(list->of[i][column]);
-            list->of[i][column] = NULL;
-        }
-    }
 }
 
 void index_list_free(struct index_list *list)
 {
-    index_list_refresh(list);
     for (size_t i = 0; i < TABLE_COUNT; i++) {
+        size_t columns = list->of[i] == NULL ? 0 : schema_table((enum table)i)->column_count;
+        for (size_t column = 0; column < columns; column++)
+            index_release(list->of[i][column]);
         free(list->of[i]);
         list->of[i] = NULL;
     }
 }
 
 /* The value of a column as a key; false when it is NULL. */
-static bool row_key(const void *row, const struct column *column, struct key *key)
+static bool row_key(struct store *store, const void *row, const struct column *column, struct key *key)
 {
     const char *member = (const char *)row + column->offset;
     *key = (struct key){0};
     switch (column->type) {
     case COLUMN_TEXT:
         memcpy(&key->text, member, sizeof key->text);
+        if (key->text.at != NULL)
+            store_seen(store, key->text);
         return key->text.at != NULL;
     case COLUMN_REAL:
         memcpy(&key->real, member, sizeof key->real);
@@ -72,17 +65,17 @@ static bool row_key(const void *row, const struct column *column, struct key *ke
     return key->number != INT_NULL;
 }
 
-static uint64_t key_hash(uint64_t seed, const struct column *column, const struct key *key)
+/* At least 0, so that it is a key of a pair. */
+static int64_t key_hash(uint64_t seed, const struct column *column, const struct key *key)
 {
-    if (column->type == COLUMN_TEXT)
-        return text_hash(seed, key->text);
     char bytes[sizeof(int64_t)];
     double positive = key->real + 0.0; /* -0.0 equals 0.0 */
     if (column->type == COLUMN_REAL)
         memcpy(bytes, &positive, sizeof bytes);
     else
         memcpy(bytes, &key->number, sizeof bytes);
-    return text_hash(seed, (struct text){bytes, sizeof bytes});
+    struct text text = column->type == COLUMN_TEXT ? key->text : (struct text){bytes, sizeof bytes};
+    return (int64_t)(text_hash(seed, text) >> 1);
 }
 
 static bool key_equal(const struct column *column, const struct key *a, const struct key *b)
@@ -94,40 +87,32 @@ static bool key_equal(const struct column *column, const struct key *a, const st
     return a->number == b->number;
 }
 
-/* From the last row to the first, so that each chain starts at its lowest id. */
-static void index_fill(struct index *index, struct store *store, enum table table, const struct column *column)
+static bool index_fill(struct index *index, struct store *store, enum table table, const struct column *column)
 {
-    for (int64_t id = store_count(store, table); id > 0; id--) {
+    for (int64_t id = 1; id <= store_count(store, table); id++) {
         struct key key;
-        if (!row_key(store_row(store, table, id), column, &key))
+        if (!row_key(store, store_row(store, table, id), column, &key))
             continue;
-        uint32_t *head = &index->heads[(uint32_t)key_hash(index->seed, column, &key) & index->mask];
-        index->next[id] = *head;
-        *head = (uint32_t)id;
+        struct spill_pair pair = {key_hash(index->seed, column, &key), id};
+        if (spill_append(index->pairs, &pair, sizeof pair) == NULL)
+            return false;
     }
+    return spill_sort(&index->pairs, &store->pool);
 }
 
 static struct index *index_build(const struct index_list *list, enum table table, const struct column *column)
 {
-    size_t rows = (size_t)store_count(list->store, table);
-    size_t buckets = 16;
-    while (buckets < rows)
-        buckets *= 2;
     struct index *index = calloc(1, sizeof *index);
     if (index == NULL)
         return NULL;
     *index = (struct index){.references = 1,
                             .generation = store_generation(list->store),
                             .seed = list->seed,
-                            .mask = (uint32_t)(buckets - 1),
-                            .heads = calloc(buckets, sizeof *index->heads),
-                            .next = calloc(rows + 1, sizeof *index->next)};
-    if (index->heads == NULL || index->next == NULL) {
-        index_release(index);
-        return NULL;
-    }
-    index_fill(index, list->store, table, column);
-    return index;
+                            .pairs = spill_new(&list->store->pool)};
+    if (index->pairs != NULL && index_fill(index, list->store, table, column))
+        return index;
+    index_release(index);
+    return NULL;
 }
 
 struct index *index_acquire(struct index_list *list, enum table table, size_t column)
@@ -173,29 +158,59 @@ enum key_kind key_of(const struct column *column, sqlite3_value *value, struct k
     return KEY_FOREIGN;
 }
 
-static int64_t chain_find(const struct index *index, struct store *store, enum table table, const struct column *column,
-                          const struct key *key, uint32_t id)
+#define GUESSES 8 /* many rows with one key make guesses bad: then halving is better */
+
+/* The number of the first pair whose hash is not below `hash`. */
+static uint64_t find_hash(struct spill *pairs, uint64_t count, int64_t hash)
 {
-    while (id != 0) {
+    uint64_t low = 0, high = count;
+    double below = 0, above = (double)INT64_MAX; /* hashes on both sides */
+    for (unsigned i = 0; low < high; i++) {
+        double share = above > below ? ((double)hash - below) / (above - below) : 0;
+        uint64_t middle = low + (i < GUESSES ? (uint64_t)(share * (double)(high - low)) : (high - low) / 2);
+        middle = middle < high ? middle : high - 1;
+        int64_t found = spill_pair_at(pairs, middle)->key;
+        if (found < hash) {
+            low = middle + 1;
+            below = (double)found;
+        } else {
+            high = middle;
+            above = (double)found;
+        }
+    }
+    return low;
+}
+
+/* The row with that key at the place or behind it. */
+static int64_t find_row(const struct index *index, struct store *store, enum table table, const struct column *column,
+                        const struct key *key, struct index_place *place)
+{
+    uint64_t count = spill_size(index->pairs) / sizeof(struct spill_pair);
+    for (; place->number < count; place->number++) {
         struct key found;
-        if (row_key(store_row(store, table, id), column, &found) && key_equal(column, &found, key))
-            return id;
-        id = index->next[id];
+        struct spill_pair pair = *spill_pair_at(index->pairs, place->number);
+        if (pair.key != place->hash)
+            break;
+        if (row_key(store, store_row(store, table, pair.value), column, &found) && key_equal(column, &found, key))
+            return pair.value;
     }
     return 0;
 }
 
 int64_t index_first(const struct index *index, struct store *store, enum table table, const struct column *column,
-                    const struct key *key)
+                    const struct key *key, struct index_place *place)
 {
-    uint32_t hash = (uint32_t)key_hash(index->seed, column, key);
-    return chain_find(index, store, table, column, key, index->heads[hash & index->mask]);
+    uint64_t count = spill_size(index->pairs) / sizeof(struct spill_pair);
+    place->hash = key_hash(index->seed, column, key);
+    place->number = find_hash(index->pairs, count, place->hash);
+    return find_row(index, store, table, column, key, place);
 }
 
 int64_t index_next(const struct index *index, struct store *store, enum table table, const struct column *column,
-                   const struct key *key, int64_t id)
+                   const struct key *key, struct index_place *place)
 {
-    return chain_find(index, store, table, column, key, index->next[id]);
+    place->number++;
+    return find_row(index, store, table, column, key, place);
 }
 
 #define SAMPLE_ROWS 256
@@ -224,8 +239,8 @@ double index_estimate(const struct index_list *list, enum table table, const str
     for (int64_t i = 0; i < sampled; i++) {
         struct key key;
         int64_t id = 1 + (int64_t)((double)i / (double)sampled * (double)rows);
-        if (row_key(store_row(list->store, table, id), column, &key))
-            distinct += sample_add(slots, key_hash(list->seed, column, &key));
+        if (row_key(list->store, store_row(list->store, table, id), column, &key))
+            distinct += sample_add(slots, (uint64_t)key_hash(list->seed, column, &key) << 1);
     }
     if (distinct == 0)
         return 1;

@@ -1,24 +1,23 @@
 /* records/index.h: which rows of a table have a given value in a column: hash indexes over a store, each built the
  * first time it is asked for.
  *
- * An index is two arrays of ids. heads[hash] is the first row with that hash, next[id] the one after it, 0 the end;
- * rows follow each other in the order of their ids. NULLs are in none.
+ * An index is a list of hash and id, in this order, in the memory of the store. Hashes are spread evenly, so where one
+ * stands is guessed from its value. NULLs are in none.
  */
 #ifndef CMSCOPE_RECORDS_INDEX_H
 #define CMSCOPE_RECORDS_INDEX_H
 
 #include <sqlite3.h>
 
+#include "core/spill.h"
 #include "records/schema.h"
 #include "records/store.h"
 
 struct index {
-    unsigned references; /* the list below and every cursor that walks it */
+    unsigned references; /* the list below and every cursor that walks it; all end before the store */
     uint64_t generation; /* of the store when it was built */
     uint64_t seed;
-    uint32_t mask;
-    uint32_t *heads;
-    uint32_t *next;
+    struct spill *pairs; /* key: hash, value: id */
 };
 
 /* All indexes of a database. */
@@ -30,8 +29,6 @@ struct index_list {
 
 MUST_USE bool index_list_init(struct index_list *list, struct store *store);
 void index_list_free(struct index_list *list);
-/* Forgets what was built. */
-void index_list_refresh(struct index_list *list);
 
 /* The index of a column, to be given back by index_release; NULL when there is no memory for it. */
 struct index *index_acquire(struct index_list *list, enum table table, size_t column);
@@ -52,11 +49,17 @@ enum key_kind {
 
 enum key_kind key_of(const struct column *column, sqlite3_value *value, struct key *key);
 
-/* The first row with that key, and the one after row `id`; 0 when there is none. */
+/* What is looked for in an index, and where the look-up stands. */
+struct index_place {
+    int64_t hash;
+    uint64_t number; /* of the pair */
+};
+
+/* The first row with that key, and the one after it; 0 when there is none. They come by ascending id. */
 int64_t index_first(const struct index *index, struct store *store, enum table table, const struct column *column,
-                    const struct key *key);
+                    const struct key *key, struct index_place *place);
 int64_t index_next(const struct index *index, struct store *store, enum table table, const struct column *column,
-                   const struct key *key, int64_t id);
+                   const struct key *key, struct index_place *place);
 
 /* How many rows one value of the column stands for, guessed from a sample of the rows; at least 1. */
 double index_estimate(const struct index_list *list, enum table table, const struct column *column);

@@ -1,4 +1,5 @@
-/* records/order.c: see order.h. */
+/* records/order.c: see order.h. All of it goes through rows from the first to the last, so that it takes little memory
+ * however many there are. */
 #include "records/order.h"
 
 #include <stdlib.h>
@@ -7,9 +8,16 @@
 #include "records/schema.h"
 #include "records/store_private.h"
 
-static int64_t *reference(void *row, const struct column *column)
+static int64_t reference(const void *row, const struct column *column)
 {
-    return (int64_t *)(void *)((char *)row + column->offset);
+    int64_t id;
+    memcpy(&id, (const char *)row + column->offset, sizeof id);
+    return id;
+}
+
+static void reference_set(union any_row *row, const struct column *column, int64_t id)
+{
+    memcpy((char *)row + column->offset, &id, sizeof id);
 }
 
 /* Every row starts with its packet (PACKET in tables.def). */
@@ -22,186 +30,207 @@ static int64_t packet_of(const void *row)
 
 /* ---- Absorbing ---- */
 
-static void shift_references(struct store *into, const struct table_schema *schema, void *row,
-                             const int64_t bases[TABLE_COUNT])
+static void shift_references(const struct table_schema *schema, union any_row *row, const int64_t bases[TABLE_COUNT])
 {
     for (size_t i = 0; i < schema->column_count; i++) {
         const struct column *column = &schema->columns[i];
-        if (column->type != COLUMN_REF)
-            continue;
-        int64_t *id = reference(row, column);
-        if (*id == INT_NULL)
-            continue;
-        *id += bases[column->refers];
-        if (*id > into->tables[column->refers].count)
-            *id = INT_NULL; /* the row it meant was lost */
+        int64_t id = column->type == COLUMN_REF ? reference(row, column) : INT_NULL;
+        if (id != INT_NULL)
+            reference_set(row, column, id + bases[column->refers]);
     }
 }
 
-static void move_rows(struct store *into, struct store *from, enum table table)
+static void move_rows(struct store *into, struct store *from, enum table table, const int64_t bases[TABLE_COUNT])
 {
+    const struct table_schema *schema = schema_table(table);
+    union any_row row;
     for (int64_t id = 1; id <= from->tables[table].count; id++) {
-        if (!store_append_kept(into, table, store_row(from, table, id))) {
+        memcpy(&row, store_row(from, table, id), schema->row_size);
+        shift_references(schema, &row, bases);
+        if (!store_append_kept(into, table, &row)) {
             into->lost += (uint64_t)(from->tables[table].count - id); /* nor will the rest fit */
-            return;
+            break;
         }
     }
+    spill_free(from->tables[table].bytes);
+    from->tables[table] = (struct rows){0};
 }
 
-static void release_rows(struct store *store)
+/* References to rows that did not fit become NULL. */
+static void drop_references(struct store *into, enum table table, int64_t first)
+{
+    const struct table_schema *schema = schema_table(table);
+    union any_row row;
+    for (int64_t id = first; id <= into->tables[table].count; id++) {
+        bool changed = false;
+        memcpy(&row, store_row(into, table, id), schema->row_size);
+        for (size_t i = 0; i < schema->column_count; i++) {
+            const struct column *column = &schema->columns[i];
+            if (column->type != COLUMN_REF || reference(&row, column) <= into->tables[column->refers].count)
+                continue;
+            reference_set(&row, column, INT_NULL);
+            changed = true;
+        }
+        if (changed)
+            (void)!store_replace_kept(into, table, id, &row); /* counted there */
+    }
+}
+
+/* Rows whose texts cannot come along. */
+static void lose_rows(struct store *into, struct store *from, int64_t bases[TABLE_COUNT])
 {
     for (size_t table = 0; table < TABLE_COUNT; table++) {
-        struct rows *rows = &store->tables[table];
-        for (size_t i = 0; i < rows->chunk_count; i++)
-            free(rows->chunks[i]);
-        free(rows->chunks);
-        *rows = (struct rows){0};
+        bases[table] = into->tables[table].count;
+        into->lost += (uint64_t)from->tables[table].count;
+        spill_free(from->tables[table].bytes);
+        from->tables[table] = (struct rows){0};
     }
-    store->chunk_bytes = 0;
 }
 
 void store_absorb(struct store *into, struct store *from, int64_t bases[TABLE_COUNT])
 {
-    for (size_t table = 0; table < TABLE_COUNT; table++) {
-        bases[table] = into->tables[table].count;
-        move_rows(into, from, (enum table)table);
+    uint64_t lost = into->lost;
+    if (!textpool_adopt(&into->texts, &from->texts)) {
+        lose_rows(into, from, bases);
+    } else {
+        for (size_t table = 0; table < TABLE_COUNT; table++)
+            bases[table] = into->tables[table].count;
+        for (size_t table = 0; table < TABLE_COUNT; table++)
+            move_rows(into, from, (enum table)table, bases);
     }
-    for (size_t table = 0; table < TABLE_COUNT; table++) {
-        const struct table_schema *schema = schema_table((enum table)table);
-        for (int64_t id = bases[table] + 1; id <= into->tables[table].count; id++)
-            shift_references(into, schema, store_row(into, (enum table)table, id), bases);
-    }
-    textpool_adopt(&into->texts, &from->texts);
+    for (size_t table = 0; table < TABLE_COUNT && into->lost > lost; table++)
+        drop_references(into, (enum table)table, bases[table] + 1);
+    if (into->pool.problem == 0)
+        into->pool.problem = from->pool.problem;
     into->lost += from->lost;
     from->lost = 0;
-    release_rows(from);
 }
 
 /* ---- Sorting ---- */
 
-struct place {
-    int64_t packet;
-    int64_t id;
-};
-
-static int compare_places(const void *a, const void *b)
-{
-    const struct place *left = a, *right = b;
-    if (left->packet != right->packet)
-        return left->packet < right->packet ? -1 : 1;
-    return left->id < right->id ? -1 : left->id > right->id;
-}
-
-static bool is_sorted(struct store *store, enum table table)
+/* Pairs of packet and id of all rows; NULL when out of memory. `sorted` is told when the rows are in order. */
+static struct spill *list_rows(struct store *store, enum table table, bool *sorted)
 {
     int64_t before = INT64_MIN;
-    for (int64_t id = 1; id <= store->tables[table].count; id++) {
-        int64_t packet = packet_of(store_row(store, table, id));
-        if (packet < before)
-            return false;
-        before = packet;
+    struct spill *pairs = spill_new(&store->pool);
+    *sorted = true;
+    for (int64_t id = 1; pairs != NULL && id <= store->tables[table].count; id++) {
+        struct spill_pair pair = {packet_of(store_row(store, table, id)), id};
+        *sorted = *sorted && pair.key >= before;
+        before = pair.key;
+        if (spill_append(pairs, &pair, sizeof pair) == NULL) {
+            spill_free(pairs);
+            pairs = NULL;
+        }
     }
-    return true;
+    return pairs;
 }
 
-/* The new id of each old one; NULL when out of memory. */
-static int64_t *plan(struct store *store, enum table table)
+/* Pairs of packet and old id, in their new order, become new ids by old id: pairs of old and new id. */
+static struct spill *invert(struct store *store, struct spill *pairs)
 {
-    size_t count = (size_t)store->tables[table].count;
-    struct place *places = malloc(count * sizeof *places);
-    int64_t *ids = malloc(count * sizeof *ids);
-    if (places == NULL || ids == NULL) {
-        free(places);
-        free(ids);
-        return NULL;
+    uint64_t count = spill_size(pairs) / sizeof(struct spill_pair);
+    struct spill *ids = spill_new(&store->pool);
+    for (uint64_t i = 0; ids != NULL && i < count; i++) {
+        struct spill_pair pair = {spill_pair_at(pairs, i)->value, (int64_t)i + 1};
+        if (spill_append(ids, &pair, sizeof pair) == NULL) {
+            spill_free(ids);
+            ids = NULL;
+        }
     }
-    for (size_t i = 0; i < count; i++)
-        places[i] = (struct place){packet_of(store_row(store, table, (int64_t)i + 1)), (int64_t)i + 1};
-    qsort(places, count, sizeof *places, compare_places);
-    for (size_t i = 0; i < count; i++)
-        ids[places[i].id - 1] = (int64_t)i + 1;
-    free(places);
+    if (ids != NULL && !spill_sort(&ids, &store->pool)) {
+        spill_free(ids);
+        ids = NULL;
+    }
     return ids;
 }
 
-static void swap_rows(char *a, char *b, size_t size)
+/* What sorting is about to change. */
+struct plan {
+    struct spill *pairs[TABLE_COUNT]; /* packet and old id of each row, in the new order; NULL: as it was */
+    struct spill *rows[TABLE_COUNT];  /* the new rows; NULL: as they were */
+};
+
+static bool plan_table(struct store *store, enum table table, struct plan *plan, struct store_order *order)
 {
-    char between[256];
-    for (size_t done = 0; done < size; done += sizeof between) {
-        size_t length = size - done < sizeof between ? size - done : sizeof between;
-        memcpy(between, a + done, length);
-        memcpy(a + done, b + done, length);
-        memcpy(b + done, between, length);
+    bool sorted;
+    plan->pairs[table] = list_rows(store, table, &sorted);
+    if (sorted && plan->pairs[table] != NULL) {
+        spill_free(plan->pairs[table]);
+        plan->pairs[table] = NULL;
+        return true;
     }
+    if (plan->pairs[table] == NULL || !spill_sort(&plan->pairs[table], &store->pool))
+        return false;
+    order->ids[table] = invert(store, plan->pairs[table]);
+    return order->ids[table] != NULL;
 }
 
-/* Moves each row to its place by exchanges along the cycles of the permutation. `ids` is as it was afterwards. */
-static void permute(struct store *store, enum table table, int64_t *ids)
+static bool refers_to_moved(const struct store_order *order, const struct table_schema *schema)
 {
-    size_t size = schema_table(table)->row_size;
-    int64_t count = store->tables[table].count;
-    for (int64_t start = 1; start <= count; start++) {
-        if (ids[start - 1] < 0)
-            continue;
-        int64_t target = ids[start - 1]; /* where the row that now stands at `start` belongs */
-        ids[start - 1] = -target;        /* done, or will be when this cycle ends */
-        while (target != start) {
-            swap_rows(store_row(store, table, start), store_row(store, table, target), size);
-            int64_t next = ids[target - 1];
-            ids[target - 1] = -next;
-            target = next;
-        }
+    for (size_t i = 0; i < schema->column_count; i++) {
+        if (schema->columns[i].type == COLUMN_REF && order->ids[schema->columns[i].refers] != NULL)
+            return true;
     }
-    for (int64_t i = 0; i < count; i++)
-        ids[i] = -ids[i];
+    return false;
 }
 
-static void renumber(struct store *store, const struct store_order *order)
+/* Builds the rows of a table anew: in their new order, with the new ids of what they refer to. */
+static bool build_table(struct store *store, enum table table, struct plan *plan, const struct store_order *order)
 {
-    for (size_t table = 0; table < TABLE_COUNT; table++) {
-        const struct table_schema *schema = schema_table((enum table)table);
+    const struct table_schema *schema = schema_table(table);
+    if (plan->pairs[table] == NULL && !refers_to_moved(order, schema))
+        return true;
+    if (store->tables[table].count == 0)
+        return true;
+    plan->rows[table] = spill_new(&store->pool);
+    bool ok = plan->rows[table] != NULL;
+    for (int64_t place = 1; ok && place <= store->tables[table].count; place++) {
+        union any_row row;
+        int64_t id = plan->pairs[table] == NULL ? place : spill_pair_at(plan->pairs[table], (uint64_t)place - 1)->value;
+        memcpy(&row, store_row(store, table, id), schema->row_size);
         for (size_t i = 0; i < schema->column_count; i++) {
             const struct column *column = &schema->columns[i];
-            if (column->type != COLUMN_REF || order->ids[column->refers] == NULL)
-                continue;
-            for (int64_t id = 1; id <= store->tables[table].count; id++) {
-                int64_t *value = reference(store_row(store, (enum table)table, id), column);
-                *value = store_order_id(order, column->refers, *value);
-            }
+            if (column->type == COLUMN_REF)
+                reference_set(&row, column, store_order_id(order, column->refers, reference(&row, column)));
         }
+        ok = spill_append(plan->rows[table], &row, schema->row_size) != NULL;
     }
+    return ok;
 }
 
 bool store_sort(struct store *store, struct store_order *order)
 {
+    struct plan plan = {{NULL}, {NULL}};
+    bool ok = true;
     *order = (struct store_order){{NULL}};
+    for (size_t table = 0; ok && table < TABLE_COUNT; table++)
+        ok = plan_table(store, (enum table)table, &plan, order);
+    for (size_t table = 0; ok && table < TABLE_COUNT; table++)
+        ok = build_table(store, (enum table)table, &plan, order);
     for (size_t table = 0; table < TABLE_COUNT; table++) {
-        if (is_sorted(store, (enum table)table))
+        spill_free(plan.pairs[table]);
+        if (plan.rows[table] == NULL)
             continue;
-        order->ids[table] = plan(store, (enum table)table);
-        if (order->ids[table] == NULL) {
-            store_order_free(order);
-            return false;
-        }
+        spill_free(ok ? store->tables[table].bytes : plan.rows[table]);
+        if (ok)
+            store->tables[table].bytes = plan.rows[table];
     }
-    for (size_t table = 0; table < TABLE_COUNT; table++) {
-        if (order->ids[table] != NULL)
-            permute(store, (enum table)table, order->ids[table]);
-    }
-    renumber(store, order);
+    if (!ok)
+        store_order_free(order);
     store->generation++;
-    return true;
+    return ok;
 }
 
 int64_t store_order_id(const struct store_order *order, enum table table, int64_t id)
 {
-    return id == INT_NULL || order->ids[table] == NULL ? id : order->ids[table][id - 1];
+    return id == INT_NULL || order->ids[table] == NULL ? id : spill_pair_at(order->ids[table], (uint64_t)id - 1)->value;
 }
 
 void store_order_free(struct store_order *order)
 {
     for (size_t table = 0; table < TABLE_COUNT; table++) {
-        free(order->ids[table]);
+        spill_free(order->ids[table]);
         order->ids[table] = NULL;
     }
 }

@@ -23,6 +23,7 @@ enum offset {
 #define TYPE_REF_flow COLUMN_REF, TABLE_flow
 #define TYPE_REF_http COLUMN_REF, TABLE_http
 #define TYPE_REF_message COLUMN_REF, TABLE_message
+#define TYPE_REF_bits COLUMN_REF, TABLE_bits
 
 /* A member with a trailing underscore is a column without it: one line for each such name (a unit test finds one that
  * was forgotten). STRING replaces it before it makes the string. */

@@ -12,8 +12,8 @@ struct store *store_new(void)
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return NULL;
-    store->limit = STORE_BYTES_MAX;
-    textpool_init(&store->texts);
+    spill_pool_init(&store->pool, STORE_MEMORY, STORE_MEMORY_MOST);
+    textpool_init(&store->texts, &store->pool);
     return store;
 }
 
@@ -21,19 +21,16 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
-    for (size_t table = 0; table < TABLE_COUNT; table++) {
-        struct rows *rows = &store->tables[table];
-        for (size_t i = 0; i < rows->chunk_count; i++)
-            free(rows->chunks[i]);
-        free(rows->chunks);
-    }
+    for (size_t table = 0; table < TABLE_COUNT; table++)
+        spill_free(store->tables[table].bytes);
     textpool_free(&store->texts);
     free(store);
 }
 
-void store_limit(struct store *store, uint64_t bytes)
+void store_limit(struct store *store, uint64_t memory, uint64_t most)
 {
-    store->limit = bytes;
+    store->pool.limit = memory;
+    store->pool.most = most;
 }
 
 int64_t store_count(const struct store *store, enum table table)
@@ -46,9 +43,19 @@ uint64_t store_lost(const struct store *store)
     return store->lost;
 }
 
-uint64_t store_bytes(const struct store *store)
+uint64_t store_memory(const struct store *store)
 {
-    return store->chunk_bytes + store->texts.bytes;
+    return store->pool.held;
+}
+
+uint64_t store_written(const struct store *store)
+{
+    return spill_pool_written(&store->pool);
+}
+
+bool store_problem(const struct store *store, struct error *error)
+{
+    return spill_pool_problem(&store->pool, error);
 }
 
 uint64_t store_generation(const struct store *store)
@@ -56,46 +63,43 @@ uint64_t store_generation(const struct store *store)
     return store->generation;
 }
 
-void *store_row(struct store *store, enum table table, int64_t id)
+const void *store_row(struct store *store, enum table table, int64_t id)
 {
-    struct rows *rows = &store->tables[table];
+    const struct rows *rows = &store->tables[table];
     if (id < 1 || id > rows->count)
         return NULL;
-    size_t index = (size_t)id - 1;
-    return rows->chunks[index / CHUNK_ROWS] + index % CHUNK_ROWS * schema_table(table)->row_size;
+    size_t size = schema_table(table)->row_size;
+    return spill_at(rows->bytes, (uint64_t)(id - 1) * size, size);
 }
 
-#define DIRECTORY_FIRST 16
-
-static bool directory_reserve(struct rows *rows)
+void store_seen(struct store *store, struct text text)
 {
-    if (rows->chunk_count < rows->chunk_capacity)
-        return true;
-    size_t capacity = rows->chunk_capacity == 0 ? DIRECTORY_FIRST : rows->chunk_capacity * 2;
-    char **chunks = realloc(rows->chunks, capacity * sizeof *chunks);
-    if (chunks == NULL)
+    textpool_seen(&store->texts, text);
+}
+
+bool store_append_kept(struct store *store, enum table table, const void *row)
+{
+    struct rows *rows = &store->tables[table];
+    if (rows->bytes == NULL)
+        rows->bytes = spill_new(&store->pool);
+    if (rows->bytes == NULL || rows->count >= ROWS_MAX ||
+        spill_append(rows->bytes, row, schema_table(table)->row_size) == NULL) {
+        store->lost++;
         return false;
-    rows->chunks = chunks;
-    rows->chunk_capacity = capacity;
+    }
+    rows->count++;
+    store->generation++;
     return true;
 }
 
-/* Makes room for one more row. */
-static bool rows_reserve(struct store *store, enum table table)
+bool store_replace_kept(struct store *store, enum table table, int64_t id, const void *row)
 {
-    struct rows *rows = &store->tables[table];
-    if (rows->count >= ROWS_MAX)
+    size_t size = schema_table(table)->row_size;
+    if (!spill_write(store->tables[table].bytes, (uint64_t)(id - 1) * size, row, size)) {
+        store->lost++;
         return false;
-    if ((size_t)rows->count < rows->chunk_count * CHUNK_ROWS)
-        return true;
-    size_t size = CHUNK_ROWS * schema_table(table)->row_size;
-    if (store_bytes(store) + size > store->limit || !directory_reserve(rows))
-        return false;
-    char *chunk = malloc(size);
-    if (chunk == NULL)
-        return false;
-    rows->chunks[rows->chunk_count++] = chunk;
-    store->chunk_bytes += size;
+    }
+    store->generation++;
     return true;
 }
 
@@ -104,19 +108,27 @@ static struct text *text_member(void *row, const struct column *column)
     return (struct text *)(void *)((char *)row + column->offset);
 }
 
-/* Replaces the views in `row` by copies; where `old` (may be NULL) has the same text, by that. */
-static bool keep_texts(struct store *store, const struct table_schema *schema, void *row, void *old)
+static struct text text_value(const void *row, const struct column *column)
 {
-    uint64_t budget = store->limit > store->chunk_bytes ? store->limit - store->chunk_bytes : 0;
+    struct text text;
+    memcpy(&text, (const char *)row + column->offset, sizeof text);
+    return text;
+}
+
+/* Replaces the views in `row` by copies; where `old` (may be NULL) has the same text, by that. */
+static bool keep_texts(struct store *store, const struct table_schema *schema, void *row, const void *old)
+{
     for (size_t i = 0; i < schema->column_count; i++) {
         const struct column *column = &schema->columns[i];
         if (column->type != COLUMN_TEXT)
             continue;
         struct text *text = text_member(row, column);
-        const struct text *before = old == NULL ? NULL : text_member(old, column);
-        if (before != NULL && text_equal(*before, *text))
-            *text = *before;
-        else if (!textpool_keep(&store->texts, text, budget))
+        struct text before = old == NULL ? TEXT_NULL : text_value(old, column);
+        if (before.at != NULL && before.at != text->at && before.length == text->length)
+            store_seen(store, before);
+        if (before.at != NULL && text_equal(before, *text))
+            *text = before;
+        else if (!textpool_keep(&store->texts, text))
             return false;
     }
     return true;
@@ -126,67 +138,49 @@ static int64_t store_append(void *context, enum table table, const void *row)
 {
     struct store *store = context;
     const struct table_schema *schema = schema_table(table);
-    if (schema == NULL || !rows_reserve(store, table)) {
+    union any_row kept;
+    if (schema == NULL) {
         store->lost++;
         return INT_NULL;
     }
-    struct rows *rows = &store->tables[table];
-    size_t index = (size_t)rows->count;
-    char *place = rows->chunks[index / CHUNK_ROWS] + index % CHUNK_ROWS * schema->row_size;
-    memcpy(place, row, schema->row_size);
-    if (!keep_texts(store, schema, place, NULL)) {
+    memcpy(&kept, row, schema->row_size);
+    if (!keep_texts(store, schema, &kept, NULL)) {
         store->lost++;
         return INT_NULL;
     }
-    store->generation++;
-    return ++rows->count;
+    return store_append_kept(store, table, &kept) ? store->tables[table].count : INT_NULL;
 }
-
-bool store_append_kept(struct store *store, enum table table, const void *row)
-{
-    if (!rows_reserve(store, table)) {
-        store->lost++;
-        return false;
-    }
-    store->generation++;
-    int64_t id = ++store->tables[table].count;
-    memcpy(store_row(store, table, id), row, schema_table(table)->row_size);
-    return true;
-}
-
-/* The largest row struct, to build a changed row beside the old one. */
-union any_row {
-#define TABLE_BEGIN(table, need, meaning) struct table##_row table;
-#define COLUMN(table, name, type, need, unit, meaning)
-#define TABLE_END(table)
-#include "records/tables.def"
-#undef TABLE_BEGIN
-#undef COLUMN
-#undef TABLE_END
-};
 
 static void store_amend(void *context, enum table table, int64_t id, const void *row)
 {
     struct store *store = context;
     const struct table_schema *schema = schema_table(table);
-    void *old = schema == NULL ? NULL : store_row(store, table, id);
+    const void *old = schema == NULL ? NULL : store_row(store, table, id);
+    union any_row changed;
     if (old == NULL) {
         store->lost++;
         return;
     }
-    union any_row changed;
     memcpy(&changed, row, schema->row_size);
-    if (!keep_texts(store, schema, &changed, old)) {
+    if (!keep_texts(store, schema, &changed, old))
         store->lost++;
-        return;
-    }
-    memcpy(old, &changed, schema->row_size);
-    store->generation++;
+    else
+        (void)!store_replace_kept(store, table, id, &changed); /* counted there */
 }
 
+/* What settles rows reads all their texts, row after row. */
 static const void *sink_row(void *context, enum table table, int64_t id)
 {
-    return store_row(context, table, id);
+    struct store *store = context;
+    const void *row = store_row(store, table, id);
+    if (row == NULL || store_written(store) == 0)
+        return row;
+    const struct table_schema *schema = schema_table(table);
+    for (size_t i = 0; i < schema->column_count; i++) {
+        if (schema->columns[i].type == COLUMN_TEXT)
+            store_seen(store, text_value(row, &schema->columns[i]));
+    }
+    return row;
 }
 
 static int64_t sink_count(void *context, enum table table)

@@ -1,9 +1,10 @@
-/* records/store.h: rows in memory: what was observed, as tables.
+/* records/store.h: rows: what was observed, as tables.
  *
- * Rows are appended to chunked arrays, which never move; texts are copied, short ones once however often they occur.
+ * Rows are appended to arrays that never move; texts are copied, short ones once however often they occur. What is
+ * above the store's memory lies in a temporary file, at the same addresses (core/spill.h).
  * One store for each worker; nothing here is global. Ids are 1, 2, 3 ... in the order of appending.
  *
- *   table --> directory --> chunk of CHUNK_ROWS rows --> struct text --> pool (own block after block of bytes)
+ *   table --> array of rows --> struct text --> pool of texts
  *
  * Nothing that is appended can make it fail or grow without end: a row that does not fit is lost and counted.
  */
@@ -12,37 +13,46 @@
 
 #include <stdint.h>
 
+#include "core/error.h"
 #include "core/row.h"
 
 struct store;
 
-/* Most rows of one table: 600 bytes a message make this 10 GB, far above any budget. Ids also fit in 32 bits, which
- * halves the indexes. */
-#define ROWS_MAX ((int64_t)16 * 1024 * 1024)
+/* Most rows of one table: they fill a disk of several hundred GB. */
+#define ROWS_MAX ((int64_t)1 << 30)
 
-/* Bytes of rows and texts that a new store may hold: what a machine of 8 GB can spare. */
-#define STORE_BYTES_MAX ((uint64_t)4 * 1024 * 1024 * 1024)
+/* Bytes of rows, texts and indexes that a new store holds in memory. More makes little faster: the system caches the
+ * temporary file where memory is free. */
+#define STORE_MEMORY ((uint64_t)16 * 1024 * 1024)
+/* The same when no temporary file can be written. */
+#define STORE_MEMORY_MOST ((uint64_t)512 * 1024 * 1024)
 
 struct store *store_new(void); /* NULL when out of memory */
 void store_free(struct store *store);
 
-/* Another budget than STORE_BYTES_MAX. What is already held stays. */
-void store_limit(struct store *store, uint64_t bytes);
+/* Other limits than STORE_MEMORY and STORE_MEMORY_MOST. What is already held stays until more is appended. */
+void store_limit(struct store *store, uint64_t memory, uint64_t most);
 
 /* The sink that writes into this store; valid as long as the store. */
 struct sink store_sink(struct store *store);
 
 int64_t store_count(const struct store *store, enum table table);
 
-/* The row `id` (1 ... count; NULL for any other), to be read or changed in place (numbers only; texts through the
- * sink's amend, which copies them). After a change in place: database_refresh. */
-void *store_row(struct store *store, enum table table, int64_t id);
+/* The row `id` (1 ... count; NULL for any other), to be read. Its texts are told to store_seen before they are read,
+ * where many are. The address stays valid as long as nothing is absorbed or sorted. */
+const void *store_row(struct store *store, enum table table, int64_t id);
 
-/* Rows that could not be kept (no memory, ROWS_MAX, the budget), and changes of rows that could not. */
+/* A text of a row will be read: keeps the memory for texts that are in the file small. */
+void store_seen(struct store *store, struct text text);
+
+/* Rows that could not be kept (no memory, ROWS_MAX, the limits), and changes of rows that could not. */
 uint64_t store_lost(const struct store *store);
 
-/* Bytes of rows and texts held now. */
-uint64_t store_bytes(const struct store *store);
+/* Bytes of rows, texts and indexes in memory, and in temporary files, now. */
+uint64_t store_memory(const struct store *store);
+uint64_t store_written(const struct store *store);
+/* Why temporary files could not be written: a sentence. False when nothing is wrong. */
+bool store_problem(const struct store *store, struct error *error);
 
 /* A number that is another one after every append and amend: so that an index knows that it is stale. */
 uint64_t store_generation(const struct store *store);

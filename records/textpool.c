@@ -7,21 +7,11 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define BLOCK_BYTES ((size_t)64 * 1024)
-#define BLOCK_SHARED (BLOCK_BYTES / 4) /* a longer text gets a block of its own, so that little is wasted */
-
 #define SLOTS_FIRST 1024
-/* Beyond this the table costs more than it saves: captures with so many different short texts repeat few of them. */
-#define SLOTS_MAX ((size_t)2 * 1024 * 1024)
-/* A text that finds no place near its hash is just copied: no sequence of texts makes looking up slow. */
+/* 512 KB. Beyond this a new text takes the place of another, which is copied again when it comes again. */
+#define SLOTS_MAX ((size_t)32 * 1024)
+/* Places near its hash where a text may stand: no sequence of texts makes looking up slow. */
 #define PROBES_MAX 16
-
-struct text_block {
-    struct text_block *next;
-    size_t size; /* of bytes[] */
-    size_t used;
-    char bytes[];
-};
 
 struct text_slot {
     const char *at; /* NULL: free */
@@ -68,126 +58,119 @@ uint64_t hash_seed(void)
     return mix((uint64_t)now.tv_nsec ^ (uint64_t)(uintptr_t)&seed, (uint64_t)now.tv_sec);
 }
 
-void textpool_init(struct textpool *pool)
+void textpool_init(struct textpool *pool, struct spill_pool *memory)
 {
-    *pool = (struct textpool){.seed = hash_seed()};
+    *pool = (struct textpool){.memory = memory, .seed = hash_seed()};
 }
 
 void textpool_free(struct textpool *pool)
 {
-    for (struct text_block *block = pool->blocks; block != NULL;) {
-        struct text_block *next = block->next;
-        free(block);
-        block = next;
-    }
+    for (size_t i = 0; i < pool->spill_count; i++)
+        spill_free(pool->spills[i]);
+    free(pool->spills);
     free(pool->slots);
-    *pool = (struct textpool){.seed = pool->seed};
+    *pool = (struct textpool){.memory = pool->memory, .seed = pool->seed};
 }
 
-void textpool_adopt(struct textpool *pool, struct textpool *from)
+/* Room for `count` more spills. */
+static bool spills_reserve(struct textpool *pool, size_t count)
 {
-    struct text_block **end = &pool->blocks; /* behind the block in use */
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = from->blocks;
-    pool->bytes += from->bytes - from->slot_count * sizeof(struct text_slot);
-    free(from->slots);
-    *from = (struct textpool){.seed = from->seed};
-}
-
-/* A new block, first in the list. One of its own for a long text is put second, so that the shared one stays in use. */
-static struct text_block *block_add(struct textpool *pool, size_t size, uint64_t budget)
-{
-    size_t total = 0;
-    bool possible = !__builtin_add_overflow(sizeof(struct text_block), size, &total) && total <= budget;
-    struct text_block *block = possible && total > 0 ? malloc(total) : NULL;
-    if (block == NULL)
-        return NULL;
-    bool own = size != BLOCK_BYTES && pool->blocks != NULL;
-    struct text_block **place = own ? &pool->blocks->next : &pool->blocks;
-    *block = (struct text_block){.next = *place, .size = size};
-    *place = block;
-    pool->bytes += total;
-    return block;
-}
-
-static bool copy(struct textpool *pool, struct text *text, uint64_t budget)
-{
-    struct text_block *block = pool->blocks;
-    if (text->length > BLOCK_SHARED)
-        block = block_add(pool, text->length, budget);
-    else if (block == NULL || block->size - block->used < text->length)
-        block = block_add(pool, BLOCK_BYTES, budget);
-    if (block == NULL)
+    struct spill **spills = realloc(pool->spills, (pool->spill_count + count) * sizeof(struct spill *));
+    if (spills == NULL)
         return false;
-    char *at = block->bytes + block->used;
-    if (text->length > 0)
-        memcpy(at, text->at, text->length);
-    block->used += text->length;
+    pool->spills = spills;
+    return true;
+}
+
+bool textpool_adopt(struct textpool *pool, struct textpool *from)
+{
+    if (from->spill_count == 0)
+        return true;
+    if (!spills_reserve(pool, from->spill_count))
+        return false;
+    for (size_t i = 0; i < from->spill_count; i++) {
+        spill_adopt(from->spills[i], pool->memory);
+        pool->spills[pool->spill_count++] = from->spills[i];
+    }
+    from->spill_count = 0;
+    textpool_free(from);
+    return true;
+}
+
+static bool copy(struct textpool *pool, struct text *text)
+{
+    if (pool->spill_count == 0) {
+        if (!spills_reserve(pool, 1) || (pool->spills[0] = spill_new(pool->memory)) == NULL)
+            return false;
+        pool->spill_count = 1;
+    }
+    const char *at = spill_append(pool->spills[0], text->at, text->length);
+    if (at == NULL)
+        return false;
     text->at = at;
     return true;
 }
 
-/* The slot where `text` is or could be; NULL when all near its hash are taken by others. */
+/* Texts that went to the file are not looked up any more: reading them would bring them in again. */
+static bool is_free(const struct textpool *pool, const struct text_slot *slot)
+{
+    return slot->at == NULL || spill_is_written(pool->spills[0], slot->at);
+}
+
+/* The slot of the text, or one for it: free, or that of another text when all near its hash are taken. */
 static struct text_slot *slot_find(const struct textpool *pool, struct text text, uint32_t hash)
 {
-    size_t mask = pool->slot_count - 1;
-    for (size_t i = 0; pool->slot_count > 0 && i < PROBES_MAX; i++) {
-        struct text_slot *slot = &pool->slots[(hash + i) & mask];
-        if (slot->at == NULL)
+    struct text_slot *place = &pool->slots[hash & (pool->slot_count - 1)];
+    for (size_t i = 0; i < PROBES_MAX; i++) {
+        struct text_slot *slot = &pool->slots[(hash + i) & (pool->slot_count - 1)];
+        if (is_free(pool, slot))
             return slot;
-        if (slot->hash == hash && slot->length == text.length && memcmp(slot->at, text.at, text.length) == 0)
+        if (slot->hash == hash && text_equal((struct text){slot->at, slot->length}, text))
             return slot;
     }
-    return NULL;
+    return place;
 }
 
-/* Doubles the table. When that is not possible it stays as it is: texts are then only copied. */
-static void slots_grow(struct textpool *pool, uint64_t budget)
+static void slots_grow(struct textpool *pool)
 {
     size_t count = pool->slot_count == 0 ? SLOTS_FIRST : pool->slot_count * 2;
-    uint64_t cost = (count - pool->slot_count) * sizeof(struct text_slot);
-    if (count > SLOTS_MAX || cost > budget)
-        return;
-    struct textpool larger = {.slots = calloc(count, sizeof *larger.slots), .slot_count = count};
+    struct textpool larger = *pool;
+    larger.slots = count > SLOTS_MAX ? NULL : calloc(count, sizeof *larger.slots);
     if (larger.slots == NULL)
         return;
+    larger.slot_count = count;
+    larger.slot_used = 0;
     for (size_t i = 0; i < pool->slot_count; i++) {
         const struct text_slot *old = &pool->slots[i];
-        struct text_slot *slot =
-            old->at == NULL ? NULL : slot_find(&larger, (struct text){old->at, old->length}, old->hash);
-        if (slot != NULL && slot->at == NULL) {
-            *slot = *old;
-            larger.slot_used++;
-        }
+        if (is_free(pool, old))
+            continue;
+        *slot_find(&larger, (struct text){old->at, old->length}, old->hash) = *old;
+        larger.slot_used++;
     }
     free(pool->slots);
-    pool->slots = larger.slots;
-    pool->slot_count = count;
-    pool->slot_used = larger.slot_used;
-    pool->bytes += cost;
+    *pool = larger;
 }
 
-static bool intern(struct textpool *pool, struct text *text, uint64_t budget)
+static bool intern(struct textpool *pool, struct text *text)
 {
     if (pool->slot_used >= pool->slot_count / 2)
-        slots_grow(pool, budget);
+        slots_grow(pool);
+    if (pool->slots == NULL)
+        return copy(pool, text);
     uint32_t hash = (uint32_t)text_hash(pool->seed, *text);
     struct text_slot *slot = slot_find(pool, *text, hash);
-    if (slot != NULL && slot->at != NULL) {
+    if (!is_free(pool, slot) && slot->hash == hash && text_equal((struct text){slot->at, slot->length}, *text)) {
         text->at = slot->at;
         return true;
     }
-    if (!copy(pool, text, budget))
+    if (!copy(pool, text))
         return false;
-    if (slot != NULL && pool->slot_used < pool->slot_count / 4 * 3) {
-        *slot = (struct text_slot){text->at, (uint32_t)text->length, hash};
-        pool->slot_used++;
-    }
+    pool->slot_used += slot->at == NULL;
+    *slot = (struct text_slot){text->at, (uint32_t)text->length, hash};
     return true;
 }
 
-bool textpool_keep(struct textpool *pool, struct text *text, uint64_t budget)
+bool textpool_keep(struct textpool *pool, struct text *text)
 {
     if (text->at == NULL)
         return true;
@@ -195,9 +178,16 @@ bool textpool_keep(struct textpool *pool, struct text *text, uint64_t budget)
         text->at = "";
         return true;
     }
-    uint64_t left = budget > pool->bytes ? budget - pool->bytes : 0;
-    if (text->length <= INTERN_LENGTH ? intern(pool, text, left) : copy(pool, text, left))
+    if (text->length <= INTERN_LENGTH ? intern(pool, text) : copy(pool, text))
         return true;
     *text = TEXT_NULL;
     return false;
+}
+
+void textpool_seen(struct textpool *pool, struct text text)
+{
+    for (size_t i = 0; i < pool->spill_count; i++) {
+        if (spill_seen(pool->spills[i], text.at, text.length))
+            return;
+    }
 }

@@ -6,31 +6,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/spill.h"
 #include "core/text.h"
 
 /* Addresses, host names, GUIDs, SHA-256 in hex: what repeats is at most this long. */
 #define INTERN_LENGTH 64
 
-struct text_block;
 struct text_slot;
 
 struct textpool {
-    struct text_block *blocks; /* newest first */
-    struct text_slot *slots;   /* hash table of the short texts: a power of two, or none */
+    struct spill_pool *memory;
+    struct spill **spills; /* the first is the one in use, the others were adopted */
+    size_t spill_count;
+    struct text_slot *slots; /* hash table of short texts: a power of two, or none */
     size_t slot_count;
     size_t slot_used;
-    uint64_t bytes; /* of blocks and table, as asked from the system */
     uint64_t seed;
 };
 
-void textpool_init(struct textpool *pool);
+/* Texts will be kept in `memory`, which must outlive the pool. */
+void textpool_init(struct textpool *pool, struct spill_pool *memory);
 void textpool_free(struct textpool *pool);
 
-/* Takes over all texts of `from`, which becomes empty: they stay where they are. */
-void textpool_adopt(struct textpool *pool, struct textpool *from);
+/* Takes over all texts of `from`, which becomes empty: they stay where they are. False when out of memory: nothing was
+ * changed. */
+MUST_USE bool textpool_adopt(struct textpool *pool, struct textpool *from);
 
-/* *text becomes its copy. False, and *text TEXT_NULL, when there is no memory, or `budget` bytes would be exceeded. */
-MUST_USE bool textpool_keep(struct textpool *pool, struct text *text, uint64_t budget);
+/* *text becomes its copy. False, and *text TEXT_NULL, when there is no memory for it. */
+MUST_USE bool textpool_keep(struct textpool *pool, struct text *text);
+
+/* A text of the pool will be read. */
+void textpool_seen(struct textpool *pool, struct text text);
 
 /* A 64-bit hash of bytes; for tables in memory only, never stored. Who does not know `seed` cannot choose collisions
  * cheaply. */

@@ -26,6 +26,7 @@ struct table_cursor {
     int64_t last; /* of a scan */
     const void *row;
     struct index *index; /* NULL in a scan */
+    struct index_place place;
     const struct column *column;
     struct key key;
     char *key_text; /* copy of key.text */
@@ -209,8 +210,8 @@ static int column_start(struct table_cursor *cursor, size_t number, sqlite3_valu
         return scan_start(cursor);
     int result = key_own(cursor);
     if (result == SQLITE_OK)
-        cursor_stand(cursor,
-                     index_first(cursor->index, source->indexes->store, source->table, cursor->column, &cursor->key));
+        cursor_stand(cursor, index_first(cursor->index, source->indexes->store, source->table, cursor->column,
+                                         &cursor->key, &cursor->place));
     return result;
 }
 
@@ -232,7 +233,7 @@ static int table_next(sqlite3_vtab_cursor *base)
     const struct vtab_source *source = vtab_from(base->pVtab)->source;
     if (cursor->index != NULL)
         cursor_stand(cursor, index_next(cursor->index, source->indexes->store, source->table, cursor->column,
-                                        &cursor->key, cursor->id));
+                                        &cursor->key, &cursor->place));
     else
         cursor_stand(cursor, cursor->id < cursor->last ? cursor->id + 1 : 0);
     return SQLITE_OK;
@@ -243,14 +244,16 @@ static int table_eof(sqlite3_vtab_cursor *base)
     return cursor_from(base)->id == 0;
 }
 
-static void column_result(sqlite3_context *context, const struct column *column, const void *row)
+static void column_result(sqlite3_context *context, struct store *store, const struct column *column, const void *row)
 {
     const char *member = (const char *)row + column->offset;
     if (column->type == COLUMN_TEXT) {
         struct text text;
         memcpy(&text, member, sizeof text);
-        if (text.at != NULL)
-            sqlite3_result_text64(context, text.at, text.length, SQLITE_STATIC, SQLITE_UTF8);
+        if (text.at == NULL)
+            return;
+        store_seen(store, text);
+        sqlite3_result_text64(context, text.at, text.length, SQLITE_STATIC, SQLITE_UTF8);
     } else if (column->type == COLUMN_REAL) {
         double real;
         memcpy(&real, member, sizeof real);
@@ -267,10 +270,11 @@ static void column_result(sqlite3_context *context, const struct column *column,
 static int table_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     const struct table_cursor *cursor = cursor_from(base);
+    const struct table_vtab *vtab = vtab_from(base->pVtab);
     if (column == 0)
         sqlite3_result_int64(context, cursor->id);
     else
-        column_result(context, &vtab_from(base->pVtab)->schema->columns[column - 1], cursor->row);
+        column_result(context, vtab->source->indexes->store, &vtab->schema->columns[column - 1], cursor->row);
     return SQLITE_OK;
 }
 

@@ -48,6 +48,15 @@ MUST_USE enum outcome report_rows(FILE *out, sqlite3_stmt *statement, enum row_f
  * of several lines follows its name line by line, each after a bar. */
 void report_row_tree(FILE *out, struct store *store, enum table table, int64_t id, int indent);
 
+/* Messages for a person who has never seen one: transport, header, hooks, signature, payload, body with the meaning of
+ * each field, attachments, what was learned, notes and findings. `ids` gives rows of `message` in its first column; what
+ * belongs to them is read from the same connection. */
+MUST_USE enum outcome report_message_trees(FILE *out, struct store *store, sqlite3_stmt *ids, struct error *error);
+
+/* Messages as a JSON array of objects: the columns of `rows` (the first is the id), and in `fields` an array of what
+ * stands in their documents. */
+MUST_USE enum outcome report_messages_json(FILE *out, sqlite3_stmt *rows, struct error *error);
+
 /* Whether something was missed: any row of `coverage` with incomplete = 1 and a value above 0, or an input with a
  * problem. */
 bool report_incomplete(const struct report *report);

@@ -152,9 +152,8 @@ static void json_names_free(char **names, int count)
     free(names);
 }
 
-static bool json_row(FILE *out, sqlite3_stmt *statement, char *const *names)
+static bool json_members(FILE *out, sqlite3_stmt *statement, char *const *names)
 {
-    fputc('{', out);
     for (int i = 0; i < sqlite3_column_count(statement); i++) {
         fputs(i == 0 ? "" : ", ", out);
         if (names[i] == NULL || !json_print_text(out, text_of(names[i])))
@@ -163,11 +162,49 @@ static bool json_row(FILE *out, sqlite3_stmt *statement, char *const *names)
         if (!json_cell(out, statement, i))
             return false;
     }
+    return true;
+}
+
+/* Rows that belong to a row: those of `statement` with the row's first column bound to its first parameter, as an array
+ * under `name`. No statement: none. */
+struct json_children {
+    const char *name;
+    sqlite3_stmt *statement;
+    char **names;
+};
+
+static bool json_children_print(FILE *out, sqlite3_stmt *row, const struct json_children *children)
+{
+    if (children == NULL)
+        return true;
+    sqlite3_stmt *statement = children->statement;
+    sqlite3_reset(statement);
+    sqlite3_bind_int64(statement, 1, sqlite3_column_int64(row, 0));
+    fprintf(out, ", \"%s\": [", children->name);
+    bool any = false;
+    int result;
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        fputs(any ? ",\n  {" : "\n  {", out);
+        any = true;
+        if (!json_members(out, statement, children->names))
+            return false;
+        fputc('}', out);
+    }
+    fputc(']', out);
+    return result == SQLITE_DONE;
+}
+
+static bool json_row(FILE *out, sqlite3_stmt *statement, char *const *names, const struct json_children *children)
+{
+    fputc('{', out);
+    if (!json_members(out, statement, names) || !json_children_print(out, statement, children))
+        return false;
     fputc('}', out);
     return true;
 }
 
-static enum outcome json_array_of_rows(FILE *out, sqlite3_stmt *statement, char *const *names, struct error *error)
+static enum outcome json_array_of_rows(FILE *out, sqlite3_stmt *statement, char *const *names,
+                                       const struct json_children *children, struct error *error)
 {
     int result;
     bool any = false;
@@ -175,7 +212,7 @@ static enum outcome json_array_of_rows(FILE *out, sqlite3_stmt *statement, char 
     while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
         fputs(any ? ",\n " : "\n ", out);
         any = true;
-        if (!json_row(out, statement, names))
+        if (!json_row(out, statement, names, children))
             return error_set(error, OUTCOME_SYSTEM, 0, "a row of the result could not be written");
     }
     enum outcome outcome = rows_end(statement, result, error);
@@ -184,14 +221,34 @@ static enum outcome json_array_of_rows(FILE *out, sqlite3_stmt *statement, char 
     return outcome;
 }
 
-static enum outcome rows_json(FILE *out, sqlite3_stmt *statement, struct error *error)
+static enum outcome rows_json(FILE *out, sqlite3_stmt *statement, const struct json_children *children,
+                              struct error *error)
 {
     int count = sqlite3_column_count(statement);
     char **names = json_names(statement, count);
     if (names == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory for the names of %d columns", count);
-    enum outcome outcome = json_array_of_rows(out, statement, names, error);
+    enum outcome outcome = json_array_of_rows(out, statement, names, children, error);
     json_names_free(names, count);
+    return outcome;
+}
+
+enum outcome report_messages_json(FILE *out, sqlite3_stmt *rows, struct error *error)
+{
+    static const char sql[] =
+        "SELECT part, ordinal, parent, depth, path, name, value, value_bytes, kind, about, meaning,"
+        " certainty FROM field WHERE message = ? ORDER BY id";
+    struct json_children children = {.name = "fields"};
+    sqlite3 *db = sqlite3_db_handle(rows);
+    if (sqlite3_prepare_v2(db, sql, -1, &children.statement, NULL) != SQLITE_OK)
+        return error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(db));
+    int count = sqlite3_column_count(children.statement);
+    children.names = json_names(children.statement, count);
+    enum outcome outcome = children.names == NULL
+                               ? error_set(error, OUTCOME_SYSTEM, 0, "no memory for the names of %d columns", count)
+                               : rows_json(out, rows, &children, error);
+    json_names_free(children.names, count);
+    sqlite3_finalize(children.statement);
     return outcome;
 }
 
@@ -342,7 +399,7 @@ enum outcome report_rows(FILE *out, sqlite3_stmt *statement, enum row_format for
     case ROW_FORMAT_CSV:
         return rows_csv(out, statement, error);
     case ROW_FORMAT_JSON:
-        return rows_json(out, statement, error);
+        return rows_json(out, statement, NULL, error);
     case ROW_FORMAT_TABLE:
         break;
     }

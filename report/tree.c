@@ -1,4 +1,6 @@
 /* report/tree.c: one row as lines of "column: value" for a person. */
+#include "report/tree.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -55,7 +57,7 @@ static void print_lines(FILE *out, struct text text, int indent)
     }
 }
 
-static void print_text(FILE *out, struct text text, int indent)
+void tree_text(FILE *out, struct text text, int indent)
 {
     if (text.at != NULL && memchr(text.at, '\n', text.length) != NULL) {
         print_lines(out, text, indent);
@@ -82,12 +84,26 @@ static void print_column(FILE *out, const struct column *column, const void *row
     layout_spaces(out, (size_t)indent);
     fprintf(out, "%s:", column->name);
     if (column->type == COLUMN_TEXT)
-        print_text(out, text, indent);
+        tree_text(out, text, indent);
     else if (column->type == COLUMN_REAL)
         print_real(out, column, real);
     else
         print_number(out, column, number);
     fputc('\n', out);
+}
+
+void tree_details(FILE *out, struct store *store, enum table table, int64_t id, int indent)
+{
+    static const char *const skipped[] = {"packet", "time", "flow", "message", "http"};
+    const struct table_schema *schema = schema_table(table);
+    const void *row = store_row(store, table, id);
+    for (size_t i = 0; row != NULL && i < schema->column_count; i++) {
+        bool skip = false;
+        for (size_t j = 0; j < sizeof skipped / sizeof skipped[0]; j++)
+            skip = skip || strcmp(schema->columns[i].name, skipped[j]) == 0;
+        if (!skip)
+            print_column(out, &schema->columns[i], row, indent);
+    }
 }
 
 void report_row_tree(FILE *out, struct store *store, enum table table, int64_t id, int indent)

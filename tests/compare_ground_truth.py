@@ -8,7 +8,8 @@ ground truth knows; nothing else may be found. Where the ground truth lacks a fi
 usage: compare_ground_truth.py --cmscope build/cmscope [--show-differences N] FOLDER_OR_JSON...
 
 One line for each capture: messages that matched, differ, are missing, are invented, and legs (transmissions that were
-answered with 401 and came again), then HTTP exchanges compared. Exit status: 0 all is as known, 1 something differs or
+answered with 401 and came again), then HTTP exchanges compared, values inside of headers and bodies, attachments and
+uploads. Exit status: 0 all is as known, 1 something differs or
 cmscope failed, 2 wrong usage or no ground truth.
 """
 
@@ -20,10 +21,14 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+import compare_fields
+
 # Differences that are understood: (capture, transaction, field): why. A mangled capture shares those of its base.
 CRLF_OPEN = "no closing boundary follows the payload, so whether the CRLF at its end belongs to it is open (see notes)"
 HASH_MISNAMED = "made with SHA-1 and named SHA-256: the ground truth believes the name, cmscope tries the hashes"
+LINE_END_KEPT = "a CDATA section holds CR LF: cmscope keeps it as sent, other parsers make it LF"
 KNOWN = {
+    ("sharpsccm-media", 1, "values of the header"): LINE_END_KEPT,
     ("broken-truncated-multipart", 3, "payload_bytes"): CRLF_OPEN,
     ("broken-truncated-multipart", 3, "signature"): CRLF_OPEN,
     ("broken-truncated-multipart", 3, "hash"): CRLF_OPEN,
@@ -31,7 +36,7 @@ KNOWN = {
     ("broken-sha1-signatures", 4, "client_id_signature"): HASH_MISNAMED,
 }
 
-TABLES = ("message", "registration", "http", "certificate")
+TABLES = ("message", "registration", "http", "certificate", "attachment", "field", "bits")
 EXIT_COMPLETE, EXIT_INCOMPLETE = 0, 5  # the statuses of cmscope with which its answer is usable
 QUERY_SECONDS = 120
 SHOWN_MAX = 90  # characters of a value in a difference
@@ -415,6 +420,7 @@ class Result:
     def __init__(self, name):
         self.name = name
         self.matched = self.differing = self.missing = self.invented = self.legs = self.http = 0
+        self.values = self.values_known = self.attached = self.uploads = 0
         self.differences = []  # texts
         self.explained = []
         self.notes = []
@@ -498,6 +504,8 @@ class Comparison:
         left = self.find_rows(expected)
         for item in expected:
             self.check_message(item)
+        if self.truth.plain:
+            compare_fields.FieldChecks(self, expected).check()
         for row in left:
             self.check_unexpected(row)
 
@@ -635,7 +643,7 @@ def compare_capture(cmscope, path):
 
 # ---- The program ----------------------------------------------------------------------------------------------------
 
-COLUMNS = ("matched", "differing", "missing", "invented", "legs", "http")
+COLUMNS = ("matched", "differing", "missing", "invented", "legs", "http", "values", "attached", "uploads")
 
 
 def print_result(result, show):
@@ -656,6 +664,8 @@ def print_totals(results):
     print(f"{'':8}{'together':<40}{counts}")
     wrong = sum(result.wrong for result in results)
     explained = sum(len(result.explained) for result in results)
+    values, known = (sum(getattr(result, name) for result in results) for name in ("values", "values_known"))
+    print(f"values in headers and bodies: {values} of {known}")
     print(f"{len(results)} captures: {len(results) - wrong} as known, {wrong} differ; {explained} differences explained")
 
 

@@ -137,6 +137,20 @@ static void read_key(X509 *certificate, struct ccm_keys *keys, struct arena *are
         *key = found;
 }
 
+/* The certificate in `der`, to be freed; NULL when it is none. OpenSSL takes long for its key, and one registration shows it
+ * to several readers. */
+static X509 *certificate_of(struct ccm_keys *keys, struct cursor der)
+{
+    X509 *certificate = ccm_cache_find(ccm_keys_certificates(keys), NULL, der);
+    if (certificate != NULL)
+        return X509_up_ref(certificate) == 1 ? certificate : NULL;
+    const unsigned char *at = der.at;
+    certificate = d2i_X509(NULL, &at, (long)der.left);
+    if (certificate != NULL && X509_up_ref(certificate) == 1)
+        (void)ccm_cache_put(ccm_keys_certificates(keys), NULL, der, certificate);
+    return certificate;
+}
+
 void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *arena, struct certificate_row *row,
                           const struct ccm_key **key)
 {
@@ -149,8 +163,7 @@ void ccm_certificate_read(struct text hex, struct ccm_keys *keys, struct arena *
     }
     row->fingerprint_sha1 = fingerprint(keys, CCM_SHA1, der, arena);
     row->fingerprint_sha256 = fingerprint(keys, CCM_SHA256, der, arena);
-    const unsigned char *at = der.at;
-    X509 *certificate = d2i_X509(NULL, &at, (long)der.left);
+    X509 *certificate = certificate_of(keys, der);
     if (certificate == NULL) {
         row->problem = TEXT("it is not a DER certificate");
         ERR_clear_error();

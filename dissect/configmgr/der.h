@@ -5,7 +5,14 @@
 
 #include "core/cursor.h"
 
-enum der_tag { DER_INTEGER = 0x02, DER_OID = 0x06, DER_SEQUENCE = 0x30, DER_SET = 0x31, DER_CONTEXT_0 = 0xA0 };
+enum der_tag {
+    DER_INTEGER = 0x02,
+    DER_BIT_STRING = 0x03,
+    DER_OID = 0x06,
+    DER_SEQUENCE = 0x30,
+    DER_SET = 0x31,
+    DER_CONTEXT_0 = 0xA0
+};
 
 /* Takes the next element when it has this tag: *content gets what is inside. False, and nothing is consumed, when
  * another one is next, when it does not fit, or when its length is indefinite. */

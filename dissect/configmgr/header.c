@@ -13,24 +13,29 @@
 #include <stddef.h>
 #include <string.h>
 
+#define NAME(literal)                                                                                                  \
+    {                                                                                                                  \
+        literal, sizeof(literal) - 1                                                                                   \
+    }
+
 /* Children that are plain text, and where they go. */
 static const struct {
-    const char *element;
+    struct text element;
     size_t offset;
 } TEXT_CHILDREN[] = {
-    {"ID", offsetof(struct ccm_header, id)},
-    {"CorrelationID", offsetof(struct ccm_header, correlation_id)},
-    {"SourceID", offsetof(struct ccm_header, source_id)},
-    {"SourceHost", offsetof(struct ccm_header, source_host)},
-    {"TargetAddress", offsetof(struct ccm_header, target_address)},
-    {"TargetEndpoint", offsetof(struct ccm_header, target_endpoint)},
-    {"TargetHost", offsetof(struct ccm_header, target_host)},
-    {"ReplyTo", offsetof(struct ccm_header, reply_to)},
-    {"ReplyMode", offsetof(struct ccm_header, reply_mode)},
-    {"Protocol", offsetof(struct ccm_header, protocol)},
-    {"Priority", offsetof(struct ccm_header, priority)},
-    {"Timeout", offsetof(struct ccm_header, timeout)},
-    {"SentTime", offsetof(struct ccm_header, sent_time)},
+    {NAME("ID"), offsetof(struct ccm_header, id)},
+    {NAME("CorrelationID"), offsetof(struct ccm_header, correlation_id)},
+    {NAME("SourceID"), offsetof(struct ccm_header, source_id)},
+    {NAME("SourceHost"), offsetof(struct ccm_header, source_host)},
+    {NAME("TargetAddress"), offsetof(struct ccm_header, target_address)},
+    {NAME("TargetEndpoint"), offsetof(struct ccm_header, target_endpoint)},
+    {NAME("TargetHost"), offsetof(struct ccm_header, target_host)},
+    {NAME("ReplyTo"), offsetof(struct ccm_header, reply_to)},
+    {NAME("ReplyMode"), offsetof(struct ccm_header, reply_mode)},
+    {NAME("Protocol"), offsetof(struct ccm_header, protocol)},
+    {NAME("Priority"), offsetof(struct ccm_header, priority)},
+    {NAME("Timeout"), offsetof(struct ccm_header, timeout)},
+    {NAME("SentTime"), offsetof(struct ccm_header, sent_time)},
 };
 
 static const struct {
@@ -88,23 +93,35 @@ static void read_hooks(const struct xml_element *hooks, struct ccm_header *heade
     }
 }
 
-static void read_child(const struct xml_element *child, struct ccm_header *header)
+/* False when the arena is full. */
+static bool read_attachment(const struct xml_element *child, struct arena *arena, struct ccm_header *header)
+{
+    if (header->attachments == NULL)
+        header->attachments = arena_take(arena, CCM_RANGES_MAX * sizeof *header->attachments);
+    if (header->attachments == NULL)
+        return false;
+    if (header->attachment_count < CCM_RANGES_MAX)
+        header->attachments[header->attachment_count] = range_of(child);
+    header->attachment_count++;
+    return true;
+}
+
+/* False when the arena is full. */
+static bool read_child(const struct xml_element *child, struct arena *arena, struct ccm_header *header)
 {
     for (size_t i = 0; i < sizeof TEXT_CHILDREN / sizeof TEXT_CHILDREN[0]; i++) {
-        if (text_is(child->name, TEXT_CHILDREN[i].element)) {
+        if (text_equal(child->name, TEXT_CHILDREN[i].element)) {
             struct text *field = (struct text *)(void *)((char *)header + TEXT_CHILDREN[i].offset);
             if (field->at == NULL) /* a second element of the name does not replace the first */
                 *field = xml_text(child);
-            return;
+            return true;
         }
     }
     if (text_is(child->name, "Body") && !header->has_body) {
         header->has_body = true;
         header->body = range_of(child);
     } else if (text_is(child->name, "Attachment")) {
-        if (header->attachment_count < CCM_RANGES_MAX)
-            header->attachments[header->attachment_count] = range_of(child);
-        header->attachment_count++;
+        return read_attachment(child, arena, header);
     } else if (text_is(child->name, "Payload") && header->payload_type.at == NULL) {
         header->payload_type = xml_attribute(child, "Type");
     } else if (text_is(child->name, "Property") && header->file_type.at == NULL &&
@@ -114,6 +131,7 @@ static void read_child(const struct xml_element *child, struct ccm_header *heade
     } else if (text_is(child->name, "Hooks") && !header->has_hooks) {
         read_hooks(child, header);
     }
+    return true;
 }
 
 enum outcome ccm_header_parse(struct cursor part, struct arena *arena, struct ccm_header *header, struct error *error)
@@ -135,8 +153,10 @@ enum outcome ccm_header_parse(struct cursor part, struct arena *arena, struct cc
         return error_set(error, OUTCOME_MALFORMED, 0, "the message header is not a Msg element");
     header->schema_version = xml_attribute(root, "SchemaVersion");
     header->reply_compression = xml_attribute(root, "ReplyCompression");
-    for (const struct xml_element *child = root->child; child != NULL; child = child->next)
-        read_child(child, header);
+    for (const struct xml_element *child = root->child; child != NULL; child = child->next) {
+        if (!read_child(child, arena, header))
+            return error_set(error, OUTCOME_LIMIT, 0, "the message header needs too much memory");
+    }
     if (outcome == OUTCOME_OK && odd)
         return error_set(error, OUTCOME_MALFORMED, part.left - 1,
                          "the UTF-16 message header has an odd number of bytes");

@@ -36,9 +36,9 @@ struct ccm_header {
 
     bool has_body;
     struct ccm_range body;
-    struct ccm_range attachments[CCM_RANGES_MAX];
-    size_t attachment_count; /* all of them, also those above the limit */
-    bool has_hooks;          /* a Hooks element, even an empty one */
+    struct ccm_range *attachments; /* the first CCM_RANGES_MAX of them */
+    size_t attachment_count;       /* all of them, also those above the limit */
+    bool has_hooks;                /* a Hooks element, even an empty one */
     struct ccm_hook hooks[CCM_HOOKS_MAX];
     size_t hook_count;
 };

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dissect/configmgr/der.h"
+
 #define BUCKETS 4096                         /* of each of the three hash tables */
 #define BLOB_MAX (20 + CCM_KEY_BITS_MAX / 8) /* a longer one is read, but not remembered */
 
@@ -45,7 +47,15 @@ struct ccm_keys {
     size_t loaded_count;
     struct ccm_private *privates;
     size_t private_count;
+    struct ccm_cache *openings, *certificates;
 };
+
+/* Clients sign their id alike in each message, and show their certificates again: enough places for the clients that are
+ * active at a time. */
+#define OPENINGS 4096
+#define OPENING_BYTES 512
+#define CERTIFICATES 256
+#define CERTIFICATE_BYTES 8192
 
 static const char *const HASH_NAMES[CCM_HASH_COUNT] = {"md5", "sha1", "sha256", "sha384", "sha512"};
 
@@ -54,13 +64,20 @@ const char *ccm_hash_name(enum ccm_hash hash)
     return HASH_NAMES[hash];
 }
 
+static void free_certificate(void *certificate)
+{
+    X509_free(certificate);
+}
+
 struct ccm_keys *ccm_keys_new(void)
 {
     struct ccm_keys *keys = calloc(1, sizeof *keys);
     if (keys == NULL)
         return NULL;
     keys->hasher = EVP_MD_CTX_new();
-    bool complete = keys->hasher != NULL;
+    keys->openings = ccm_cache_new(OPENINGS, OPENING_BYTES, free);
+    keys->certificates = ccm_cache_new(CERTIFICATES, CERTIFICATE_BYTES, free_certificate);
+    bool complete = keys->hasher != NULL && keys->openings != NULL && keys->certificates != NULL;
     for (int i = 0; i < CCM_HASH_COUNT; i++) {
         keys->hashes[i] = EVP_MD_fetch(NULL, HASH_NAMES[i], NULL);
         complete = complete && (keys->hashes[i] != NULL || i == CCM_MD5); /* a FIPS build has no MD5 */
@@ -97,8 +114,20 @@ void ccm_keys_free(struct ccm_keys *keys)
     for (size_t i = 0; i < keys->private_count; i++)
         EVP_PKEY_free(keys->privates[i].pkey);
     free(keys->privates);
+    ccm_cache_free(keys->openings);
+    ccm_cache_free(keys->certificates);
     free(keys->loaded);
     free(keys);
+}
+
+struct ccm_cache *ccm_keys_openings(const struct ccm_keys *keys)
+{
+    return keys->openings;
+}
+
+struct ccm_cache *ccm_keys_certificates(const struct ccm_keys *keys)
+{
+    return keys->certificates;
 }
 
 size_t ccm_hash(struct ccm_keys *keys, enum ccm_hash hash, struct cursor data, uint8_t out[CCM_HASH_BYTES_MAX])
@@ -120,14 +149,67 @@ static size_t bucket_of(const void *bytes, size_t length)
     return (hash ^ hash >> 32) % BUCKETS;
 }
 
+/* ---- SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) of an RSA key; OpenSSL's own way takes a hundred times longer ---- */
+
+#define SPKI_MAX (CCM_KEY_BITS_MAX / 8 * 2 + 64) /* the exponent may be as long as the modulus */
+
+/* Puts tag and length before `at`, where `length` bytes of content stand. */
+static uint8_t *put_head(uint8_t *at, uint8_t tag, size_t length)
+{
+    size_t left = length, count = 0;
+    for (; length >= 0x80 && left > 0; left >>= 8, count++)
+        *--at = (uint8_t)left;
+    *--at = (uint8_t)(count > 0 ? 0x80 | count : length);
+    *--at = tag;
+    return at;
+}
+
+static uint8_t *put_number(uint8_t *at, const BIGNUM *number)
+{
+    uint8_t *end = at;
+    at -= BN_num_bytes(number);
+    BN_bn2bin(number, at);
+    if (at == end || *at >= 0x80) /* an INTEGER has a sign */
+        *--at = 0;
+    return put_head(at, DER_INTEGER, (size_t)(end - at));
+}
+
+/* Writes it at the end of out[]. False when the key has no such form. */
+static bool rsa_spki(const EVP_PKEY *pkey, uint8_t out[SPKI_MAX], struct cursor *der)
+{
+    static const uint8_t algorithm[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86,
+                                        0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00}; /* rsaEncryption, NULL */
+    BIGNUM *n = NULL, *e = NULL;
+    bool known = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA &&
+                 EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
+                 EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_num_bits(n) <= CCM_KEY_BITS_MAX &&
+                 BN_num_bits(e) <= CCM_KEY_BITS_MAX;
+    if (known) {
+        uint8_t *end = out + SPKI_MAX, *at = put_number(put_number(end, e), n);
+        at = put_head(at, DER_SEQUENCE, (size_t)(end - at));
+        *--at = 0; /* unused bits */
+        at = put_head(at, DER_BIT_STRING, (size_t)(end - at));
+        at = memcpy(at - sizeof algorithm, algorithm, sizeof algorithm);
+        at = put_head(at, DER_SEQUENCE, (size_t)(end - at));
+        *der = cursor_of(at, (size_t)(end - at));
+    }
+    BN_free(n);
+    BN_free(e);
+    return known;
+}
+
 static bool key_fingerprint(struct ccm_keys *keys, EVP_PKEY *pkey, char text[65])
 {
+    uint8_t room[SPKI_MAX], digest[CCM_HASH_BYTES_MAX];
     unsigned char *der = NULL;
-    int length = i2d_PUBKEY(pkey, &der);
-    if (length <= 0)
-        return false;
-    uint8_t digest[CCM_HASH_BYTES_MAX];
-    size_t digest_length = ccm_hash(keys, CCM_SHA256, cursor_of(der, (size_t)length), digest);
+    struct cursor spki;
+    if (!rsa_spki(pkey, room, &spki)) {
+        int length = i2d_PUBKEY(pkey, &der);
+        if (length <= 0)
+            return false;
+        spki = cursor_of(der, (size_t)length);
+    }
+    size_t digest_length = ccm_hash(keys, CCM_SHA256, spki, digest);
     OPENSSL_free(der);
     for (size_t i = 0; i < digest_length; i++)
         snprintf(text + 2 * i, 3, "%02x", digest[i]);

@@ -10,6 +10,7 @@
 
 #include "core/cursor.h"
 #include "core/text.h"
+#include "dissect/configmgr/cache.h"
 
 #define CCM_KEYS_MAX 65536       /* different keys in one store; some 2 KB each */
 #define CCM_KEY_BITS_MAX 16384   /* a bigger modulus only serves to burn time */
@@ -55,6 +56,10 @@ const struct ccm_private *ccm_keys_private(const struct ccm_keys *keys, size_t *
 /* Adds all keys and registrations of `from` (another worker's) to `keys`. What does not fit is left out: the number of
  * registrations that are lost is returned. */
 size_t ccm_keys_absorb(struct ccm_keys *keys, const struct ccm_keys *from);
+
+/* For signature.c: what keys make of signatures. For certificate.c: certificates by their DER. */
+struct ccm_cache *ccm_keys_openings(const struct ccm_keys *keys);
+struct ccm_cache *ccm_keys_certificates(const struct ccm_keys *keys);
 
 enum ccm_hash { CCM_MD5, CCM_SHA1, CCM_SHA256, CCM_SHA384, CCM_SHA512, CCM_HASH_COUNT };
 

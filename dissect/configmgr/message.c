@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "dissect/configmgr/attachment.h"
 #include "dissect/configmgr/certificate.h"
+#include "dissect/configmgr/quirk.h"
 
 bool ccm_decoder_init(struct ccm_decoder *decoder)
 {
@@ -165,8 +167,8 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message)
 
 bool ccm_terminated_utf16(struct arena *arena, struct text text, struct cursor *bytes)
 {
-    struct text with_nul = text_format(arena, "%.*s%c", (int)text.length, text.at == NULL ? "" : text.at, 0);
-    return with_nul.at != NULL && text_to_utf16le(arena, with_nul, bytes);
+    struct text copy = text_copy(arena, text.at == NULL ? TEXT("") : text); /* a NUL stands behind it */
+    return copy.at != NULL && text_to_utf16le(arena, (struct text){copy.at, copy.length + 1}, bytes);
 }
 
 static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *message, const struct ccm_signer *signer)
@@ -181,7 +183,9 @@ static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *me
                                                               .reason = "the client id that it covers is missing"};
         return;
     }
-    ccm_signature_verify(decoder->keys, signer, hex, bytes, &decoder->arena, &message->client_id_signature);
+    struct ccm_signer client = *signer;
+    client.repeats = true; /* it is the same in each message of a client */
+    ccm_signature_verify(decoder->keys, &client, hex, bytes, &decoder->arena, &message->client_id_signature);
 }
 
 static struct text text_line(struct text text, const char *prefix)
@@ -221,7 +225,7 @@ void ccm_token_verify(struct ccm_decoder *decoder, struct text token, struct tex
     *result = (struct ccm_signature){.state = CCM_SIGNATURE_ABSENT};
     if (token.at == NULL || signature.at == NULL)
         return;
-    struct ccm_signer signer = {.public_key = TEXT_NULL, .smsid = ccm_token_client(decoder, token)};
+    struct ccm_signer signer = {TEXT_NULL, ccm_token_client(decoder, token), true};
     struct cursor with, without;
     if (!ccm_terminated_utf16(&decoder->arena, token, &with) || !text_to_utf16le(&decoder->arena, token, &without))
         return;
@@ -264,7 +268,7 @@ static void doubt_absence(const struct ccm_message *message, struct ccm_signatur
 static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
-    struct ccm_signer signer = {message->public_key, message->header.source_id};
+    struct ccm_signer signer = {message->public_key, message->header.source_id, false};
     struct text hex = ccm_hook_property(client, "PayloadSignature");
     if (hex.at != NULL && !message->source.truncated && message->has_payload)
         ccm_signature_verify(decoder->keys, &signer, hex, message->payload_part, &decoder->arena,
@@ -294,7 +298,7 @@ static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 /* Which payloads must be opened, and so paid for. */
 static bool wants_payload(const struct ccm_message *message, unsigned needs)
 {
-    if (needs & (NEED_PAYLOAD | NEED_BODY | NEED_FINDING))
+    if (needs & (NEED_PAYLOAD | NEED_BODY | NEED_FINDING | NEED_FIELD))
         return true;
     if ((needs & NEED_REGISTRATION) && text_is_like(message->endpoint_name, "MP_ClientRegistration"))
         return true;
@@ -318,6 +322,24 @@ static void open_payload(struct ccm_decoder *decoder, struct ccm_message *messag
         set_malformed(decoder, message, error.text);
 }
 
+/* Task sequences send a form, with a Length that is a constant (wire.md 2.3): whether the text goes on behind it. */
+static bool length_is_constant(const struct ccm_message *message)
+{
+    static const char ends[][2] = {{0, 0}, {'\r', 0}, {'\n', 0}};
+    const struct ccm_range *body = &message->header.body;
+    struct cursor rest;
+    bool form = false, ended = false;
+    for (size_t i = 0; i < message->multipart.count; i++)
+        form = form || message->multipart.parts[i].disposition.at != NULL;
+    if (!form || body->offset != 0)
+        return false;
+    if (!cursor_slice(message->plain, body->length, 2, &rest))
+        return body->length > message->plain.left;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        ended = ended || cursor_starts(rest, ends[i], sizeof ends[i]);
+    return !ended;
+}
+
 /* The body: the slice that the header names, within the payload. Numbers that lie (wire.md 3.5) are clamped and
  * told. */
 static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
@@ -337,6 +359,10 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
         ccm_message_note(message, "Body Length counts the compressed payload");
         return;
     }
+    if (length_is_constant(message)) {
+        ccm_message_note(message, "Body Length does not fit (task sequence form)");
+        return;
+    }
     if (cursor_slice(plain, header->body.offset, header->body.length, &message->body_bytes))
         return;
     set_malformed(decoder, message, "Body Offset and Length reach beyond the payload");
@@ -350,7 +376,7 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
 
 static bool wants_whole_body(unsigned needs)
 {
-    return needs & (NEED_BODY | NEED_FINDING | NEED_REGISTRATION | NEED_POLICY);
+    return needs & (NEED_BODY | NEED_FINDING | NEED_REGISTRATION | NEED_POLICY | NEED_FIELD);
 }
 
 /* UTF-8 text of the body up to its terminator; what follows (CR LF of SDK senders, zero padding) is not part of it. */
@@ -398,7 +424,7 @@ static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message,
 {
     if (message->body.at == NULL || message->body.length == 0)
         return;
-    bool tree = needs & (NEED_FINDING | NEED_REGISTRATION | NEED_POLICY);
+    bool tree = needs & (NEED_FINDING | NEED_REGISTRATION | NEED_POLICY | NEED_FIELD);
     if (!tree || message->body.length > CCM_TREE_MAX) {
         message->root = sniff_root(message->body);
         return;
@@ -446,7 +472,7 @@ static void read_registration(struct ccm_decoder *decoder, struct ccm_message *m
     message->registration_hex = hex;
     if (message->registration_signing.at == NULL) { /* a confirmation: signed with the key registered before */
         message->registration_signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
-        struct ccm_signer signer = {TEXT_NULL, message->registration_signer};
+        struct ccm_signer signer = {TEXT_NULL, message->registration_signer, false};
         ccm_signature_verify(decoder->keys, &signer, hex, data, &decoder->arena, result);
         return;
     }
@@ -482,8 +508,12 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
             decode_body(decoder, message, needs);
             parse_body(decoder, message, needs);
             read_registration(decoder, message, needs);
+            ccm_attachments_resolve(decoder, message);
+            if (needs & (NEED_FIELD | NEED_BODY))
+                ccm_attachments_read(decoder, message);
         }
     }
+    ccm_message_quirks(message);
     if (needs & NEED_FINDING)
         ccm_message_check(decoder, message);
 }

@@ -15,7 +15,7 @@
 #include "dissect/configmgr/payload.h"
 #include "dissect/configmgr/signature.h"
 
-#define CCM_NOTES_MAX 8
+#define CCM_NOTES_MAX 24
 #define CCM_FINDINGS_MAX 48
 /* A body longer than this is kept as text but not parsed as a tree: only its root is told. */
 #define CCM_TREE_MAX ((size_t)8 << 20)
@@ -50,6 +50,13 @@ struct ccm_finding {
     struct text text;
 };
 
+/* The documents beside the body: attachment.h. */
+struct ccm_attachment;
+struct ccm_attachments {
+    struct ccm_attachment *items; /* in the decoder's arena */
+    size_t count;
+};
+
 struct ccm_message {
     struct ccm_source source;
     struct ccm_multipart multipart;
@@ -66,9 +73,10 @@ struct ccm_message {
     bool has_plain;      /* the payload was inflated, or needs no inflating */
     struct cursor plain; /* payload after decompression */
     struct cursor body_bytes;
-    struct text body;             /* UTF-8; TEXT_NULL when not decoded */
-    struct text root;             /* TEXT_NULL when not known */
-    struct xml_document document; /* of the body; its root is NULL when it was not parsed */
+    struct text body;                   /* UTF-8; TEXT_NULL when not decoded */
+    struct text root;                   /* TEXT_NULL when not known */
+    struct xml_document document;       /* of the body; its root is NULL when it was not parsed */
+    struct ccm_attachments attachments; /* none when the payload was not opened */
 
     bool is_signed;
     struct ccm_signature payload_signature, client_id_signature, token_signature;

@@ -9,6 +9,8 @@
 #include "dissect/configmgr/signature.h"
 
 #include <openssl/err.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* DER of DigestInfo before the hash value (RFC 8017 section 9.2, note 1). */
@@ -42,18 +44,50 @@ const char *ccm_signature_state_name(enum ccm_signature_state state)
     return names[state];
 }
 
-/* What stands behind the padding, if `bytes` is a PKCS#1 v1.5 signature by this key. `out` has room for the key. */
-static bool open_signature(const struct ccm_key *key, const uint8_t *bytes, size_t length, uint8_t *out,
-                           struct cursor *content)
+/* What a key makes of a signature: the content behind the padding, when it is PKCS#1 v1.5 by this key. */
+struct opening {
+    bool opened, reversed;
+    size_t length;
+    uint8_t content[CCM_KEY_BITS_MAX / 8];
+};
+
+static bool open_bytes(const struct ccm_key *key, struct cursor bytes, struct opening *opening)
 {
-    size_t room = CCM_KEY_BITS_MAX / 8;
-    int opened = EVP_PKEY_verify_recover(key->recover, out, &room, bytes, length);
-    if (opened != 1) {
-        ERR_clear_error();
-        return false;
+    opening->length = sizeof opening->content;
+    if (EVP_PKEY_verify_recover(key->recover, opening->content, &opening->length, bytes.at, bytes.left) == 1)
+        return true;
+    ERR_clear_error();
+    opening->length = 0;
+    return false;
+}
+
+/* Opens `signature` in either byte order. */
+static void open_signature(const struct ccm_key *key, struct cursor signature, struct opening *opening)
+{
+    uint8_t reversed[CCM_KEY_BITS_MAX / 8];
+    for (size_t i = 0; i < signature.left; i++)
+        reversed[i] = signature.at[signature.left - 1 - i];
+    opening->reversed = open_bytes(key, cursor_of(reversed, signature.left), opening);
+    opening->opened = opening->reversed || open_bytes(key, signature, opening);
+}
+
+/* The same, for a signature that comes again. */
+static void open_remembered(struct ccm_keys *keys, const struct ccm_key *key, struct cursor signature,
+                            struct opening *opening)
+{
+    struct ccm_cache *cache = ccm_keys_openings(keys);
+    const struct opening *known = ccm_cache_find(cache, key, signature);
+    if (known != NULL) {
+        memcpy(opening, known, offsetof(struct opening, content) + known->length);
+        return;
     }
-    *content = cursor_of(out, room);
-    return true;
+    open_signature(key, signature, opening);
+    size_t size = offsetof(struct opening, content) + opening->length;
+    struct opening *copy = malloc(size);
+    if (copy == NULL)
+        return;
+    memcpy(copy, opening, size);
+    (void)ccm_cache_put(cache, key, signature, copy);
 }
 
 /* Which hash the opened content holds, and its value. */
@@ -72,16 +106,10 @@ static bool split_content(struct cursor content, enum ccm_hash *hash, bool *has_
     return false;
 }
 
-static void reverse(const uint8_t *from, size_t length, uint8_t *to)
+static void check(struct ccm_keys *keys, const struct ccm_key *key, struct cursor signature, struct cursor data,
+                  bool repeats, struct ccm_signature *result)
 {
-    for (size_t i = 0; i < length; i++)
-        to[i] = from[length - 1 - i];
-}
-
-void ccm_signature_check(struct ccm_keys *keys, const struct ccm_key *key, struct cursor signature, struct cursor data,
-                         struct ccm_signature *result)
-{
-    uint8_t opened[CCM_KEY_BITS_MAX / 8], reversed[CCM_KEY_BITS_MAX / 8], digest[CCM_HASH_BYTES_MAX];
+    uint8_t digest[CCM_HASH_BYTES_MAX];
     result->key = key;
     if (key->recover == NULL) {
         result->state = CCM_SIGNATURE_UNSUPPORTED;
@@ -93,15 +121,19 @@ void ccm_signature_check(struct ccm_keys *keys, const struct ccm_key *key, struc
         result->reason = "its length is not that of the key";
         return;
     }
-    struct cursor content, value;
-    reverse(signature.at, signature.left, reversed);
-    result->reversed = open_signature(key, reversed, signature.left, opened, &content);
-    if (!result->reversed && !open_signature(key, signature.at, signature.left, opened, &content)) {
+    struct opening opening;
+    if (repeats)
+        open_remembered(keys, key, signature, &opening);
+    else
+        open_signature(key, signature, &opening);
+    result->reversed = opening.reversed;
+    if (!opening.opened) {
         result->reason = "the key does not open it";
         return;
     }
     enum ccm_hash hash;
-    if (!split_content(content, &hash, &result->has_hash_id, &value)) {
+    struct cursor value;
+    if (!split_content(cursor_of(opening.content, opening.length), &hash, &result->has_hash_id, &value)) {
         result->state = CCM_SIGNATURE_UNSUPPORTED;
         result->reason = "it uses an unknown hash";
         return;
@@ -119,13 +151,19 @@ void ccm_signature_check(struct ccm_keys *keys, const struct ccm_key *key, struc
     }
 }
 
+void ccm_signature_check(struct ccm_keys *keys, const struct ccm_key *key, struct cursor signature, struct cursor data,
+                         struct ccm_signature *result)
+{
+    check(keys, key, signature, data, false, result);
+}
+
 /* Tries several keys; the first that verifies wins. True when one did. */
 static bool try_keys(struct ccm_keys *keys, const struct ccm_key *const *candidates, size_t count, const char *source,
-                     struct cursor signature, struct cursor data, struct ccm_signature *result)
+                     struct cursor signature, struct cursor data, bool repeats, struct ccm_signature *result)
 {
     for (size_t i = 0; i < count; i++) {
         struct ccm_signature attempt = {.key_source = source};
-        ccm_signature_check(keys, candidates[i], signature, data, &attempt);
+        check(keys, candidates[i], signature, data, repeats, &attempt);
         if (attempt.state == CCM_SIGNATURE_VALID || i == 0)
             *result = attempt;
         if (attempt.state == CCM_SIGNATURE_VALID)
@@ -151,17 +189,17 @@ void ccm_signature_verify(struct ccm_keys *keys, const struct ccm_signer *signer
             text_hex_decode(signer->public_key, scratch, &blob) ? ccm_keys_blob(keys, blob) : NULL;
         result->key_source = "header";
         if (key != NULL) {
-            ccm_signature_check(keys, key, signature, data, result);
+            check(keys, key, signature, data, signer->repeats, result);
             return;
         }
     }
     const struct ccm_key *registered[CCM_KEYS_OF_CLIENT_MAX];
     size_t count = ccm_keys_of(keys, signer->smsid, registered);
-    if (try_keys(keys, registered, count, "registration", signature, data, result) || count > 0)
+    if (try_keys(keys, registered, count, "registration", signature, data, signer->repeats, result) || count > 0)
         return;
     size_t loaded_count;
     const struct ccm_key *const *loaded = ccm_keys_loaded(keys, &loaded_count);
-    if (try_keys(keys, loaded, loaded_count, "keys", signature, data, result))
+    if (try_keys(keys, loaded, loaded_count, "keys", signature, data, signer->repeats, result))
         return;
     *result = (struct ccm_signature){.state = CCM_SIGNATURE_NOKEY, .reason = "the signer's key is not known"};
 }

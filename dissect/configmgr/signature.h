@@ -34,6 +34,7 @@ void ccm_signature_check(struct ccm_keys *keys, const struct ccm_key *key, struc
 struct ccm_signer {
     struct text public_key; /* hex PUBLICKEYBLOB of the header; TEXT_NULL when absent */
     struct text smsid;      /* whose registered keys may be tried; TEXT_NULL for none */
+    bool repeats;           /* the same signature is expected again, so what it holds is remembered */
 };
 
 /* Checks a signature given as hex text over `data`, choosing the key: the one in the header; else those registered for

@@ -1,6 +1,6 @@
 /* dissect/configmgr/xml.h: the small XML documents of messages as a tree in an arena.
  *
- * libxml2 parses; nothing is fetched, no entity is defined or expanded (a document type declaration is noted and
+ * What is written plainly is scanned (xml_scan.h), all else is parsed by libxml2 (xml_libxml.h); nothing is fetched, no entity is defined or expanded (a document type declaration is noted and
  * skipped), and depth, number of nodes and size are limited. What stood before an error stays in the tree.
  */
 #ifndef CMSCOPE_DISSECT_CONFIGMGR_XML_H
@@ -27,7 +27,7 @@ struct xml_attribute {
 
 struct xml_element {
     struct text name; /* without namespace prefix */
-    struct text text; /* its own character data, joined */
+    struct text text; /* its own character data, joined, without white space at both ends */
     struct xml_attribute *attributes;
     struct xml_element *parent;
     struct xml_element *child; /* first */
@@ -44,7 +44,7 @@ struct xml_document {
 void xml_setup(void);
 
 /* Parses `text` (UTF-8; an encoding named in it is ignored). OUTCOME_OK, or OUTCOME_MALFORMED or OUTCOME_LIMIT with
- * what was read before the error in *document, which lives in `arena`. */
+ * what was read before the error in *document, which lives in `arena` and in `text`. */
 MUST_USE enum outcome xml_parse(struct text text, struct arena *arena, struct xml_document *document,
                                 struct error *error);
 
@@ -56,7 +56,7 @@ const struct xml_element *xml_next(const struct xml_element *element);
 const struct xml_element *xml_path(const struct xml_element *element, const char *path);
 /* Value of an attribute, TEXT_NULL when it is absent. Names are compared without case: senders differ (Ack, ACK). */
 struct text xml_attribute(const struct xml_element *element, const char *name);
-/* Trimmed character data; TEXT_NULL when `element` is NULL. */
+/* Its text; TEXT_NULL when `element` is NULL. */
 struct text xml_text(const struct xml_element *element);
 
 /* Number of elements named `name` anywhere below `element`, itself included; *first (may be NULL) gets the first one in

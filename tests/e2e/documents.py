@@ -4,6 +4,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from urllib.parse import unquote
 
 import lab
@@ -25,6 +26,14 @@ def test_tables():
 def test_man_page():
     """docs/cmscope.1 is what `cmscope help --man` prints."""
     expect_generated(DOCS / "cmscope.1", "help", "--man")
+
+
+def test_messages():
+    """docs/messages.md is what tests/message_samples.py makes of the captures."""
+    path, script = DOCS / "messages.md", lab.SOURCE / "tests" / "message_samples.py"
+    process = subprocess.run([sys.executable, str(script), "--cmscope", lab.CMSCOPE], capture_output=True, timeout=lab.SECONDS_MAX)
+    lab.expect_equal((process.returncode, process.stderr), (0, b""), "status and complaints")
+    lab.expect(path.read_bytes() == process.stdout, f"{path} is not up to date: make it with {script}")
 
 
 def test_man_page_renders():
@@ -85,4 +94,4 @@ def test_captures():
 
 
 if __name__ == "__main__":
-    lab.main(test_tables, test_man_page, test_man_page_renders, test_links, test_captures)
+    lab.main(test_tables, test_man_page, test_messages, test_man_page_renders, test_links, test_captures)

@@ -17,6 +17,10 @@ def test_all_equal():
     captures = len([path for path in lab.PCAPS.glob("*.json") if path.with_suffix(".pcap").exists()])
     lab.expect_equal(summary.split(":")[0], f"{captures} captures", "all captures are compared")
     print(f"      {summary}")
+    values = next(line for line in process.stdout.splitlines() if line.startswith("values in headers and bodies: "))
+    found, known = map(int, values.removeprefix("values in headers and bodies: ").split(" of "))
+    lab.expect(known > 5000 and known - found <= 1, f"values in headers and bodies: {values}")
+    print(f"      {values}")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cursor input = cursor_of(data, size);
     struct store *store = store_new();
     struct sink sink = store_sink(store);
-    struct dissect *dissect = dissect_new(&sink, NEED_EVERYTHING);
+    struct dissect *dissect = dissect_new(&sink, NEED_EVERYTHING | NEED_FIELD);
     if (store == NULL || dissect == NULL)
         abort();
     struct play play = {.events = dissect_events(dissect), .moment = {.packet = 1, .time_ns = 1700000000000000000}};

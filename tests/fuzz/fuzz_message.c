@@ -4,11 +4,25 @@
  */
 #include <stdlib.h>
 
-#include "dissect/configmgr/message.h"
+#include "dissect/configmgr/body.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char TYPE[] = "multipart/mixed; boundary=\"" CCM_BOUNDARY "\"";
+
+static void read_fields(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    struct ccm_fields fields;
+    ccm_message_fields(decoder, message, &fields);
+    if (fields.count > CCM_FIELDS_MAX + 1 || fields.nested > CCM_FIELD_NESTED_MAX)
+        abort();
+    for (size_t i = 0; i < fields.count; i++) {
+        const struct ccm_field *field = &fields.items[i];
+        if (field->parent > i || field->part == NULL || field->certainty == NULL || field->path.at == NULL ||
+            field->value.length > CCM_FIELD_VALUE_MAX || (field->kind == CCM_FIELD_SECRET && field->value.at != NULL))
+            abort();
+    }
+}
 
 static void decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs)
 {
@@ -26,6 +40,8 @@ static void decode(struct ccm_decoder *decoder, const struct ccm_source *source,
         if (message.findings[i].code == NULL || message.findings[i].text.at == NULL)
             abort();
     }
+    if (needs & NEED_FIELD)
+        read_fields(decoder, &message);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         decode(&decoder, &source, NEED_NOTHING);
     if (decoder.inflated != 0)
         abort();
-    decode(&decoder, &source, NEED_EVERYTHING);
+    decode(&decoder, &source, NEED_EVERYTHING | NEED_FIELD);
     ccm_decoder_free(&decoder);
     return 0;
 }

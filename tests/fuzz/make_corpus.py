@@ -118,6 +118,24 @@ DTD = "<!DOCTYPE Msg [<!ENTITY a \"b\">]>"
 FILE_TYPE = '<Property Name="FileType" Value="SMX"/>'
 ATTACHMENT = '<Attachment Type="ByteRange" Name="{00000000-0000-0000-0000-000000000001}" Offset="4" Length="8"/>'
 
+MIF = b'//Architecture<Printer>\r\n//UniqueID<P1>\r\nStart Component\r\n Name = "x"\r\n Start Group\r\n  Class = "a|b|1"\r\n End Group\r\nEnd Component\r\n'
+NESTED = (
+    "<Report><ReportBody><StateMessage><Topic ID='1' Type='402' IDType='3'/><State ID='10' Criticality='0'/>"
+    "<StateDetails Type='1'><![CDATA[<D a='1'><E>x</E></D>]]></StateDetails></StateMessage></ReportBody></Report>"
+)
+
+
+def attached():
+    """A report with a MIF attachment that is listed twice."""
+    body, mif = wide(INVENTORY) + b"\0\0", MIF
+    entries = "".join(
+        f'<Attachment Type="ByteRange" Name="1" Offset="{offset}" Length="{len(mif)}"/>' for offset in (0, len(body))
+    )
+    extra = entries + '<Property Name="FileType" Value="IDMIF"/>'
+    header_hook = '<Hook3 Name="zlib-compress"/>'
+    return message("MP_RelayEndpoint", INVENTORY, payload=zlib.compress(body + mif + b"\r\n"), extra=extra, hooks=header_hook)
+
+
 # name: (flags of fuzz_message.c, HTTP body)
 MESSAGES = {
     "location": (8, message("MP_LocationManager", LOCATION)),
@@ -129,6 +147,8 @@ MESSAGES = {
     "assignments": (8 | 1, message("x", ASSIGNMENTS, reply=True)),
     "inventory": (8, message("MP_HinvEndpoint", INVENTORY, signed=True, extra=ATTACHMENT)),
     "inventory-encrypted": (8, message("MP_HinvEndpoint", "", payload=CMS, hooks='<Hook2 Name="encrypt"/>')),
+    "attached-mif": (8, attached()),
+    "state-nested": (8, message("MP_RelayEndpoint", NESTED, extra=FILE_TYPE)),
     "state-tls": (8 | 2, message("MP_RelayEndpoint", STATE, signed=True, extra=FILE_TYPE)),
     "plain": (8, message("MP_LocationManager", LOCATION, compress=False)),
     "no-reply": (8 | 1, NO_REPLY),
@@ -183,6 +203,24 @@ GET = (
     b"GET /SMS_MP/.sms_pol?%7B2%7D.1_00 HTTP/1.1\r\nHost: mp\r\nClientToken: " + vector("VECTOR_CLIENT").encode()
     + b";2024-05-06T07:08:09Z;2\r\nClientTokenSignature: " + vector("VECTOR_TOKEN_SIGNATURE").encode() + b"\r\n\r\n"
 )
+UPLOAD = wide("<Report><ReportBody/></Report>")
+
+
+def bits(packet, body=b"", start=0, extra=b""):
+    """One request of a BITS upload of UPLOAD."""
+    extra += b"BITS-Session-Id: {1}\r\n" if packet != "Create-Session" else b""
+    if packet == "Fragment":
+        extra += b"Content-Range: bytes %d-%d/%d\r\n" % (start, start + len(body) - 1, len(UPLOAD))
+    return (
+        b"BITS_POST /CCM_Incoming/x HTTP/1.1\r\nHost: mp\r\nBITS-Packet-Type: " + packet.encode()
+        + b"\r\nContent-Length: %d\r\n" % len(body) + extra + b"\r\n" + body
+    )
+
+
+def bits_ack():
+    return b"HTTP/1.1 200 OK\r\nBITS-Packet-Type: Ack\r\nBITS-Session-Id: {1}\r\nContent-Length: 0\r\n\r\n"
+
+
 AUT = b"GET /SMS_MP/.sms_aut?MPCERT HTTP/1.1\r\n\r\n"
 NTLM = b"Authorization: NTLM " + base64.b64encode(ntlm(True)) + b"\r\n"
 ASSIGNED = message("x", ASSIGNMENTS, reply=True)
@@ -219,6 +257,21 @@ DIALOGUES = {
     "certificates": events(
         (OUT, AUT),
         (IN, http_ok(f"<MPCertificate><Certificate>{CERTIFICATE}</Certificate></MPCertificate>".encode(), b"text/xml")),
+    ),
+    "upload": events(
+        (OUT, bits("Create-Session", extra=b"BITS-Supported-Protocols: {7df0354d-249b-430f-820d-3d2a9bef4931}\r\n")),
+        (IN, bits_ack()),
+        (OUT, bits("Fragment", UPLOAD[:30], 0)), (IN, bits_ack()),
+        (OUT, bits("Fragment", UPLOAD[20:], 20)), (IN, bits_ack()),
+        (OUT, bits("Close-Session")), (IN, bits_ack()),
+    ),
+    "listing": events(
+        (OUT, b"PROPFIND /SMS_DP_SMSPKG$/P1 HTTP/1.1\r\nHost: dp\r\nContent-Length: 0\r\n\r\n"),
+        (IN, http_ok(b'<D:multistatus xmlns:D="DAV:"><D:response><D:href>x</D:href></D:response></D:multistatus>', b"text/xml")),
+    ),
+    "policy-xml": events(
+        (OUT, GET),
+        (IN, http_ok(b'<PolicyXML Compression="zlib">' + zlib.compress(wide('<Policy PolicyID="1"/>')).hex().encode() + b"</PolicyXML>")),
     ),
     "reply-only": events((IN, http_ok(ASSIGNED)), (IN, http_ok(NO_REPLY))),
     "bytes": events((BYTES, GET), (IN, http_ok(b"<a/>"))),
@@ -301,14 +354,42 @@ NTLMS = {
     "path": b"http://mp:80/SMS_MP/.sms_pol?{1}.1_00",
 }
 
+XMLS = {
+    "registration": REGISTRATION,
+    "assignments": ASSIGNMENTS,
+    "inventory": INVENTORY,
+    "plain": "<?xml version='1.0' encoding=\"utf-16\" standalone='yes' ?>\r\n<a b = 'x&amp;&lt;\t\n' c=\"'\">\r\n one&gt;<b />two]"
+             "\u00e9\u20ac\U0001f600&quot;<d>&apos; </d >\n</a>\n",
+    "prefixes": "<p:a xmlns:p='urn:p' xmlns='urn:q' p:x='1' x='2'><p:b q:x=''/><b xmlns=''></b></p:a>",
+    "not-plain": "<!DOCTYPE a [<!ENTITY e 'x'>]><a><!-- c --><?pi?>&#65;&e;<![CDATA[\r\n]]></a>",
+}
+
+
+def fragments(total, *items):
+    """Fragments of fuzz_bits.c: (start, length, value of the bytes)."""
+    return b"\1" + struct.pack(">H", total) + b"".join(struct.pack(">HHB", *item) for item in items)
+
+
+UPLOADS = {
+    "range": b"\0bytes 0-15999/70000",
+    "range-odd": b"\0bytes 5-4/*",
+    "in-order": fragments(100, (0, 50, 1), (50, 50, 2)),
+    "reversed": fragments(100, (50, 50, 1), (0, 50, 2)),
+    "overlapping": fragments(100, (0, 60, 1), (40, 60, 2), (10, 80, 3)),
+    "holes": fragments(100, (0, 10, 1), (20, 10, 1), (40, 10, 1), (5, 40, 2)),
+    "repeated": fragments(10, (0, 10, 1), (0, 10, 1), (0, 10, 9)),
+}
+
 
 def main():
     seeds = {
+        "bits": UPLOADS,
         "message": {name: bytes([flags]) + body for name, (flags, body) in MESSAGES.items()},
         "http": DIALOGUES,
         "decode": CAPTURES,
         "ntlm": NTLMS,
         "ike": IKES,
+        "xml": {name: text.encode() for name, text in XMLS.items()},
     }
     for harness, files in seeds.items():
         folder = HERE / "corpus" / harness

@@ -53,7 +53,7 @@ static int close_fixture(void **state)
 static const struct ccm_signature *verify(struct fixture *fixture, const char *public_key, const char *smsid,
                                           const char *hex, struct cursor data)
 {
-    struct ccm_signer signer = {text_of(public_key), text_of(smsid)};
+    struct ccm_signer signer = {text_of(public_key), text_of(smsid), false};
     arena_reset(&fixture->arena);
     ccm_signature_verify(fixture->keys, &signer, text_of(hex), data, &fixture->arena, &fixture->result);
     return &fixture->result;

@@ -48,7 +48,7 @@ static void elements_attributes_and_text_become_a_tree(void **state)
     const struct xml_element *a = document.root;
     assert_true(text_is(a->name, "a"));
     assert_null(a->parent);
-    assert_true(text_is(a->text, " one  three"));
+    assert_true(text_is(a->text, "one  three"));
     assert_true(text_is(xml_text(a), "one  three"));
     assert_true(text_is(xml_attribute(a, "x"), "1"));
     assert_true(text_is(xml_attribute(a, "y"), "<A"));
@@ -71,6 +71,16 @@ static void cdata_comments_and_instructions_are_read_as_xml_says(void **state)
         parse(state, "<a><!-- <b/> --><?pi <c/>?>x<![CDATA[<d>&amp;]]>y</a><!-- behind -->", OUTCOME_OK);
     assert_null(document.root->child);
     assert_true(text_is(document.root->text, "x<d>&amp;y"));
+}
+
+static void an_ampersand_in_a_value_is_one(void **state)
+{
+    struct xml_document document =
+        parse(state, "<a b='x&amp;y' c='&#38;&amp;#38;'><!-- for libxml2 --></a>", OUTCOME_OK);
+    assert_true(text_is(xml_attribute(document.root, "b"), "x&y"));
+    assert_true(text_is(xml_attribute(document.root, "c"), "&&#38;"));
+    document = parse(state, "<a b='x&amp;y'/>", OUTCOME_OK);
+    assert_true(text_is(xml_attribute(document.root, "b"), "x&y"));
 }
 
 static void paths_and_counts_follow_the_tree(void **state)
@@ -296,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_attributes_and_text_become_a_tree),
         cmocka_unit_test(cdata_comments_and_instructions_are_read_as_xml_says),
+        cmocka_unit_test(an_ampersand_in_a_value_is_one),
         cmocka_unit_test(paths_and_counts_follow_the_tree),
         cmocka_unit_test(prefixes_of_namespaces_are_dropped),
         cmocka_unit_test(what_stood_before_an_error_stays_in_the_tree),

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -114,6 +116,53 @@ static void two_stores_become_one_with_texts_and_references(void **state)
     store_free(into);
 }
 
+/* The same with so little memory that rows, texts and what sorting needs lie in files: three stores become one. */
+static void rows_in_files_are_absorbed_and_sorted(void **state)
+{
+    (void)state;
+    enum { COUNT = 4999, STORES = 3 };
+    struct store *stores[STORES];
+    for (int64_t s = 0; s < STORES; s++) {
+        stores[s] = store_new();
+        assert_non_null(stores[s]);
+        store_limit(stores[s], 300000, 4000000);
+        for (int64_t i = 0; i < COUNT; i++) {
+            char text[100];
+            int64_t packet = (i * 1009 % COUNT) * STORES + s + 1;
+            memset(text, 'x', sizeof text);
+            text[snprintf(text, sizeof text, "%d", (int)packet)] = 'x';
+            int64_t flow = add_flow(stores[s], packet, (struct text){text, sizeof text});
+            assert_int_equal(add_http(stores[s], (int64_t)COUNT * STORES - packet + 1, flow), i + 1);
+        }
+        assert_true(store_written(stores[s]) > 1000000);
+    }
+    for (int64_t s = 1; s < STORES; s++) {
+        int64_t bases[TABLE_COUNT];
+        store_absorb(stores[0], stores[s], bases);
+        assert_int_equal(bases[TABLE_flow], s * COUNT);
+        store_free(stores[s]);
+    }
+    struct store_order order;
+    assert_true(store_sort(stores[0], &order));
+    assert_int_equal(store_lost(stores[0]), 0);
+    for (int64_t id = 1; id <= (int64_t)COUNT * STORES; id++) {
+        char text[16];
+        const struct flow_row *flow = store_row(stores[0], TABLE_flow, id);
+        const struct http_row *http = store_row(stores[0], TABLE_http, id);
+        snprintf(text, sizeof text, "%dx", (int)id);
+        assert_int_equal(flow->packet, id);
+        assert_true(text_starts_like(flow->src, text));
+        assert_int_equal(flow->src.length, 100);
+        assert_int_equal(http->packet, id);
+        assert_int_equal(http->flow, (int64_t)COUNT * STORES - id + 1);
+        assert_int_equal(store_order_id(&order, TABLE_flow, (id - 1) % COUNT + 1 + (id - 1) / COUNT * COUNT),
+                         ((id - 1) % COUNT * 1009 % COUNT) * STORES + (id - 1) / COUNT + 1);
+    }
+    assert_true(store_memory(stores[0]) <= 1000000);
+    store_order_free(&order);
+    store_free(stores[0]);
+}
+
 static void references_to_lost_rows_become_null(void **state)
 {
     (void)state;
@@ -121,7 +170,7 @@ static void references_to_lost_rows_become_null(void **state)
     assert_non_null(into);
     assert_non_null(from);
     add_http(from, 3, add_flow(from, 2, TEXT("lost")));
-    store_limit(into, 0);
+    store_limit(into, 0, 0);
     int64_t bases[TABLE_COUNT];
     store_absorb(into, from, bases);
     assert_int_equal(store_count(into, TABLE_http), 0);
@@ -136,6 +185,7 @@ int main(void)
         cmocka_unit_test(rows_are_put_in_the_order_of_packets_and_references_follow),
         cmocka_unit_test(a_large_permutation_is_exact),
         cmocka_unit_test(two_stores_become_one_with_texts_and_references),
+        cmocka_unit_test(rows_in_files_are_absorbed_and_sorted),
         cmocka_unit_test(references_to_lost_rows_become_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,213 @@
+/* dissect/bits.c: see bits.h. The packets of sessions are kept here; bits_session.c makes rows of them. */
+#include "dissect/bits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dissect/bits_internal.h"
+
+struct bits *bits_new(void)
+{
+    struct bits *bits = calloc(1, sizeof *bits);
+    if (bits == NULL)
+        return NULL;
+    buffer_init(&bits->texts, BITS_TEXTS_MAX);
+    buffer_init(&bits->content, BITS_BYTES_MAX);
+    return bits;
+}
+
+void bits_free(struct bits *bits)
+{
+    if (bits == NULL)
+        return;
+    buffer_free(&bits->texts);
+    buffer_free(&bits->content);
+    free(bits->packets);
+    free(bits);
+}
+
+/* ---- Reading packets ---- */
+
+static enum bits_kind kind_of(struct text name)
+{
+    static const char *const names[] = {
+        [BITS_OTHER] = "",
+        [BITS_CREATE] = "create-session",
+        [BITS_PING] = "ping",
+        [BITS_FRAGMENT] = "fragment",
+        [BITS_CLOSE] = "close-session",
+        [BITS_CANCEL] = "cancel-session",
+    };
+    for (size_t i = 1; i < sizeof names / sizeof names[0]; i++) {
+        if (text_is_like(name, names[i]))
+            return (enum bits_kind)i;
+    }
+    return BITS_OTHER;
+}
+
+/* A BITS packet has the method, or the header (the method may be rewritten by a proxy). */
+static bool is_packet(const struct http_exchange *exchange)
+{
+    return text_is(http_method(exchange), "BITS_POST") ||
+           http_header(exchange, HTTP_REQUEST, "bits-packet-type").at != NULL;
+}
+
+bool bits_wants(const struct http_exchange *exchange, enum http_side side)
+{
+    return side == HTTP_REQUEST && (exchange->dissect->needs & NEED_FIELD) && is_packet(exchange) &&
+           kind_of(http_header(exchange, HTTP_REQUEST, "bits-packet-type")) == BITS_FRAGMENT;
+}
+
+bool bits_range_parse(struct text range, uint64_t *start, uint64_t *length, uint64_t *total)
+{
+    if (!text_starts_like(range, "bytes"))
+        return false;
+    struct text rest = text_trim((struct text){range.at + 5, range.length - 5});
+    const char *dash = rest.length == 0 ? NULL : memchr(rest.at, '-', rest.length);
+    const char *slash = rest.length == 0 ? NULL : memchr(rest.at, '/', rest.length);
+    uint64_t last;
+    if (dash == NULL || slash == NULL || slash < dash)
+        return false;
+    if (!text_to_u64((struct text){rest.at, (size_t)(dash - rest.at)}, start) ||
+        !text_to_u64((struct text){dash + 1, (size_t)(slash - dash - 1)}, &last) ||
+        !text_to_u64((struct text){slash + 1, rest.length - (size_t)(slash + 1 - rest.at)}, total))
+        return false;
+    if (last < *start || last >= *total || *total > INT64_MAX)
+        return false;
+    *length = last - *start + 1;
+    return true;
+}
+
+static struct bits_text keep_text(struct bits *bits, struct text text)
+{
+    struct bits_text kept = {BITS_NO_TEXT, 0};
+    size_t length = text.length < BITS_TEXT_MAX ? text.length : BITS_TEXT_MAX;
+    size_t before = bits->texts.length;
+    if (text.at == NULL)
+        return kept;
+    if (!buffer_append(&bits->texts, cursor_of(text.at, length))) {
+        bits->texts.length = before;
+        return kept;
+    }
+    return (struct bits_text){before, length};
+}
+
+static struct bits_packet *new_packet(struct bits *bits)
+{
+    if (bits->count == bits->room) {
+        size_t room = bits->room == 0 ? 64 : bits->room * 2;
+        struct bits_packet *grown =
+            bits->count >= BITS_PACKETS_MAX ? NULL : realloc(bits->packets, room * sizeof *grown);
+        if (grown == NULL)
+            return NULL;
+        bits->packets = grown;
+        bits->room = room;
+    }
+    struct bits_packet *packet = &bits->packets[bits->count++];
+    *packet = (struct bits_packet){0};
+    return packet;
+}
+
+static void read_fragment(struct http_exchange *exchange, struct bits_packet *packet)
+{
+    struct bits *bits = exchange->dissect->bits;
+    struct cursor body = buffer_cursor(&exchange->body[HTTP_REQUEST]);
+    packet->cut = exchange->truncated[HTTP_REQUEST];
+    packet->ranged = bits_range_parse(http_header(exchange, HTTP_REQUEST, "content-range"), &packet->start,
+                                      &packet->length, &packet->total);
+    if (!packet->ranged || !exchange->wanted[HTTP_REQUEST] || packet->cut)
+        return;
+    if (body.left != packet->length) {
+        packet->odd = true;
+        packet->length = body.left < packet->length ? body.left : packet->length;
+    }
+    size_t before = bits->content.length;
+    packet->content = before;
+    packet->has_content = buffer_append(&bits->content, cursor_of(body.at, (size_t)packet->length));
+    if (!packet->has_content) {
+        bits->content.length = before;
+        exchange->dissect->counts.bodies_dropped++;
+    }
+}
+
+void bits_request(struct http_exchange *exchange)
+{
+    struct bits *bits = exchange->dissect->bits;
+    if (!is_packet(exchange) || exchange->row == INT_NULL)
+        return;
+    struct bits_packet *packet = new_packet(bits);
+    if (packet == NULL) {
+        exchange->dissect->counts.bodies_dropped++;
+        return;
+    }
+    exchange->mp.bits = bits->count;
+    packet->moment = exchange->moment[HTTP_REQUEST];
+    packet->http = exchange->row;
+    packet->flow = exchange->conversation->row;
+    packet->secure = exchange->secure;
+    packet->kind = kind_of(http_header(exchange, HTTP_REQUEST, "bits-packet-type"));
+    packet->session = keep_text(bits, http_header(exchange, HTTP_REQUEST, "bits-session-id"));
+    packet->url = keep_text(bits, http_uri(exchange));
+    packet->name = keep_text(bits, http_header(exchange, HTTP_REQUEST, "content-name"));
+    packet->client = keep_text(bits, text_of(exchange->client));
+    packet->server = keep_text(bits, text_of(exchange->server));
+    packet->reply_url = packet->error = (struct bits_text){BITS_NO_TEXT, 0};
+    if (packet->kind == BITS_FRAGMENT)
+        read_fragment(exchange, packet);
+}
+
+void bits_reply(struct http_exchange *exchange)
+{
+    struct bits *bits = exchange->dissect->bits;
+    if (exchange->mp.bits == 0)
+        return;
+    struct bits_packet *packet = &bits->packets[exchange->mp.bits - 1];
+    packet->status = http_status(exchange);
+    if (packet->session.at == BITS_NO_TEXT)
+        packet->session = keep_text(bits, http_header(exchange, HTTP_REPLY, "bits-session-id"));
+    packet->reply_url = keep_text(bits, http_header(exchange, HTTP_REPLY, "bits-reply-url"));
+    struct text error = http_header(exchange, HTTP_REPLY, "bits-error");
+    packet->error = keep_text(bits, error.at != NULL ? error : http_header(exchange, HTTP_REPLY, "bits-error-code"));
+}
+
+/* ---- Joining workers ---- */
+
+static void shift(struct bits_text *text, size_t by)
+{
+    if (text->at != BITS_NO_TEXT)
+        text->at += by;
+}
+
+uint64_t bits_absorb(struct bits *into, const struct bits *from, const int64_t bases[TABLE_COUNT])
+{
+    size_t texts = into->texts.length, content = into->content.length;
+    if (!buffer_append(&into->texts, buffer_cursor(&from->texts))) {
+        into->texts.length = texts;
+        return from->count;
+    }
+    bool has_content = buffer_append(&into->content, buffer_cursor(&from->content));
+    for (size_t i = 0; i < from->count; i++) {
+        struct bits_packet *packet = new_packet(into);
+        if (packet == NULL)
+            return from->count - i;
+        *packet = from->packets[i];
+        packet->http += bases[TABLE_http];
+        packet->flow += packet->flow == INT_NULL ? 0 : bases[TABLE_flow];
+        struct bits_text *moved[] = {&packet->session, &packet->url,    &packet->name,  &packet->reply_url,
+                                     &packet->error,   &packet->client, &packet->server};
+        for (size_t j = 0; j < sizeof moved / sizeof moved[0]; j++)
+            shift(moved[j], texts);
+        packet->content += content;
+        packet->has_content = packet->has_content && has_content;
+    }
+    return 0;
+}
+
+void bits_renumber(struct bits *bits, int64_t (*new_id)(const void *context, enum table table, int64_t id),
+                   const void *context)
+{
+    for (size_t i = 0; i < bits->count; i++) {
+        bits->packets[i].http = new_id(context, TABLE_http, bits->packets[i].http);
+        bits->packets[i].flow = new_id(context, TABLE_flow, bits->packets[i].flow);
+    }
+}

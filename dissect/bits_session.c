@@ -1,0 +1,307 @@
+/* dissect/bits_session.c: rows of `bits`: packets of the whole capture become sessions, and what they carried is read. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "dissect/bits_internal.h"
+#include "dissect/configmgr/body.h"
+#include "dissect/fields.h"
+
+static struct text text_at(const struct bits *bits, struct bits_text text)
+{
+    if (text.at == BITS_NO_TEXT)
+        return TEXT_NULL;
+    return (struct text){text.length == 0 ? "" : (const char *)bits->texts.bytes + text.at, text.length};
+}
+
+/* ---- Which packets are one session ---- */
+
+/* A packet with what orders it. */
+struct sorted {
+    const struct bits *bits;
+    const struct bits_packet *packet;
+};
+
+static int compare_texts(struct text a, struct text b)
+{
+    size_t length = a.length < b.length ? a.length : b.length;
+    int order = length == 0 ? 0 : strncasecmp(a.at, b.at, length);
+    if (order != 0)
+        return order;
+    return a.length < b.length ? -1 : a.length > b.length;
+}
+
+/* The same server and session id; without an id the same client and target. */
+static int compare_sessions(const struct sorted *a, const struct sorted *b)
+{
+    int order = compare_texts(text_at(a->bits, a->packet->server), text_at(b->bits, b->packet->server));
+    if (order == 0)
+        order = compare_texts(text_at(a->bits, a->packet->session), text_at(b->bits, b->packet->session));
+    if (order != 0 || a->packet->session.length > 0)
+        return order;
+    order = compare_texts(text_at(a->bits, a->packet->client), text_at(b->bits, b->packet->client));
+    return order != 0 ? order : compare_texts(text_at(a->bits, a->packet->url), text_at(b->bits, b->packet->url));
+}
+
+static int compare_packets(const void *a, const void *b)
+{
+    const struct sorted *left = a, *right = b;
+    int order = compare_sessions(left, right);
+    if (order != 0)
+        return order;
+    if (left->packet->moment.packet != right->packet->moment.packet)
+        return left->packet->moment.packet < right->packet->moment.packet ? -1 : 1;
+    return left->packet->http < right->packet->http ? -1 : left->packet->http > right->packet->http;
+}
+
+struct session {
+    const struct sorted *packets;
+    size_t count;
+};
+
+static int compare_starts(const void *a, const void *b)
+{
+    const struct bits_packet *left = ((const struct session *)a)->packets[0].packet;
+    const struct bits_packet *right = ((const struct session *)b)->packets[0].packet;
+    if (left->moment.packet != right->moment.packet)
+        return left->moment.packet < right->moment.packet ? -1 : 1;
+    return left->http < right->http ? -1 : left->http > right->http;
+}
+
+/* ---- One session ---- */
+
+static bool accepted(const struct bits_packet *packet)
+{
+    return packet->status < 400;
+}
+
+/* The size that the first fragment tells: it is fixed from then on ([MC-BUP] 3.1.5.1.2). */
+static uint64_t total_of(const struct session *session)
+{
+    for (size_t i = 0; i < session->count; i++) {
+        if (session->packets[i].packet->ranged)
+            return session->packets[i].packet->total;
+    }
+    return 0;
+}
+
+static void add_problem(struct text *problem, const char *text)
+{
+    if (problem->at == NULL)
+        *problem = text_of(text);
+}
+
+static void add_fragment(const struct bits *bits, const struct bits_packet *packet, struct bits_cover *cover,
+                         struct text *problem)
+{
+    struct cursor content = CURSOR_EMPTY;
+    if (!packet->ranged || packet->total != cover->total || packet->start > cover->total ||
+        packet->length > cover->total - packet->start) {
+        add_problem(problem, "a fragment has no Content-Range that fits");
+        return;
+    }
+    if (packet->cut) {
+        add_problem(problem, "bytes of a fragment are missing from the capture");
+        return;
+    }
+    if (packet->odd)
+        add_problem(problem, "a fragment has another length than its Content-Range says");
+    if (cover->bytes != NULL && !packet->has_content) {
+        add_problem(problem, "too much was uploaded to be kept");
+        return;
+    }
+    if (packet->has_content && !cursor_slice(buffer_cursor(&bits->content), packet->content, packet->length, &content))
+        return;
+    if (!bits_cover_add(cover, packet->start, packet->length, content))
+        add_problem(problem, "there are too many fragments");
+}
+
+static void gather(const struct session *session, bool with_content, struct bits_cover *cover, struct bits_row *row)
+{
+    size_t fragments = 0;
+    *cover = (struct bits_cover){.total = total_of(session)};
+    if (with_content && cover->total > 0 && cover->total <= BITS_UPLOAD_MAX)
+        cover->bytes = malloc((size_t)cover->total);
+    if (with_content && cover->total > BITS_UPLOAD_MAX)
+        add_problem(&row->problem, "the upload is too large to be read");
+    for (size_t i = 0; i < session->count; i++) {
+        const struct bits_packet *packet = session->packets[i].packet;
+        if (packet->kind != BITS_FRAGMENT)
+            continue;
+        fragments++;
+        if (fragments > BITS_FRAGMENTS_MAX)
+            add_problem(&row->problem, "there are too many fragments");
+        else if (accepted(packet))
+            add_fragment(session->packets[i].bits, packet, cover, &row->problem);
+    }
+    row->fragments = (int64_t)fragments;
+    row->received = (int64_t)cover->received;
+    row->repeated = (int64_t)cover->repeated;
+    row->total = cover->total == 0 ? INT_NULL : (int64_t)cover->total;
+    if (with_content)
+        row->conflicts = (int64_t)cover->conflicts;
+}
+
+static const char *state_of(const struct session *session, const struct bits_cover *cover)
+{
+    bool refused = false, accepted_one = false;
+    for (size_t i = 0; i < session->count; i++) {
+        const struct bits_packet *packet = session->packets[i].packet;
+        if (packet->kind == BITS_CLOSE && accepted(packet))
+            return "closed";
+        if (packet->kind == BITS_CANCEL && accepted(packet))
+            return "cancelled";
+        refused = refused || !accepted(packet);
+        accepted_one = accepted_one || (accepted(packet) && packet->kind != BITS_PING);
+    }
+    if (refused && !accepted_one)
+        return "refused";
+    return cover->total > 0 && cover->received == cover->total ? "complete" : "open";
+}
+
+static struct bits_row row_of(const struct session *session)
+{
+    const struct bits *bits = session->packets[0].bits;
+    const struct bits_packet *first = session->packets[0].packet;
+    struct bits_row row = bits_row_null();
+    row.packet = first->moment.packet;
+    row.time = moment_seconds(first->moment);
+    row.flow = first->flow;
+    row.http = first->http;
+    row.client = text_at(bits, first->client);
+    row.server = text_at(bits, first->server);
+    row.session = text_at(bits, first->session);
+    row.url = text_at(bits, first->url);
+    for (size_t i = 0; i < session->count; i++) {
+        const struct bits_packet *packet = session->packets[i].packet;
+        struct text name = text_at(bits, packet->name), url = text_at(bits, packet->reply_url);
+        struct text error = text_at(bits, packet->error);
+        row.content_name = row.content_name.at == NULL ? name : row.content_name;
+        row.reply_url = url.at != NULL ? url : row.reply_url;
+        row.error = error.at != NULL ? error : row.error;
+    }
+    return row;
+}
+
+/* ---- What it carried ---- */
+
+/* A document, bare or compressed: its text and tree; *content says what it is. */
+static const char *read_document(struct ccm_decoder *decoder, struct cursor bytes, struct text *text,
+                                 struct xml_document *document)
+{
+    const char *encoding;
+    bool odd;
+    enum ccm_payload_kind kind = ccm_payload_classify(bytes);
+    if (kind == CCM_PAYLOAD_ZLIB && ccm_inflate(&decoder->inflater, bytes, &bytes, NULL) == OUTCOME_OK)
+        kind = ccm_payload_classify(bytes);
+    if (kind == CCM_PAYLOAD_CMS)
+        return "encrypted";
+    if (kind != CCM_PAYLOAD_TEXT)
+        return kind == CCM_PAYLOAD_EMPTY ? "empty" : "binary";
+    *text = ccm_text_decode(bytes, &decoder->arena, &encoding, &odd);
+    const char *nul = text->length == 0 ? NULL : memchr(text->at, 0, text->length);
+    text->length = nul == NULL ? text->length : (size_t)(nul - text->at);
+    struct text trimmed = text_trim(*text);
+    if (trimmed.length == 0 || trimmed.at[0] != '<' || trimmed.length > CCM_TREE_MAX)
+        return "text";
+    if (xml_parse(trimmed, &decoder->arena, document, NULL) != OUTCOME_OK && document->root == NULL)
+        return "text";
+    return "xml";
+}
+
+static void read_message(struct dissect *dissect, struct cursor bytes, bool secure, struct bits_row *row,
+                         struct ccm_fields *fields)
+{
+    struct ccm_source source = {.body = bytes, .content_type = TEXT_NULL, .secure = secure, .endpoint = TEXT_NULL};
+    struct ccm_message message;
+    ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
+    row->content = TEXT("message");
+    row->endpoint = message.endpoint_name;
+    row->source_id = message.header.source_id;
+    row->root = message.root;
+    row->problem = row->problem.at == NULL ? message.malformed : row->problem;
+    row->body = dissect->needs & NEED_BODY ? message.body : TEXT_NULL;
+    ccm_message_fields(&dissect->decoder, &message, fields);
+}
+
+static void read_content(struct dissect *dissect, const struct session *session, const struct bits_cover *cover,
+                         struct bits_row *row, struct ccm_fields *fields)
+{
+    struct ccm_decoder *decoder = &dissect->decoder;
+    struct xml_document document = {0};
+    struct text text = TEXT_NULL;
+    if (cover->total == 0 || cover->received != cover->total || cover->bytes == NULL) {
+        row->content = cover->total == 0 ? TEXT("empty") : TEXT("incomplete");
+        return;
+    }
+    struct cursor bytes = cursor_of(cover->bytes, (size_t)cover->total);
+    arena_reset(&decoder->arena);
+    if (ccm_message_recognise(bytes, TEXT_NULL)) {
+        read_message(dissect, bytes, session->packets[0].packet->secure, row, fields);
+    } else {
+        row->content = text_of(read_document(decoder, bytes, &text, &document));
+        row->body = dissect->needs & NEED_BODY ? text : TEXT_NULL;
+        row->root = document.root == NULL ? TEXT_NULL : document.root->name;
+        ccm_body_fields(decoder, &document, "body", fields);
+        ccm_fields_close(fields);
+    }
+    uint8_t digest[CCM_HASH_BYTES_MAX];
+    size_t length = ccm_hash(decoder->keys, CCM_SHA256, bytes, digest);
+    row->sha256 = length == 0 ? TEXT_NULL : text_hex(&decoder->arena, cursor_of(digest, length));
+}
+
+static void finish_session(struct dissect *dissect, const struct session *session)
+{
+    bool with_content = dissect->needs & NEED_FIELD;
+    struct bits_cover cover;
+    struct ccm_fields fields = {0};
+    struct bits_row row = row_of(session);
+    gather(session, with_content, &cover, &row);
+    row.state = text_of(state_of(session, &cover));
+    if (with_content)
+        read_content(dissect, session, &cover, &row, &fields);
+    int64_t id = sink_append(&dissect->sink, TABLE_bits, &row);
+    struct fields_owner owner = {
+        .moment = session->packets[0].packet->moment,
+        .flow = row.flow,
+        .message = INT_NULL,
+        .http = INT_NULL,
+        .bits = id,
+    };
+    fields_write(dissect, &owner, &fields);
+    bits_cover_free(&cover);
+}
+
+static size_t list_sessions(const struct sorted *packets, size_t count, struct session *sessions)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || compare_sessions(&packets[i - 1], &packets[i]) != 0)
+            sessions[used++] = (struct session){&packets[i], 0};
+        sessions[used - 1].count++;
+    }
+    return used;
+}
+
+void bits_finish(struct dissect *dissect)
+{
+    const struct bits *bits = dissect->bits;
+    size_t count = bits->count;
+    struct sorted *packets = calloc(count + 1, sizeof *packets);
+    struct session *sessions = calloc(count + 1, sizeof *sessions);
+    if (packets == NULL || sessions == NULL) {
+        dissect->counts.unsettled += count;
+        count = 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        packets[i] = (struct sorted){bits, &bits->packets[i]};
+    if (count > 0)
+        qsort(packets, count, sizeof *packets, compare_packets);
+    size_t used = count == 0 ? 0 : list_sessions(packets, count, sessions);
+    if (used > 0)
+        qsort(sessions, used, sizeof *sessions, compare_starts);
+    for (size_t i = 0; i < used; i++)
+        finish_session(dissect, &sessions[i]);
+    free(packets);
+    free(sessions);
+}

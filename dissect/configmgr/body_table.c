@@ -1,0 +1,198 @@
+/* dissect/configmgr/body_table.c: looking up what body.def and body_names.def know. */
+#include <string.h>
+
+#include "dissect/configmgr/body_internal.h"
+
+static const struct field_definition FIELDS[] = {
+#define ROOT(root, certainty, about)
+#define FIELD(root, path, kind, names, certainty, about)                                                               \
+    {root, path, CCM_FIELD_##kind, NAMES_##names, CERTAINTY_##certainty, about},
+#define PROPERTY_VALUE(name, kind, names)
+#include "dissect/configmgr/body.def"
+#undef ROOT
+#undef FIELD
+#undef PROPERTY_VALUE
+};
+
+static const struct field_definition ROOTS[] = {
+#define ROOT(root, certainty, about) {root, root, CCM_FIELD_GROUP, NAMES_NONE, CERTAINTY_##certainty, about},
+#define FIELD(root, path, kind, names, certainty, about)
+#define PROPERTY_VALUE(name, kind, names)
+#include "dissect/configmgr/body.def"
+#undef ROOT
+#undef FIELD
+#undef PROPERTY_VALUE
+};
+
+static const struct {
+    const char *name;
+    enum ccm_field_kind kind;
+    enum names_table names;
+} PROPERTIES[] = {
+#define ROOT(root, certainty, about)
+#define FIELD(root, path, kind, names, certainty, about)
+#define PROPERTY_VALUE(name, kind, names) {name, CCM_FIELD_##kind, NAMES_##names},
+#include "dissect/configmgr/body.def"
+#undef ROOT
+#undef FIELD
+#undef PROPERTY_VALUE
+};
+
+static const struct {
+    enum names_table table;
+    const char *value;
+    const char *meaning;
+} VALUES[] = {
+#define NAMES(table, certainty)
+#define NAME(table, value, meaning) {NAMES_##table, value, meaning},
+#include "dissect/configmgr/body_names.def"
+#undef NAMES
+#undef NAME
+};
+
+static const enum certainty TABLES[NAMES_COUNT] = {
+#define NAMES(table, certainty) [NAMES_##table] = CERTAINTY_##certainty,
+#define NAME(table, value, meaning)
+#include "dissect/configmgr/body_names.def"
+#undef NAMES
+#undef NAME
+};
+
+const char *certainty_name(enum certainty certainty)
+{
+    static const char *const names[] = {"known", "likely", "uncertain", "unknown"};
+    return names[certainty];
+}
+
+const char *ccm_field_kind_name(enum ccm_field_kind kind)
+{
+    static const char *const names[] = {
+        [CCM_FIELD_GROUP] = "group",       [CCM_FIELD_LIST] = "list",
+        [CCM_FIELD_TEXT] = "text",         [CCM_FIELD_NUMBER] = "number",
+        [CCM_FIELD_SIZE] = "size",         [CCM_FIELD_BOOL] = "boolean",
+        [CCM_FIELD_TIME] = "time",         [CCM_FIELD_CIM_TIME] = "time",
+        [CCM_FIELD_GUID] = "guid",         [CCM_FIELD_ENUM] = "enumeration",
+        [CCM_FIELD_FLAGS] = "flags",       [CCM_FIELD_STATE] = "enumeration",
+        [CCM_FIELD_PROPERTY] = "property", [CCM_FIELD_XML] = "xml",
+        [CCM_FIELD_HEX] = "hex",           [CCM_FIELD_CERTIFICATE] = "certificate",
+        [CCM_FIELD_SECRET] = "secret",     [CCM_FIELD_POLICY_VALUE] = "text",
+    };
+    return names[kind];
+}
+
+/* The last component of a path in *component; what stands before it is returned. */
+static struct text last_component(struct text path, struct text *component)
+{
+    size_t start = path.length;
+    while (start > 0 && path.at[start - 1] != '/')
+        start--;
+    *component = (struct text){path.at + start, path.length - start};
+    return (struct text){path.at, start == 0 ? 0 : start - 1};
+}
+
+/* Whether the way to `element` ends with `path`. */
+static bool path_fits(struct text path, const struct xml_element *element)
+{
+    while (path.length > 0) {
+        struct text component;
+        path = last_component(path, &component);
+        if (element == NULL || !(text_is(component, "*") || text_equal(component, element->name)))
+            return false;
+        element = element->parent;
+    }
+    return true;
+}
+
+static bool definition_fits(const struct field_definition *definition, const struct xml_element *element,
+                            struct text attribute)
+{
+    const char *mark = strchr(definition->path, '@');
+    if ((mark != NULL) != (attribute.at != NULL) || (mark != NULL && !text_is_like(attribute, mark + 1)))
+        return false;
+    size_t length = mark == NULL ? strlen(definition->path) : (size_t)(mark - definition->path);
+    return path_fits((struct text){definition->path, length}, element);
+}
+
+const struct field_definition *definition_of(struct text root, const struct xml_element *element, struct text attribute)
+{
+    for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
+        if (definition_fits(&FIELDS[i], element, attribute) &&
+            (FIELDS[i].root[0] == '*' || text_is(root, FIELDS[i].root)))
+            return &FIELDS[i];
+    }
+    for (size_t i = 0; i < sizeof ROOTS / sizeof ROOTS[0] && attribute.at == NULL; i++) {
+        if (text_is(element->name, ROOTS[i].root))
+            return &ROOTS[i];
+    }
+    return NULL;
+}
+
+const char *ccm_body_about(struct text root)
+{
+    for (size_t i = 0; i < sizeof ROOTS / sizeof ROOTS[0]; i++) {
+        if (text_is(root, ROOTS[i].root))
+            return ROOTS[i].about;
+    }
+    return NULL;
+}
+
+enum ccm_field_kind property_kind(struct text name, enum names_table *names)
+{
+    *names = NAMES_NONE;
+    for (size_t i = 0; i < sizeof PROPERTIES / sizeof PROPERTIES[0]; i++) {
+        if (text_is_like(name, PROPERTIES[i].name)) {
+            *names = PROPERTIES[i].names;
+            return PROPERTIES[i].kind;
+        }
+    }
+    return CCM_FIELD_TEXT;
+}
+
+static void weaken(enum certainty *certainty, enum names_table table)
+{
+    *certainty = TABLES[table] > *certainty ? TABLES[table] : *certainty;
+}
+
+const char *name_of(enum names_table table, struct text value, enum certainty *certainty)
+{
+    for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0] && table != NAMES_NONE; i++) {
+        if (VALUES[i].table == table && text_is_like(value, VALUES[i].value)) {
+            weaken(certainty, table);
+            return VALUES[i].meaning;
+        }
+    }
+    return NULL;
+}
+
+struct text flags_of(enum names_table table, struct text value, struct arena *arena, enum certainty *certainty)
+{
+    uint64_t left;
+    struct text joined = TEXT("");
+    if (!text_to_u64(value, &left))
+        return TEXT_NULL;
+    if (left == 0)
+        return TEXT("none");
+    for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0]; i++) {
+        uint64_t bit;
+        if (VALUES[i].table != table || !text_to_u64(text_of(VALUES[i].value), &bit) || (left & bit) == 0)
+            continue;
+        left &= ~bit;
+        joined = text_format(arena, "%.*s%s%s %s", (int)joined.length, joined.at, joined.length == 0 ? "" : ", ",
+                             VALUES[i].value, VALUES[i].meaning);
+        if (joined.at == NULL)
+            return TEXT_NULL;
+        weaken(certainty, table);
+    }
+    if (left != 0)
+        joined = text_format(arena, "%.*s%s%llu (no name is known)", (int)joined.length, joined.at,
+                             joined.length == 0 ? "" : ", ", (unsigned long long)left);
+    return joined;
+}
+
+struct text ccm_value_name(const char *attribute, struct text value, struct arena *arena)
+{
+    enum certainty certainty = CERTAINTY_KNOWN;
+    if (strcmp(attribute, "PolicyFlags") == 0)
+        return value.at == NULL ? TEXT_NULL : flags_of(NAMES_POLICY_FLAGS, value, arena, &certainty);
+    return text_of(name_of(NAMES_AGENT_TYPE, value, &certainty));
+}

@@ -1,0 +1,219 @@
+/* tests/unit/test_dissect_fields.c: services and operations by path, fields of lists, what was answered. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dissect/service.h"
+#include "tests/unit/dialogue_fixture.h"
+#include "tests/unit/message_fixture.h"
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static int setup(void **state)
+{
+    *state = dialogue_new(NEED_PAYLOAD | NEED_FIELD | NEED_REGISTRATION);
+    return *state == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    dialogue_free(*state);
+    return 0;
+}
+
+/* ---- Paths (wire.md 1.2, 1.6 to 1.8) ---- */
+
+static void paths_have_a_service_and_an_operation(void **state)
+{
+    static const struct {
+        const char *method, *uri, *packet, *range, *service, *operation;
+    } cases[] = {
+        {"CCM_POST", "/ccm_system_windowsauth/request", NULL, NULL, "mp", "message"},
+        {"GET", "/SMS_MP/.sms_aut?MPLIST", NULL, NULL, "mp-auth", "mplist"},
+        {"GET", "/sms_mp/.sms_aut?MPLIST1&PRI", NULL, NULL, "mp-auth", "mplist1"},
+        {"GET", "/SMS_MP/.sms_aut?MPKEYINFORMATIONMEDIA", NULL, NULL, "mp-auth", "mpkeyinformationmedia"},
+        {"GET", "/SMS_MP/.sms_aut?SITESIGNCERT", NULL, NULL, "mp-auth", "sitesigncert"},
+        {"GET", "/SMS_MP_AltAuth/.sms_pol?%7B1%7D.1_00", NULL, NULL, "mp-policy", "policy"},
+        {"GET", "/SMS_MP/.sms_dcm?Id&DocumentId=x", NULL, NULL, "mp-policy", "configuration-item"},
+        {"BITS_POST", "/CCM_Incoming/{1}", "Create-Session", NULL, "mp-upload", "create-session"},
+        {"BITS_POST", "/CCM_Incoming/{1}", "FRAGMENT", NULL, "mp-upload", "fragment"},
+        {"GET", "/BGB/handler.ashx?RequestType=LogIn", NULL, NULL, "mp-notification", "login"},
+        {"GET", "/bgb/handler.ashx?RequestType=Continue", NULL, NULL, "mp-notification", "continue"},
+        {"GET", "/CCM_Client/ccmsetup.cab", NULL, NULL, "mp-client", "setup-file"},
+        {"PROPFIND", "/SMS_DP_SMSPKG$/P", NULL, NULL, "dp", "propfind"},
+        {"HEAD", "/SMS_DP_SMSPKG$/P/a.bin", NULL, NULL, "dp", "size"},
+        {"GET", "/NOCERT_SMS_DP_SMSPKG$/P/a.bin", NULL, "bytes=0-9", "dp", "range"},
+        {"GET", "/SMS_DP_SMSPKG$/P/a.bin", NULL, NULL, "dp", "content"},
+        {"GET", "/SMS_DP_SMSSIG$/P.1.tar", NULL, NULL, "dp", "signature"},
+        {"GET", "/SMS_DP_SMSPKG$/Datalib/P", NULL, NULL, "dp", "datalib"},
+        {"POST", "/SMS_FSP/.sms_fsp", NULL, NULL, "fsp", "state"},
+        {"GET", "/sms_slp/slp.dll?site&ad=X", NULL, NULL, "slp", "site-assignment"},
+        {"POST", "/ClientWebService/client.asmx", NULL, NULL, "sup", "client-web-service"},
+        {"POST", "/SimpleAuthWebService/SimpleAuth.asmx", NULL, NULL, "sup", "simple-auth"},
+        {"GET", "/Content/3F/0123456789abcdef0123456789ABCDEF01234567.cab", NULL, NULL, "sup-content", "content"},
+        {"GET", "/Content/3F/picture.png", NULL, NULL, NULL, NULL},
+        {"CCM_POST", "/CCM_Proxy_MutualAuth/72057594037927941/CCM_System/request", NULL, NULL, "cmg", "mutual-auth"},
+        {"GET", "/CCM_Proxy_ServerAuth/1/CCM_STS", NULL, NULL, "cmg", "server-auth"},
+        {"GET", "/AdminService/wmi/SMS_R_System", NULL, NULL, "provider", "wmi"},
+        {"GET", "/AdminService/v1.0/Device", NULL, NULL, "provider", "odata"},
+        {"GET", "/index.html", NULL, NULL, NULL, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct service_request request = {text_of(cases[i].method), text_of(cases[i].uri), text_of(cases[i].packet),
+                                          text_of(cases[i].range)};
+        const char *service = service_of(request.method, request.uri);
+        const char *operation = service_operation(service, &request);
+        if (cases[i].service == NULL) {
+            assert_null(service);
+            assert_null(operation);
+            continue;
+        }
+        if (service == NULL || operation == NULL)
+            fail_msg("%s has no service or operation", cases[i].uri);
+        assert_string_equal(service, cases[i].service);
+        assert_string_equal(operation, cases[i].operation);
+    }
+}
+
+/* ---- Bodies that are no messages ---- */
+
+static const struct field_row *field_of(struct dialogue *dialogue, const char *name)
+{
+    for (int64_t id = 1; id <= dialogue_count(dialogue, TABLE_field); id++) {
+        const struct field_row *row = store_row(dialogue->store, TABLE_field, id);
+        if (text_is(row->name, name))
+            return row;
+    }
+    fail_msg("there is no field %s", name);
+    return NULL;
+}
+
+static void exchange(struct dialogue *dialogue, const char *request, const char *body)
+{
+    struct buffer bytes;
+    buffer_init(&bytes, SAMPLE_MAX);
+    dialogue_ask_text(dialogue, request);
+    sample_print(&bytes, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+    dialogue_answer(dialogue, buffer_cursor(&bytes));
+    dialogue_close(dialogue);
+    buffer_free(&bytes);
+}
+
+static void lists_and_listings_are_read_field_by_field(void **state)
+{
+    struct dialogue *dialogue = *state;
+    exchange(dialogue, "GET /SMS_MP/.sms_aut?MPLIST HTTP/1.1\r\nHost: mp\r\n\r\n",
+             "<MPList><MP Name=\"CM01\" FQDN=\"cm01.example\"><Capabilities><Property Name=\"SSLState\" Value=\"31\"/>"
+             "</Capabilities></MP></MPList>");
+    exchange(dialogue, "GET /sms_slp/slp.dll?site&ad=x HTTP/1.1\r\nHost: slp\r\n\r\n",
+             "<SiteAssignment><Site Sitecode=\"PRI\"/></SiteAssignment>");
+    exchange(dialogue, "PROPFIND /SMS_DP_SMSPKG$/P HTTP/1.1\r\nHost: dp\r\n\r\n",
+             "<D:multistatus xmlns:D=\"DAV:\"><D:response><D:href>x/a.bin</D:href></D:response></D:multistatus>");
+    dialogue_finish(dialogue);
+    assert_int_equal(field_of(dialogue, "SSLState")->http, 1);
+    assert_true(text_starts_like(field_of(dialogue, "SSLState")->meaning, "1 TLS enabled, 2 TLS required"));
+    assert_true(text_is(field_of(dialogue, "Sitecode")->value, "PRI"));
+    assert_true(text_is(field_of(dialogue, "href")->value, "x/a.bin"));
+    assert_true(text_is(dialogue_http(dialogue, 1)->operation, "mplist"));
+}
+
+static void the_headerless_message_to_a_fallback_status_point_is_read(void **state)
+{
+    struct dialogue *dialogue = *state;
+    dialogue_ask_text(dialogue, "POST /SMS_FSP/.sms_fsp HTTP/1.1\r\nHost: fsp\r\nContent-Length: 88\r\n\r\n"
+                                "<Report><ReportBody><StateMessage><Topic Type='800'/>"
+                                "</StateMessage></ReportBody></Report>");
+    dialogue_finish(dialogue);
+    assert_true(text_is(field_of(dialogue, "Type")->meaning, "deployment of the client"));
+    assert_true(text_is(field_of(dialogue, "Type")->part, "request"));
+}
+
+/* ---- Answers ---- */
+
+static void post(struct dialogue *dialogue, const char *endpoint)
+{
+    struct buffer body;
+    buffer_init(&body, SAMPLE_MAX);
+    struct sample sample = {.endpoint = endpoint, .source_id = VECTOR_CLIENT, .body = "<Report/>"};
+    sample_build(&sample, &body);
+    dialogue_post(dialogue, "/ccm_system/request", NULL, buffer_cursor(&body));
+    buffer_free(&body);
+}
+
+static void every_answer_has_its_name(void **state)
+{
+    static const char NO_REPLY[] =
+        "--" SAMPLE_BOUNDARY "\r\ncontent-type: text/plain; charset=UTF-8\r\n\r\nNoReply\r\n--" SAMPLE_BOUNDARY "--";
+    struct dialogue *dialogue = *state;
+    post(dialogue, "MP_RelayEndpoint");
+    dialogue_reply(dialogue, NULL, cursor_of(NO_REPLY, sizeof NO_REPLY - 1));
+    dialogue_close(dialogue);
+    post(dialogue, "MP_RelayEndpoint");
+    dialogue_reply(dialogue, NULL, CURSOR_EMPTY);
+    dialogue_close(dialogue);
+    post(dialogue, "MP_RelayEndpoint");
+    dialogue_answer_text(dialogue, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+    dialogue_close(dialogue);
+    post(dialogue, "MP_RelayEndpoint");
+    dialogue_answer_text(dialogue, "HTTP/1.1 500 Error\r\nContent-Length: 2\r\n\r\nno");
+    dialogue_close(dialogue);
+    post(dialogue, "MP_RelayEndpoint");
+    dialogue_finish(dialogue);
+    static const char *const answers[] = {"no-reply", NULL, "empty", "authenticate", "refused", NULL};
+    assert_int_equal(dialogue_count(dialogue, TABLE_message), 6);
+    assert_int_equal(dialogue_message(dialogue, 2)->reply_of, 1);
+    for (int64_t id = 1; id <= 6; id++) {
+        struct text answer = dialogue_message(dialogue, id)->answer;
+        assert_true(answers[id - 1] == NULL ? answer.at == NULL : text_is(answer, answers[id - 1]));
+    }
+}
+
+/* ---- Registrations behind an ISV proxy ---- */
+
+static void register_client(struct dialogue *dialogue, const char *smsid)
+{
+    struct buffer body;
+    buffer_init(&body, SAMPLE_MAX);
+    sample_registration(&body, "Registration", smsid, VECTOR_CERTIFICATE);
+    sample_append(&body, cursor_of("", 1));
+    struct sample sample = {.endpoint = "MP_ClientRegistration", .body = (const char *)body.bytes};
+    struct buffer message;
+    buffer_init(&message, SAMPLE_MAX);
+    sample_build(&sample, &message);
+    dialogue_post(dialogue, "/ccm_system/request", NULL, buffer_cursor(&message));
+    dialogue_close(dialogue);
+    buffer_free(&body);
+    buffer_free(&message);
+}
+
+static void clients_of_one_certificate_are_counted(void **state)
+{
+    struct dialogue *dialogue = *state;
+    register_client(dialogue, "GUID:11111111-2222-3333-4444-555555555555");
+    register_client(dialogue, "GUID:11111111-2222-3333-4444-666666666666");
+    register_client(dialogue, "guid:11111111-2222-3333-4444-666666666666");
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_registration), 3);
+    for (int64_t id = 1; id <= 3; id++)
+        assert_int_equal(dialogue_registration(dialogue, id)->certificate_clients, 2);
+    assert_int_equal(dialogue_registration(dialogue, 1)->hint, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_have_a_service_and_an_operation),
+        TEST(lists_and_listings_are_read_field_by_field),
+        TEST(the_headerless_message_to_a_fallback_status_point_is_read),
+        TEST(every_answer_has_its_name),
+        TEST(clients_of_one_certificate_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
