@@ -13,7 +13,6 @@
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
 /* clang-format off */
-/* clang-format off: one a line */
 static const struct dissector *const DISSECTORS[] = {
     &http_dissector,
     &tls_dissector,
@@ -39,7 +38,6 @@ static const struct dissector *const DISSECTORS[] = {
     &wake_on_lan_dissector,
     &remote_tool_dissector, /* by its port only: the last */
 };
-/* clang-format on */
 /* clang-format on */
 
 /* A stream that starts in the middle (no SYN in the capture) may be recognised later, at the start of any segment;

@@ -9,6 +9,7 @@ A room includes only headers of itself and of rooms to its left. Besides:
 
   * dissect/configmgr/ includes only core/ and itself: the Wireshark plugin and the fuzzers use it without the rest.
   * wireshark-plugin/ includes only core/, dissect/configmgr/ and itself.
+  * tests/ and bench/ may include everything.
   * Tables of data (*.def) may be included from core/row.h, wherever they stand.
   * A header of the project is included in quotes, by its path from the root of the project.
   * A C file has at most 800 lines.
@@ -28,6 +29,7 @@ ROOMS = ["core", "capture", "dissect", "records", "rules", "report", "cli"]
 PLUGIN = "wireshark-plugin"
 DECODER = "dissect/configmgr"
 TESTS = "tests"
+BENCH = "bench"
 LINES_MAX = 800
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -41,7 +43,7 @@ def inside(path, folder):
 
 def allowed_folders(path):
     """The folders that the file may include from; None: all of them."""
-    if inside(path, TESTS):
+    if inside(path, TESTS) or inside(path, BENCH):
         return None
     if inside(path, DECODER):
         return ["core", DECODER]
@@ -55,7 +57,7 @@ def include_fault(root, path, mark, target):
     """Why the file may not include the target; None when it may."""
     if path == "core/row.h" and target.endswith(".def"):
         return None
-    project = target.split("/")[0] in ROOMS + [PLUGIN, TESTS]
+    project = target.split("/")[0] in ROOMS + [PLUGIN, BENCH, TESTS]
     if mark == "<":
         return f"<{target}> is a header of the project: write it in quotes" if project else None
     if not project:
@@ -87,7 +89,7 @@ def file_faults(root, path):
 
 
 def project_files(root):
-    for folder in ROOMS + [PLUGIN, TESTS]:
+    for folder in ROOMS + [PLUGIN, BENCH, TESTS]:
         for path in sorted((root / folder).rglob("*.[ch]")):
             yield path.relative_to(root).as_posix()
 
@@ -124,6 +126,8 @@ EXAMPLES = [
     ("cli/e.c", "\n" * LINES_MAX, "more than"),
     ("wireshark-plugin/a.c", '#include "config.h"\n#include "dissect/configmgr/a.h"\n', None),
     ("wireshark-plugin/b.c", '#include "dissect/a.h"\n', "across the border"),
+    ("bench/a.c", '#include "dissect/configmgr/a.h"\n', None),
+    ("bench/b.c", '#include "wire.h"\n', "no path from the root"),
     ("tests/unit/test_a.c", '#include "cli/help.h"\n', None),
 ]
 

@@ -3,12 +3,14 @@
  * Wireshark's HTTP dissector hands multipart/mixed bodies to the dissector of that media type. The plugin takes its
  * place, lets it do its work first, and adds a tree of its own only when the body is a ConfigMgr message: so other
  * people's multipart bodies look as ever. The decoder is that of the program (dissect/configmgr/).
+ *
+ * BITS uploads use the method BITS_POST, which that dissector does not know: on its ports a request that begins so is
+ * handed on without its first five bytes, as POST.
  */
-#include <epan/dissectors/packet-http.h>
-#include <epan/packet.h>
-#include <epan/proto.h>
+#include "wireshark-plugin/plugin.h"
 
-#include "dissect/configmgr/message.h"
+#include <epan/dissectors/packet-http.h>
+#include <epan/prefs.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -16,121 +18,117 @@ EXPORT const char plugin_version[] = PLUGIN_VERSION;
 EXPORT const int plugin_want_major = WIRESHARK_MAJOR;
 EXPORT const int plugin_want_minor = WIRESHARK_MINOR;
 EXPORT void plugin_register(void);
+PLUGIN_DESCRIBE
 
-static int proto_ccm = -1;
-static int ett_ccm = -1;
-static dissector_handle_t stock;   /* what Wireshark itself does with multipart/mixed */
-static struct ccm_decoder decoder; /* Wireshark dissects in one thread */
-static bool ready;
+int proto_ccm = -1;
 
-/* Where each field of the tree comes from. */
-static int hf_endpoint = -1, hf_id = -1, hf_correlation_id = -1, hf_source_id = -1, hf_source_host = -1;
-static int hf_target_host = -1, hf_reply_mode = -1, hf_sent_time = -1, hf_root = -1, hf_signature = -1;
-static int hf_client_id_signature = -1, hf_registration_signature = -1, hf_hash = -1, hf_malformed = -1;
-static int hf_finding = -1;
+static int proto_bits = -1;
+static dissector_handle_t stock_multipart; /* what Wireshark itself does with multipart/mixed */
+static dissector_handle_t stock_http;
 
-#define TEXT_FIELD(field, title, filter, help)                                                                         \
-    {                                                                                                                  \
-        &(field),                                                                                                      \
-        {                                                                                                              \
-            (title), (filter), FT_STRING, BASE_NONE, NULL, 0, (help), HFILL                                            \
-        }                                                                                                              \
-    }
+/* ---- Messages ---- */
 
-static hf_register_info fields[] = {
-    TEXT_FIELD(hf_endpoint, "Endpoint", "ccm.endpoint", "TargetEndpoint; of a reply that of its request"),
-    TEXT_FIELD(hf_id, "ID", "ccm.id", NULL),
-    TEXT_FIELD(hf_correlation_id, "CorrelationID", "ccm.correlation_id", NULL),
-    TEXT_FIELD(hf_source_id, "SourceID", "ccm.source_id", NULL),
-    TEXT_FIELD(hf_source_host, "SourceHost", "ccm.source_host", NULL),
-    TEXT_FIELD(hf_target_host, "TargetHost", "ccm.target_host", NULL),
-    TEXT_FIELD(hf_reply_mode, "ReplyMode", "ccm.reply_mode", NULL),
-    TEXT_FIELD(hf_sent_time, "SentTime", "ccm.sent_time", NULL),
-    TEXT_FIELD(hf_root, "Body", "ccm.body.root", "Root element of the body"),
-    TEXT_FIELD(hf_signature, "Payload signature", "ccm.signature.status", "absent, valid, invalid, nokey, unsupported"),
-    TEXT_FIELD(hf_client_id_signature, "Client ID signature", "ccm.client_id_signature.status", NULL),
-    TEXT_FIELD(hf_registration_signature, "Registration signature", "ccm.registration.signature.status", NULL),
-    TEXT_FIELD(hf_hash, "Hash", "ccm.signature.hash", "Hash that the payload signature really uses"),
-    TEXT_FIELD(hf_malformed, "Malformed", "ccm.malformed", "Why it could not be decoded to its end"),
-    TEXT_FIELD(hf_finding, "Finding", "ccm.finding", "Departure from the message schema"),
-};
-
-static void add_text(proto_tree *tree, int field, tvbuff_t *tvb, wmem_allocator_t *pool, struct text text)
+/* "Policy request GUID:..., signed, valid SHA-256" */
+static void tell(packet_info *pinfo, const struct shown *shown)
 {
-    if (text.at != NULL && text.length > 0)
-        proto_tree_add_string(tree, field, tvb, 0, -1, wmem_strndup(pool, text.at, text.length));
+    const struct ccm_message *message = shown->message;
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, "CCM");
+    col_clear(pinfo->cinfo, COL_INFO);
+    struct text endpoint = message->endpoint_name, root = message->root, client = message->header.source_id;
+    col_append_sep_fstr(pinfo->cinfo, COL_INFO, " ", "%.*s %s", endpoint.at == NULL ? 7 : (int)endpoint.length,
+                        endpoint.at == NULL ? "Message" : endpoint.at, message->source.reply ? "reply" : "request");
+    if (root.at != NULL)
+        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%.*s", (int)root.length, root.at);
+    if (client.at != NULL)
+        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%.*s", (int)client.length, client.at);
+    const struct ccm_signature *signature = &message->payload_signature;
+    if (signature->state == CCM_SIGNATURE_ABSENT) /* a registration carries its signature inside */
+        signature = &message->registration_signature;
+    if (signature->state != CCM_SIGNATURE_ABSENT)
+        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "signature %s%s%s",
+                            ccm_signature_state_name(signature->state), signature->hash == NULL ? "" : " ",
+                            signature->hash == NULL ? "" : signature->hash);
+    else if (message->header.document.root != NULL && !message->source.reply)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "unsigned");
+    if (message->encrypted)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "encrypted");
+    if (message->malformed.at != NULL)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "malformed");
 }
 
-static void add_signature(proto_tree *tree, int field, tvbuff_t *tvb, wmem_allocator_t *pool,
-                          const struct ccm_signature *signature)
+static int dissect_multipart(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    add_text(tree, field, tvb, pool, text_of(ccm_signature_state_name(signature->state)));
-}
-
-static void add_message(proto_tree *tree, tvbuff_t *tvb, wmem_allocator_t *pool, const struct ccm_message *message)
-{
-    const struct ccm_header *header = &message->header;
-    add_text(tree, hf_endpoint, tvb, pool, message->endpoint_name);
-    add_text(tree, hf_id, tvb, pool, header->id);
-    add_text(tree, hf_correlation_id, tvb, pool, header->correlation_id);
-    add_text(tree, hf_source_id, tvb, pool, header->source_id);
-    add_text(tree, hf_source_host, tvb, pool, header->source_host);
-    add_text(tree, hf_target_host, tvb, pool, header->target_host);
-    add_text(tree, hf_reply_mode, tvb, pool, header->reply_mode);
-    add_text(tree, hf_sent_time, tvb, pool, header->sent_time);
-    add_text(tree, hf_root, tvb, pool, message->root);
-    add_signature(tree, hf_signature, tvb, pool, &message->payload_signature);
-    add_signature(tree, hf_client_id_signature, tvb, pool, &message->client_id_signature);
-    if (message->registration_signature.state != CCM_SIGNATURE_ABSENT)
-        add_signature(tree, hf_registration_signature, tvb, pool, &message->registration_signature);
-    add_text(tree, hf_hash, tvb, pool, text_of(message->payload_signature.hash));
-    add_text(tree, hf_malformed, tvb, pool, message->malformed);
-    for (size_t i = 0; i < message->finding_count; i++)
-        add_text(tree, hf_finding, tvb, pool,
-                 text_format(&decoder.arena, "%s (%s): %.*s", message->findings[i].code, message->findings[i].level,
-                             (int)message->findings[i].text.length, message->findings[i].text.at));
-}
-
-static int dissect_ccm(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
-{
-    int used = call_dissector_only(stock, tvb, pinfo, tree, data);
-    size_t length = tvb_captured_length(tvb);
+    int used = call_dissector_only(stock_multipart, tvb, pinfo, tree, data);
+    guint length = tvb_captured_length(tvb);
     struct cursor body = cursor_of(length == 0 ? NULL : tvb_get_ptr(tvb, 0, (int)length), length);
     const http_message_info_t *http = data;
     struct text type = text_of(http == NULL ? NULL : http->media_str);
-    if (!ready || !ccm_message_recognise(body, type))
+    if (!ccm_message_recognise(body, type))
         return used;
     struct ccm_source source = {
         .body = body,
         .content_type = TEXT_NULL, /* the body shows its boundary itself */
         .reply = http != NULL && http->type == HTTP_RESPONSE,
-        .truncated = tvb_captured_length(tvb) < tvb_reported_length(tvb),
+        .secure = proto_is_frame_protocol(pinfo->layers, "tls"),
+        .truncated = length < tvb_reported_length(tvb),
     };
     struct ccm_message message;
-    ccm_message_decode(&decoder, &source, NEED_EVERYTHING & ~(unsigned)NEED_BODY, &message);
-    proto_item *item = proto_tree_add_item(tree, proto_ccm, tvb, 0, -1, ENC_NA);
-    add_message(proto_item_add_subtree(item, ett_ccm), tvb, pinfo->pool, &message);
-    col_set_str(pinfo->cinfo, COL_PROTOCOL, "CCM");
+    const struct remembered *remembered = track_decode(pinfo, &source, &message);
+    if (remembered == NULL)
+        return used;
+    struct shown shown = {.tvb = tvb, .pinfo = pinfo, .message = &message, .remembered = remembered};
+    tree_add(tree, &shown);
+    tell(pinfo, &shown);
+    statistics_queue(pinfo, &shown);
     return used;
 }
 
+/* ---- BITS uploads ---- */
+
+#define BITS_PREFIX 5 /* of BITS_POST */
+
+static int dissect_bits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    pinfo->can_desegment = pinfo->saved_can_desegment; /* this call in between does not count */
+    if (tvb_strneql(tvb, 0, "BITS_POST ", BITS_PREFIX + 5) != 0)
+        return call_dissector_only(stock_http, tvb, pinfo, tree, data);
+    int used = call_dissector_only(stock_http, tvb_new_subset_remaining(tvb, BITS_PREFIX), pinfo, tree, data);
+    if (pinfo->desegment_len != 0 && pinfo->desegment_offset > 0)
+        pinfo->desegment_offset += BITS_PREFIX;
+    col_append_str(pinfo->cinfo, COL_INFO, " (BITS_POST)");
+    return used == 0 ? 0 : used + BITS_PREFIX;
+}
+
+/* ---- Registration ---- */
+
 static void register_protocol(void)
 {
-    static int *subtrees[] = {&ett_ccm};
     proto_ccm = proto_register_protocol("Configuration Manager message", "CCM", "ccm");
-    proto_register_field_array(proto_ccm, fields, array_length(fields));
-    proto_register_subtree_array(subtrees, array_length(subtrees));
-    ready = ccm_decoder_init(&decoder);
+    proto_bits = proto_register_protocol("HTTP with BITS uploads", "HTTP/BITS", "bits");
+    tree_register(proto_ccm);
+    statistics_register();
+    module_t *module = prefs_register_protocol(proto_ccm, NULL);
+    prefs_register_directory_preference(module, "keys", "Folder with keys",
+                                        "Certificates and keys that verify signatures: PEM or DER, any name",
+                                        &preference_keys);
+    track_register();
 }
 
 static void hand_off(void)
 {
-    stock = dissector_get_string_handle(find_dissector_table("media_type"), "multipart/mixed");
-    if (stock == NULL)
+    stock_multipart = dissector_get_string_handle(find_dissector_table("media_type"), "multipart/mixed");
+    if (stock_multipart == NULL)
         return;
     /* dissector_change_string would be undone when Wireshark loads the user's "Decode As" settings. */
-    dissector_delete_string("media_type", "multipart/mixed", stock);
-    dissector_add_string("media_type", "multipart/mixed", create_dissector_handle(dissect_ccm, proto_ccm));
+    dissector_delete_string("media_type", "multipart/mixed", stock_multipart);
+    dissector_add_string("media_type", "multipart/mixed", create_dissector_handle(dissect_multipart, proto_ccm));
+
+    stock_http = find_dissector("http-over-tcp");
+    dissector_table_t ports = find_dissector_table("tcp.port");
+    if (stock_http == NULL || dissector_get_uint_handle(ports, 80) != stock_http)
+        return;
+    dissector_delete_uint("tcp.port", 80, stock_http);
+    dissector_add_uint("tcp.port", 80, create_dissector_handle(dissect_bits, proto_bits));
 }
 
 void plugin_register(void)

@@ -11,6 +11,7 @@
 #include "dissect/configmgr/header.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define NAME(literal)                                                                                                  \
     {                                                                                                                  \
@@ -142,6 +143,7 @@ enum outcome ccm_header_parse(struct cursor part, struct arena *arena, struct cc
     struct text text = ccm_text_decode(part, arena, &header->encoding, &odd);
     if (text.at == NULL)
         return error_set(error, OUTCOME_LIMIT, 0, "the message header needs too much memory");
+    header->whole = text;
     header->text = text_trim(text); /* servers accept white space before <Msg> (wire.md 2.1) */
     enum outcome outcome = xml_parse(header->text, arena, &header->document, error);
     const struct xml_element *root = header->document.root;
@@ -159,6 +161,31 @@ enum outcome ccm_header_parse(struct cursor part, struct arena *arena, struct cc
         return error_set(error, OUTCOME_MALFORMED, part.left - 1,
                          "the UTF-16 message header has an odd number of bytes");
     return outcome;
+}
+
+/* Bytes that `text` took before it became UTF-8. What was invalid became U+FFFD: one unit of UTF-16. */
+static size_t bytes_in_part(struct text text, bool utf16)
+{
+    const uint8_t *at = (const uint8_t *)text.at, *end = at + text.length;
+    size_t bytes = 0;
+    while (utf16 && at < end)
+        bytes += text_next(&at, end) > 0xFFFF ? 4 : 2;
+    return utf16 ? bytes : text.length;
+}
+
+bool ccm_header_locate(const struct ccm_header *header, struct cursor part, struct text text, size_t *offset,
+                       size_t *length)
+{
+    const char *start = header->whole.at;
+    if (start == NULL || text.at == NULL || text.at < start || text.at + text.length > start + header->whole.length)
+        return false;
+    bool utf16 = strncmp(header->encoding, "utf-16", 6) == 0;
+    size_t mark = 0;
+    for (size_t i = 0; i < sizeof MARKS / sizeof MARKS[0]; i++)
+        mark = strcmp(header->encoding, MARKS[i].name) == 0 ? MARKS[i].length : mark;
+    *offset = mark + bytes_in_part((struct text){start, (size_t)(text.at - start)}, utf16);
+    *length = bytes_in_part(text, utf16);
+    return *offset <= part.left && *length <= part.left - *offset;
 }
 
 const struct ccm_hook *ccm_header_hook(const struct ccm_header *header, const char *name)

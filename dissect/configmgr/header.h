@@ -24,7 +24,8 @@ struct ccm_hook {
 
 struct ccm_header {
     const char *encoding; /* utf-16-le+bom ... */
-    struct text text;     /* the XML as UTF-8 */
+    struct text whole;    /* the part as UTF-8 */
+    struct text text;     /* the XML in it */
     struct xml_document document;
 
     /* Children of Msg; TEXT_NULL when absent. */
@@ -50,6 +51,11 @@ MUST_USE enum outcome ccm_header_parse(struct cursor part, struct arena *arena, 
 
 /* UTF-16 (either order, with or without mark) or UTF-8 to UTF-8; *encoding gets the name of what it was. */
 MUST_USE struct text ccm_text_decode(struct cursor bytes, struct arena *arena, const char **encoding, bool *odd);
+
+/* Where a text of the header stands in `part`, which it was parsed from: for whoever shows the bytes. False when it cannot
+ * be told (the text is no view into header->text). */
+MUST_USE bool ccm_header_locate(const struct ccm_header *header, struct cursor part, struct text text, size_t *offset,
+                                size_t *length);
 
 /* The hook of that name (any case); NULL when there is none. */
 const struct ccm_hook *ccm_header_hook(const struct ccm_header *header, const char *name);

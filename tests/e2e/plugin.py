@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""The Wireshark plugin in tshark: it loads, filters, counts, exports, and says of each message what cmscope says.
+
+$CMSCOPE_PLUGIN is the plugin (cmscope.so); skipped without it, and without a tshark of its version. Captures are those of
+tests/pcaps and, where they are at hand, the others of the lab ($CMSCOPE_CAPTURES or ../shared/pcaps, folder lab/).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import lab
+
+PLUGIN = os.environ.get("CMSCOPE_PLUGIN", "")
+MORE = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps") / "lab"
+NOBODY = 65534
+SECONDS = 120
+WORKERS = 2
+
+# Column of `message`: field of the plugin.
+SAME = {
+    "endpoint": "ccm.endpoint", "root": "ccm.body.root", "message_id": "ccm.id", "correlation_id": "ccm.correlation_id",
+    "source_id": "ccm.source_id", "source_host": "ccm.source_host", "target_host": "ccm.target_host",
+    "target_address": "ccm.target_address", "target_endpoint": "ccm.target_endpoint", "reply_to": "ccm.reply_to",
+    "reply_mode": "ccm.reply_mode", "sent_time": "ccm.sent_time", "file_type": "ccm.file_type",
+    "encryption": "ccm.cipher", "hash_algorithm": "ccm.hash_algorithm", "client_capabilities": "ccm.client_capabilities",
+    "header_encoding": "ccm.header.encoding", "signature": "ccm.signature.status", "hash": "ccm.signature.hash",
+    "malformed": "ccm.malformed",
+}
+FLAGS = {"compressed": "ccm.compressed", "encrypted": "ccm.encrypted", "signed": "ccm.signed"}
+
+# Captures in which Wireshark hands fewer messages to the plugin than cmscope has: (equal, of cmscope, of the plugin, why).
+CUT = "Wireshark's HTTP dissector shows no message of which bytes are missing; cmscope has a row for what is there"
+FEWER = {
+    "broken-truncated-tcp": (2, 4, 2, CUT),
+    "mangled-gap-request": (3, 5, 3, CUT),
+    "reply-truncated": (7, 10, 7, CUT),
+    "sccmwtf-http-chunked-slow": (5, 6, 5, "tshark 4.0 itself dissects two of the three replies with status 200"),
+}
+
+
+class Place:
+    """A folder that an unprivileged user can read, with the plugin where tshark looks for it: to root it gives none."""
+
+    def __init__(self):
+        if not PLUGIN or not Path(PLUGIN).is_file():
+            raise lab.Skip("the plugin is not built (-DCMSCOPE_PLUGIN=ON)")
+        self.tshark_path = lab.tool("tshark")
+        version = subprocess.run([self.tshark_path, "--version"], capture_output=True, text=True, check=True).stdout
+        self.version = ".".join(version.split()[2].split(".")[:2])
+        self.folder = lab.folder()
+
+    def __enter__(self):
+        self.path = self.folder.__enter__()
+        plugins = self.path / "plugins" / self.version / "epan"
+        plugins.mkdir(parents=True)
+        shutil.copy(PLUGIN, plugins / "cmscope.so")
+        (self.path / "home").mkdir()
+        for path in [self.path, *self.path.rglob("*")]:
+            path.chmod(0o755)
+        if os.geteuid() == 0:
+            for path in (self.path, self.path / "home"):
+                os.chown(path, NOBODY, NOBODY)
+        return self
+
+    def __exit__(self, *_):
+        self.folder.__exit__()
+
+    def put(self, capture):
+        """A copy of a capture that the user can read."""
+        copy = self.path / capture.name
+        if not copy.exists():
+            shutil.copyfile(capture, copy)
+            copy.chmod(0o644)
+        return copy
+
+    def tshark(self, *arguments):
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.path / "home"),
+                       "WIRESHARK_PLUGIN_DIR": str(self.path / "plugins")}
+        root = os.geteuid() == 0
+        process = subprocess.run([self.tshark_path, *map(str, arguments)], capture_output=True, env=environment,
+                                 timeout=SECONDS, user=NOBODY if root else None, group=NOBODY if root else None,
+                                 extra_groups=[] if root else None, cwd=self.path, check=False)
+        lab.expect_equal(process.returncode, 0, f"tshark {arguments}: {process.stderr.decode()}")
+        lab.expect("Dissector bug" not in process.stderr.decode(), f"tshark {arguments}: a dissector bug")
+        return process.stdout.decode("utf-8", "replace")
+
+
+def captures():
+    found = {path.stem: path for path in sorted(MORE.glob("*.pcap"))} if MORE.is_dir() else {}
+    found.update({path.stem: path for path in sorted(lab.PCAPS.glob("*.pcap"))})
+    return [found[name] for name in sorted(found)]
+
+
+# ---- What tshark shows ----------------------------------------------------------------------------------------------
+
+
+def flatten(tree, into):
+    """All fields of a tree by name: the first value of each."""
+    if isinstance(tree, list):
+        for item in tree:
+            flatten(item, into)
+    elif isinstance(tree, dict):
+        for name, value in tree.items():
+            if isinstance(value, (dict, list)):
+                if isinstance(value, list) and value and not isinstance(value[0], (dict, list)):
+                    into.setdefault(name, value[0])
+                else:
+                    flatten(value, into)
+            else:
+                into.setdefault(name, value)
+    return into
+
+
+def shown(place, capture, *options):
+    """The messages that the plugin shows, by (client port, reply), in their order."""
+    text = place.tshark("-r", capture, "-o", "tcp.reassemble_out_of_order:TRUE", *options, "-Y", "ccm", "-T", "json",
+                        "-J", "frame tcp ccm", "--no-duplicate-keys")
+    messages = {}
+    for packet in json.loads(text):
+        layers = packet["_source"]["layers"]
+        trees = layers["ccm"] if isinstance(layers["ccm"], list) else [layers["ccm"]]
+        stream = flatten(layers["tcp"], {})["tcp.stream"]
+        for tree in trees:
+            fields = flatten(tree, {})
+            messages.setdefault((stream, fields["ccm.reply"]), []).append(fields)
+    return messages
+
+
+def known(capture):
+    """The messages that cmscope tells, by (flow, reply), in their order; without those that were cut off in TLS."""
+    messages = {}
+    rows = lab.query("SELECT m.*, f.sport FROM message m LEFT JOIN flow f ON f.id = m.flow ORDER BY m.packet, m.id", capture,
+                     status=(lab.DONE, lab.INCOMPLETE))
+    for row in rows:
+        messages.setdefault((row["flow"], "1" if row["direction"] == "reply" else "0"), []).append(row)
+    return messages
+
+
+def wanted(row):
+    fields = {field: row[column] for column, field in SAME.items()}
+    fields.update({field: str(row[column] or 0) for column, field in FLAGS.items()})
+    return fields
+
+
+def picture(fields):
+    """The fields that are compared, of a message as tshark shows it."""
+    return {field: clean(fields.get(field)) for field in [*SAME.values(), *FLAGS.values()]}
+
+
+def clean(value):
+    """As tshark's JSON writes it: an empty text is none."""
+    return None if value == "" else value
+
+
+def compare(place, capture):
+    """(messages equal, messages of cmscope, messages of the plugin, differences)"""
+    theirs = [fields for _, group in sorted(known(capture).items(), key=str) for fields in map(wanted, group)]
+    mine = [picture(fields) for _, group in sorted(shown(place, place.put(capture)).items(), key=str) for fields in group]
+    left, differences, equal = list(mine), [], 0
+    for fields in theirs:
+        fields = {name: clean(value) for name, value in fields.items()}
+        if fields in left:
+            left.remove(fields)
+            equal += 1
+        else:
+            near = max(left, key=lambda other: sum(other[name] == fields[name] for name in fields), default=None)
+            differences.append({name: (value, near and near[name]) for name, value in fields.items()
+                                if near is None or near[name] != value})
+    return equal, len(theirs), len(mine), differences
+
+
+# ---- Tests ----------------------------------------------------------------------------------------------------------
+
+
+def test_loads():
+    """tshark loads the plugin, lists its fields, and has nothing to complain of."""
+    with Place() as place:
+        lab.expect_in("cmscope.so", place.tshark("-G", "plugins"), "plugins")
+        fields = [line.split("\t") for line in place.tshark("-G", "fields").splitlines()]
+        names = {line[2] for line in fields if line[0] == "F" and line[4] == "ccm"}
+        lab.expect({*SAME.values(), *FLAGS.values()} <= names, f"missing: {({*SAME.values(), *FLAGS.values()}) - names}")
+
+
+def test_agreement():
+    """Of each message in the clear the plugin says what cmscope says."""
+    with Place() as place:
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            results = list(pool.map(lambda capture: (capture, compare(place, capture)), captures()))
+        problems = []
+        matched = total = 0
+        for capture, (equal, count, mine, differences) in results:
+            matched, total = matched + equal, total + count
+            if capture.stem in FEWER and (equal, count, mine) == FEWER[capture.stem][:3]:
+                print(f"      {capture.stem}: {equal} of {count}: {FEWER[capture.stem][3]}")
+            elif differences or mine != count:
+                problems.append(f"{capture.stem}: {equal} of {count} equal, plugin has {mine}: {differences[:2]}")
+        print(f"      {matched} of {total} messages equal, {len(results)} captures")
+        lab.expect(not problems, "\n      ".join(problems))
+
+
+def test_filters():
+    """Filters find what they should, on fields of each type."""
+    capture = lab.PCAPS / "broken-tampered-body.pcap"
+    with Place() as place:
+        copy = place.put(capture)
+        packets = [row["packet"] for row in lab.query("SELECT packet FROM message WHERE signature = 'invalid'", capture)]
+        cases = {
+            'ccm.signature.status == "invalid"': len(packets),
+            "ccm.reply == 1": 2,
+            "ccm.body.length > 8000": 1,
+            "ccm.time >= 0": 2,
+            "ccm.body": 4,
+            'ccm.endpoint contains "Policy" && ccm.reply == 0': 1,
+            'ccm.finding.code == "C45"': 1,
+        }
+        lines = place.tshark("-2", "-r", copy, "-Y", "ccm.response_in").splitlines()
+        lab.expect_equal(len(lines), 2, "ccm.response_in, which the second pass knows")
+        for text, count in cases.items():
+            lines = place.tshark("-r", copy, "-Y", text).splitlines()
+            lab.expect_equal(len(lines), count, text)
+
+
+def test_passes():
+    """One pass and two give the same."""
+    with Place() as place:
+        for name in ("sccmwtf-http", "sdk-http-full", "broken-foreign-key"):
+            copy = place.put(lab.PCAPS / f"{name}.pcap")
+            once = place.tshark("-r", copy, "-T", "fields", "-e", "frame.number", "-e", "ccm.signature.status", "-e",
+                                "ccm.endpoint", "-e", "ccm.finding.code", "-e", "ccm.response_to", "-Y", "ccm")
+            twice = place.tshark("-2", "-r", copy, "-T", "fields", "-e", "frame.number", "-e", "ccm.signature.status", "-e",
+                                 "ccm.endpoint", "-e", "ccm.finding.code", "-e", "ccm.response_to", "-Y", "ccm")
+            lab.expect(once.count("\n") > 3, f"{name}: nothing to compare")
+            lab.expect_equal(once, twice, name)
+
+
+def test_bytes():
+    """A field stands at its bytes in the packet, although they are UTF-16."""
+    with Place() as place:
+        copy = place.put(lab.PCAPS / "broken-tampered-body.pcap")
+        text = place.tshark("-r", copy, "-Y", "ccm.source_id", "-T", "json", "-x", "-J", "ccm", "--no-duplicate-keys")
+        found = 0
+        for packet in json.loads(text):
+            fields = flatten_raw(packet["_source"]["layers"]["ccm"])
+            for name in ("ccm.source_id", "ccm.target_host", "ccm.id", "ccm.hash_algorithm"):
+                if name in fields:
+                    value, raw = fields[name]
+                    lab.expect_equal(bytes.fromhex(raw).decode("utf-16-le"), value, name)
+                    found += 1
+        lab.expect(found >= 4, f"only {found} fields to look at")
+
+
+def flatten_raw(tree):
+    """name: (value, bytes as hex)"""
+    values, raws = {}, {}
+
+    def walk(node):
+        for name, value in node.items():
+            if isinstance(value, dict):
+                walk(value)
+            elif name.endswith("_raw"):
+                raws.setdefault(name[:-4], value[0])
+            elif isinstance(value, str):
+                values.setdefault(name, value)
+
+    walk(tree)
+    return {name: (value, raws[name]) for name, value in values.items() if name in raws}
+
+
+def test_statistics():
+    """-z ccm,tree counts what cmscope counts; -z expert names the findings; bodies are exported."""
+    capture = lab.PCAPS / "sdk-http-full.pcap"
+    with Place() as place:
+        copy = place.put(capture)
+        total = lab.value("SELECT count(*) FROM message", capture)
+        tree = {line[:42].strip(): line[42:].split() for line in place.tshark("-q", "-r", copy, "-z", "ccm,tree").splitlines()}
+        lab.expect_equal(tree["ConfigMgr messages"][0], str(total), "messages")
+        for row in lab.query("SELECT signature, count(*) AS n FROM message GROUP BY 1", capture):
+            lab.expect_equal(tree[row["signature"]][0], str(row["n"]), row["signature"])
+        expert = place.tshark("-q", "-r", place.put(lab.PCAPS / "broken-tampered-body.pcap"), "-z", "expert")
+        lab.expect_in("Signature is invalid", expert, "expert")
+        lab.expect_in("C45", expert, "expert")
+        objects = place.path / "home" / "objects"
+        place.tshark("-q", "-r", copy, "--export-objects", f"ccm,{objects}")
+        bodies = sorted(row["body"] for row in lab.query("SELECT body FROM message WHERE body IS NOT NULL AND body <> ''",
+                                                         capture, options=("--bodies",)))
+        exported = sorted(path.read_text() for path in objects.iterdir())
+        lab.expect_equal(exported, bodies, "exported bodies")
+
+
+def test_bits():
+    """Requests with BITS_POST are dissected as HTTP, reassembled."""
+    capture = MORE / "bits-upload.pcap"
+    if not capture.is_file():
+        raise lab.Skip(f"no {capture}")
+    with Place() as place:
+        copy = place.put(capture)
+        lines = place.tshark("-r", copy, "-Y", "http.request.uri contains \"CCM_Incoming\"").splitlines()
+        wanted_count = lab.value("SELECT count(*) FROM http WHERE method = 'BITS_POST'", capture)
+        lab.expect_equal(len(lines), wanted_count, "requests")
+        lab.expect(all("BITS_POST" in line for line in lines), "the method is not told")
+
+
+def test_others_untouched():
+    """Without ConfigMgr messages, tshark says the same with and without the plugin."""
+    with Place() as place:
+        for name in ("blocked-ports", "sccmwtf-tls12-nokeys"):
+            copy = place.put(lab.PCAPS / f"{name}.pcap")
+            with_plugin = place.tshark("-r", copy, "-V")
+            shutil.move(place.path / "plugins", place.path / "away")
+            (place.path / "plugins").mkdir()
+            lab.expect_equal(place.tshark("-r", copy, "-V"), with_plugin, name)
+            (place.path / "plugins").rmdir()
+            shutil.move(place.path / "away", place.path / "plugins")
+
+
+if __name__ == "__main__":
+    lab.main(test_loads, test_agreement, test_filters, test_passes, test_bytes, test_statistics, test_bits,
+             test_others_untouched)

@@ -1,0 +1,117 @@
+/* wireshark-plugin/statistics.c: the statistics tree (-z ccm,tree) and objects to export: see plugin.h. */
+#include <epan/export_object.h>
+#include <epan/stats_tree.h>
+#include <epan/tap.h>
+#include <epan/to_str.h>
+
+#include "wireshark-plugin/plugin.h"
+
+#define ROOT_NAME "ConfigMgr messages"
+#define NAME_MAX_LENGTH 64 /* of an exported file */
+
+static int tap_ccm = -1, tap_export = -1;
+static int root_node = -1;
+
+static const char *text_copy_of(packet_info *pinfo, struct text text)
+{
+    return text.at == NULL ? NULL : wmem_strndup(pinfo->pool, text.at, text.length);
+}
+
+void statistics_queue(packet_info *pinfo, const struct shown *shown)
+{
+    const struct ccm_message *message = shown->message;
+    if (!have_tap_listener(tap_ccm) && !have_tap_listener(tap_export))
+        return;
+    struct tapped *tapped = wmem_new0(pinfo->pool, struct tapped);
+    tapped->endpoint = text_copy_of(pinfo, message->endpoint_name);
+    tapped->root = text_copy_of(pinfo, message->root);
+    tapped->client = text_copy_of(pinfo, message->header.source_id);
+    tapped->signature = ccm_signature_state_name(shown->remembered->payload.state);
+    tapped->remembered = shown->remembered;
+    tapped->reply = message->source.reply;
+    tapped->is_signed = message->is_signed;
+    tapped->compressed = message->compressed;
+    tapped->encrypted = message->encrypted;
+    tapped->malformed = message->malformed.at != NULL;
+    if (message->body.at != NULL) {
+        tapped->body = wmem_memdup(pinfo->pool, message->body.at, message->body.length);
+        tapped->body_length = message->body.length;
+    }
+    tap_queue_packet(tap_ccm, pinfo, tapped);
+    tap_queue_packet(tap_export, pinfo, tapped);
+}
+
+/* ---- -z ccm,tree ---- */
+
+static void tree_init(stats_tree *tree)
+{
+    root_node = stats_tree_create_node(tree, ROOT_NAME, 0, STAT_DT_INT, TRUE);
+}
+
+static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo, epan_dissect_t *edt, const void *data,
+                                     tap_flags_t flags)
+{
+    const struct tapped *tapped = data;
+    (void)edt, (void)flags;
+    tick_stat_node(tree, ROOT_NAME, 0, TRUE);
+    int node = tick_stat_node(tree, "Endpoints", root_node, TRUE);
+    node = tick_stat_node(tree, tapped->endpoint == NULL ? "(not known)" : tapped->endpoint, node, TRUE);
+    node = tick_stat_node(tree, tapped->reply ? "Replies" : "Requests", node, TRUE);
+    if (tapped->root != NULL)
+        tick_stat_node(tree, tapped->root, node, FALSE);
+    node = tick_stat_node(tree, "Signatures", root_node, TRUE);
+    tick_stat_node(tree, tapped->signature, node, FALSE);
+    node = tick_stat_node(tree, "Payloads", root_node, TRUE);
+    tick_stat_node(tree, tapped->encrypted ? "encrypted" : tapped->compressed ? "compressed" : "plain", node, FALSE);
+    if (!tapped->reply) {
+        node = tick_stat_node(tree, "Clients", root_node, TRUE);
+        node = tick_stat_node(tree, address_to_str(pinfo->pool, &pinfo->src), node, TRUE);
+        tick_stat_node(tree, tapped->client == NULL ? "(no SourceID)" : tapped->client, node, FALSE);
+    } else if (tapped->remembered->other != NULL) {
+        nstime_t time;
+        nstime_delta(&time, &tapped->remembered->time, &tapped->remembered->other->time);
+        avg_stat_node_add_value_int(tree, "Response time (ms)", root_node, FALSE, (gint)nstime_to_msec(&time));
+    }
+    if (tapped->malformed)
+        tick_stat_node(tree, "Malformed", root_node, FALSE);
+    return TAP_PACKET_REDRAW;
+}
+
+/* ---- Objects ---- */
+
+/* What may be part of a file name everywhere. */
+static void put_name(GString *name, const char *text)
+{
+    for (gsize i = 0; text != NULL && text[i] != '\0' && i < NAME_MAX_LENGTH; i++)
+        g_string_append_c(name, g_ascii_isalnum(text[i]) || text[i] == '-' ? text[i] : '_');
+}
+
+static tap_packet_status export_packet(void *list, packet_info *pinfo, epan_dissect_t *edt, const void *data,
+                                       tap_flags_t flags)
+{
+    export_object_list_t *objects = list;
+    const struct tapped *tapped = data;
+    (void)edt, (void)flags;
+    if (tapped->body == NULL || tapped->body_length == 0)
+        return TAP_PACKET_DONT_REDRAW;
+    GString *name = g_string_new(NULL);
+    g_string_printf(name, "%u-", pinfo->num);
+    put_name(name, tapped->root == NULL ? "body" : tapped->root);
+    g_string_append(name, ".xml");
+    export_object_entry_t *entry = g_new0(export_object_entry_t, 1);
+    entry->pkt_num = pinfo->num;
+    entry->hostname = g_strdup(tapped->client == NULL ? "" : tapped->client);
+    entry->content_type = g_strdup(tapped->endpoint == NULL ? "text/xml" : tapped->endpoint);
+    entry->filename = g_string_free(name, FALSE);
+    entry->payload_len = tapped->body_length;
+    entry->payload_data = g_memdup2(tapped->body, tapped->body_length);
+    objects->add_entry(objects->gui_data, entry);
+    return TAP_PACKET_REDRAW;
+}
+
+void statistics_register(void)
+{
+    tap_ccm = register_tap("ccm");
+    tap_export = register_export_object(proto_ccm, export_packet, NULL);
+    stats_tree_register_plugin("ccm", "ccm", "ConfigMgr/Messages", 0, tree_packet, tree_init, NULL);
+}
