@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "dissect/auth.h"
 #include "dissect/configmgr/ber.h"
 #include "dissect/frames.h"
 #include "dissect/internal.h"
@@ -65,6 +66,7 @@ struct ldap {
     bool sasl;    /* it is one of SASL */
     bool bound;   /* and succeeded */
     bool wrapped; /* what is read now was inside a signed token */
+    struct auth auth;
     struct layer inner;
 };
 
@@ -220,15 +222,27 @@ static void tell_wrapping(struct ldap *ldap, const char *wrapping)
 
 /* ---- Binds ---- */
 
-static void read_sasl(const struct message *message, struct cursor content, struct ldap_bind_row *row)
+enum { SERVER_CREDENTIALS = 0x87 }; /* serverSaslCreds (RFC 4511 section 4.2.2) */
+
+/* A token of Windows authentication: rows of `ntlm` and `kerberos`. */
+static void take_auth(const struct message *message, struct cursor token)
 {
-    struct cursor mechanism, token;
+    struct ldap *ldap = message->ldap;
+    struct auth_carrier carrier = {.conversation = ldap->layer->conversation, .name = "ldap", .client = ldap->client};
+    if (token.left > 0)
+        auth_token(&ldap->auth, &carrier, token, message->moment);
+}
+
+static void read_sasl(const struct message *message, struct cursor content, struct ldap_bind_row *row,
+                      struct cursor *token)
+{
+    struct cursor mechanism;
     row->method = TEXT("sasl");
     if (!ber_take(&content, BER_OCTET_STRING, &mechanism))
         return;
     row->mechanism = clean(message, mechanism);
-    if (ber_take(&content, BER_OCTET_STRING, &token))
-        row->auth = sspi_mechanism(token);
+    if (ber_take(&content, BER_OCTET_STRING, token))
+        row->auth = sspi_mechanism(*token);
 }
 
 static void read_bind(const struct message *message)
@@ -236,7 +250,7 @@ static void read_bind(const struct message *message)
     struct ldap *ldap = message->ldap;
     const struct conversation *conversation = ldap->layer->conversation;
     enum direction server = direction_reverse(ldap->client);
-    struct cursor at = message->content, name, content;
+    struct cursor at = message->content, name, content, token = CURSOR_EMPTY;
     struct ldap_bind_row row = ldap_bind_row_null();
     uint8_t tag;
     if (!ber_take_number(&at, BER_INTEGER, &row.version) || !ber_take(&at, BER_OCTET_STRING, &name) ||
@@ -252,17 +266,20 @@ static void read_bind(const struct message *message)
     row.tls = ldap->layer->secure;
     row.password_sent = tag == AUTH_SIMPLE && content.left > 0;
     if (tag == AUTH_SASL)
-        read_sasl(message, content, &row);
+        read_sasl(message, content, &row, &token);
     else if (tag == AUTH_SIMPLE)
         row.method = text_of(content.left == 0 ? "anonymous" : "simple"); /* RFC 4513 section 5.1 */
     else
         row.method = TEXT("sicily");
     if (tag == SICILY_NEGOTIATE || tag == SICILY_RESPONSE)
-        row.auth = sspi_mechanism(content);
+        token = content;
+    if (token.left > 0)
+        row.auth = sspi_mechanism(token);
     ldap->bind = sink_append(&dissect_of(ldap)->sink, TABLE_ldap_bind, &row);
     ldap->bind_id = message->id;
     ldap->sasl = tag != AUTH_SIMPLE;
     ldap->bound = false;
+    take_auth(message, token);
 }
 
 /* Result code, matched name, diagnostic message: the parts of LDAPResult (RFC 4511 section 4.1.9). */
@@ -285,6 +302,12 @@ static void read_bind_response(const struct message *message)
     row.diagnostic = diagnostic.left == 0 ? TEXT_NULL : clean(message, diagnostic);
     ldap->bound = result == 0;
     sink_amend(&dissect_of(ldap)->sink, TABLE_ldap_bind, ldap->bind, &row);
+    uint8_t tag;
+    struct cursor token;
+    while (ber_any(&at, &tag, &token)) { /* referral [3], serverSaslCreds [7] */
+        if (tag == SERVER_CREDENTIALS)
+            take_auth(message, token);
+    }
 }
 
 /* ---- Requests ---- */
@@ -573,6 +596,7 @@ static void *ldap_open(struct layer *layer, enum direction client)
     ldap->layer = layer;
     ldap->client = client;
     ldap->bind = INT_NULL;
+    ldap->auth = AUTH_NEW;
     frames_init(&ldap->frames[0], MESSAGE_MAX);
     frames_init(&ldap->frames[1], MESSAGE_MAX);
     return ldap;

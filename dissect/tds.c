@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/buffer.h"
+#include "dissect/auth.h"
 #include "dissect/internal.h"
 #include "dissect/sspi.h"
 #include "dissect/tds_message.h"
@@ -47,6 +48,7 @@ struct tds {
     bool old;
     bool clear; /* a message after the handshake of TLS was readable */
     int64_t statements, login_bytes;
+    struct auth auth;
 };
 
 /* ---- Recognition ---- */
@@ -174,18 +176,28 @@ static void emit_batch(struct tds *tds, const char *kind, const struct side *sid
 
 /* ---- Messages ---- */
 
+/* A token of Windows authentication: rows of `ntlm` and `kerberos`. */
+static void take_auth(struct tds *tds, struct cursor token, struct moment moment)
+{
+    struct auth_carrier carrier = {.conversation = tds->layer->conversation, .name = "tds", .client = tds->client};
+    if (token.left > 0)
+        auth_token(&tds->auth, &carrier, token, moment);
+}
+
 static void take_login(struct tds *tds, uint8_t type, const struct side *side, struct moment moment)
 {
     struct arena *arena = &dissect_of(tds)->scratch;
     struct sql_login_row row = row_of(tds, moment);
+    struct cursor token = CURSOR_EMPTY;
     tds->login = true;
     tds->login_bytes = (int64_t)side->bytes;
     tds->old = type == TDS_LOGIN_OLD;
     if (tds->old)
         tds_read_login_old(buffer_cursor(&side->message), &row, arena);
     else
-        tds_read_login7(buffer_cursor(&side->message), &row, arena);
+        tds_read_login7(buffer_cursor(&side->message), &row, arena, &token);
     keep_row(tds, &row);
+    take_auth(tds, token, moment);
 }
 
 static void take_request(struct tds *tds, uint8_t type, const struct side *side, struct moment moment)
@@ -202,12 +214,13 @@ static void take_request(struct tds *tds, uint8_t type, const struct side *side,
     case TDS_LOGIN_OLD:
         take_login(tds, type, side, moment);
         return;
-    case TDS_SSPI: /* a further token: its account becomes known here once tokens are read */
+    case TDS_SSPI: /* a further token */
         row = row_of(tds, moment);
         row.integrated = 1;
         if (sspi_mechanism(buffer_cursor(&side->message)).at != NULL)
             row.auth = sspi_mechanism(buffer_cursor(&side->message));
         keep_row(tds, &row);
+        take_auth(tds, buffer_cursor(&side->message), moment);
         return;
     case TDS_BATCH:
         emit_batch(tds, "batch", side, type, moment);
@@ -255,6 +268,7 @@ static void take_tokens(struct tds *tds, struct cursor reply, struct moment mome
             row.database = token.text;
         } else if (event == TDS_EVENT_SSPI) {
             row.integrated = 1;
+            take_auth(tds, token.sspi, moment);
         }
         changed = changed || event != TDS_EVENT_OTHER;
     }
@@ -450,6 +464,7 @@ static void *tds_open(struct layer *layer, enum direction client)
     struct tds *tds = calloc(1, sizeof *tds);
     if (tds == NULL)
         return NULL;
+    tds->auth = AUTH_NEW;
     tds->layer = layer;
     tds->client = client;
     tds->row = INT_NULL;

@@ -116,9 +116,10 @@ static bool read_login_names(struct cursor *at, struct cursor message, struct sq
     return true;
 }
 
-void tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena)
+void tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena, struct cursor *token)
 {
-    struct cursor at = message, token;
+    struct cursor at = message;
+    *token = CURSOR_EMPTY;
     uint32_t version;
     uint8_t flags1, flags2, type, flags3;
     uint16_t offset, length, extension;
@@ -133,8 +134,8 @@ void tds_read_login7(struct cursor message, struct sql_login_row *row, struct ar
     if (flags3 & FLAG3_EXTENSION && is_federated(message, extension))
         row->auth = TEXT("federated");
     if (cursor_skip(&at, 6) && cursor_le16(&at, &offset) && cursor_le16(&at, &length) && length > 0 &&
-        cursor_slice(message, offset, length, &token))
-        row->auth = sspi_mechanism(token);
+        cursor_slice(message, offset, length, token))
+        row->auth = sspi_mechanism(*token);
 }
 
 /* ---- The login of TDS 4.2 and 5.0: fields of fixed size, each with its length behind it ---- */
@@ -306,6 +307,7 @@ enum tds_event tds_next_token(struct cursor *reply, bool old, struct tds_token *
     case TOKEN_ENVCHANGE:
         return read_environment(value, old, token, arena);
     case TOKEN_SSPI:
+        token->sspi = value;
         return TDS_EVENT_SSPI;
     default:
         return TDS_EVENT_OTHER;

@@ -22,7 +22,8 @@ enum tds_type {
 
 /* Each fills what the message tells into `row` and leaves the rest; damage ends it early. */
 void tds_read_prelogin(struct cursor message, bool from_server, struct sql_login_row *row, struct arena *arena);
-void tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena);
+/* *token gets the token of Windows authentication, or is empty. */
+void tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena, struct cursor *token);
 void tds_read_login_old(struct cursor message, struct sql_login_row *row, struct arena *arena);
 /* The text of a batch, at most its beginning. */
 struct text tds_batch_text(struct cursor message, struct arena *arena);
@@ -41,6 +42,7 @@ enum tds_event {
 struct tds_token {
     struct sql_error_row error; /* its number, state, class, text, server_name */
     struct text text;           /* new database; version of the server */
+    struct cursor sspi;         /* token of Windows authentication */
 };
 
 /* Takes the next token of a reply. `old`: texts have one byte for each character (TDS 4.2, 5.0). */

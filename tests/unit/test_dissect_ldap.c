@@ -129,7 +129,7 @@ static void signed_messages_are_read_and_sealed_ones_told(void **state)
 static void each_form_of_a_token_is_known(void **state)
 {
     (void)state;
-    struct cursor token = SEARCH_SIGNED_KERBEROS, plain, search = SEARCH;
+    struct cursor token = SEARCH_SIGNED_KERBEROS, plain = CURSOR_EMPTY, search = SEARCH;
     assert_true(cursor_skip(&token, 4) && sasl_unwrap(token, &plain));
     assert_true(cursor_equal(plain, search));
     token = SEARCH_SIGNED_NTLM;
