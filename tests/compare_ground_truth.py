@@ -41,6 +41,7 @@ TABLES = ("message", "registration", "http", "certificate", "policy", "secret", 
 CIPHERS = {"3des": "3des-cbc", "aes256": "aes-256-cbc", "aes128": "aes-128-cbc"}
 TRANSPORTS = {"pkcs1": "rsaes-pkcs1", "oaep-sha1": "rsaes-oaep"}
 TLS_PORT = 443
+PKI = "Issuing CA"
 TLS_SESSIONS = "SELECT tls.*, flow.sport AS client_port FROM tls JOIN flow ON flow.id = tls.flow ORDER BY tls.id"
 EXIT_COMPLETE, EXIT_INCOMPLETE = 0, 5  # the statuses of cmscope with which its answer is usable
 QUERY_SECONDS = 120
@@ -137,11 +138,11 @@ class Truth:
         if self.mangled:
             source = json.loads((path.parent / self.document["base"]).read_text(encoding="utf-8"))
         self.transactions = source.get("transactions", [])
-        self.keys = tls_keys(path.with_suffix(".keys"))
+        self.tls_keys = tls_keys(path.with_suffix(".keys"))
         secure = {flow["sport"] for flow in source.get("flows", []) if flow["proto"] == "tcp" and flow["dport"] == TLS_PORT}
         for transaction in self.transactions:  # where something before the server ended TLS, only the port tells
             transaction["secure"] = bool(transaction.get("tls")) or transaction["peer"][1] in secure
-        self.plain = [t for t in self.transactions if is_plain(t) or (self.keys and t["secure"])]
+        self.plain = [t for t in self.transactions if is_plain(t) or (self.tls_keys and t["secure"])]
         self.hidden = len(self.transactions) - len(self.plain)
         # Messages that a client began to send and the management point never got whole.
         steps = source.get("scripted_client") or []
@@ -343,6 +344,12 @@ def registration_fields(transaction, truth):
     return fields
 
 
+def opens(policy, truth):
+    """Whether the keys beside the capture open the policy: those of clients with a certificate of the site's own PKI stand
+    elsewhere."""
+    return truth.opens_policies and PKI not in (policy.get("cms") or {}).get("recipient_issuer", "")
+
+
 def policy_fields(policy, truth):
     """What is known of a download."""
     if policy.get("refused"):
@@ -351,8 +358,8 @@ def policy_fields(policy, truth):
     damaged = (policy.get("cms") or {}).get("tampered")
     if policy.get("encrypted"):
         fields["cipher"] = CIPHERS.get(policy["cms"]["content_alg"], policy["cms"]["content_alg"])
-        fields["decrypted"] = truth.opens_policies and not damaged
-    if truth.keys and not damaged and (truth.opens_policies or not policy.get("encrypted")):
+        fields["decrypted"] = opens(policy, truth) and not damaged
+    if truth.keys and not damaged and (opens(policy, truth) or not policy.get("encrypted")):
         fields["text"] = policy["text"]
         fields["has_secret"] = bool(policy.get("secrets"))
         fields["secrets"] = len(policy.get("secrets") or {})
@@ -437,7 +444,8 @@ class Failure(Exception):
 
 
 def query(cmscope, truth, sql):
-    keys = ["--keys", str(truth.keys), "--show-secrets"] if truth.keys else []
+    folder = truth.keys or truth.tls_keys
+    keys = ["--keys", str(folder), "--show-secrets"] if folder else []
     command = [cmscope, "query", "-r", str(truth.pcap), *keys, "--bodies", "-T", "json", sql]
     try:
         done = subprocess.run(command, capture_output=True, timeout=QUERY_SECONDS, check=False)
@@ -630,7 +638,7 @@ class Comparison:
             if policy is None or not self.truth.recoverable:
                 continue
             frame = transaction["pcap"]["reply_frame"]
-            same = [row for row in left if self.truth.mangled or row["packet"] == frame]
+            same = [row for row in left if self.truth.mangled or frame is None or row["packet"] == frame]
             same = [row for row in same if row["policy_id"] == policy["id"]]
             if not same:
                 self.differ(transaction["n"], "policy", "rows", "missing")
@@ -640,7 +648,7 @@ class Comparison:
             self.compare(transaction["n"], "policy", policy_fields(policy, self.truth), same[0])
             if policy.get("cms"):
                 self.check_recipient(transaction["n"], policy["cms"], same[0])
-            if self.truth.opens_policies or not policy.get("encrypted"):
+            if opens(policy, self.truth) or not policy.get("encrypted"):
                 self.check_secrets(transaction["n"], policy, same[0])
 
     def check_recipient(self, number, cms, policy):
@@ -731,13 +739,13 @@ VERSIONS = {"TLSv1": "TLS 1.0", "TLSv1.0": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLS
 
 def tls_fields(session, truth):
     """What the server knows of its TLS session. The certificate of the client is hidden in TLS 1.3 and behind a renegotiation."""
-    fields = {"decrypted": 1 if truth.keys else 0}
+    fields = {"decrypted": 1 if truth.tls_keys else 0}
     if "version" in session:
         fields["version"] = VERSIONS[session["version"]]
     if session.get("cipher") in SUITES:
         fields["cipher"] = SUITES[session["cipher"]]
     client = (session.get("client_cert") or {}).get("sha256")
-    if client and truth.keys:
+    if client and truth.tls_keys:
         fields["client_certificate"] = OneOf(client, client.lower())
         fields["client_verified"] = fields["certificate_requested"] = 1
     return fields

@@ -245,7 +245,7 @@ def test_bytes():
         found = 0
         for packet in json.loads(text):
             fields = flatten_raw(packet["_source"]["layers"]["ccm"])
-            for name in ("ccm.source_id", "ccm.target_host", "ccm.id", "ccm.hash_algorithm"):
+            for name in ("ccm.source_id", "ccm.source_host", "ccm.target_host", "ccm.id", "ccm.reply_mode"):
                 if name in fields:
                     value, raw = fields[name]
                     lab.expect_equal(bytes.fromhex(raw).decode("utf-16-le"), value, name)
