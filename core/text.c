@@ -356,7 +356,7 @@ struct text text_clean(struct arena *arena, struct cursor bytes)
     if (out == NULL)
         return TEXT_NULL;
     char *to = out + ascii;
-    if (ascii > 0)
+    if (ascii > 0 && bytes.at != NULL)
         memcpy(out, bytes.at, ascii);
     for (const uint8_t *at = rest; at < end;)
         to += text_encode(text_next(&at, end), to);

@@ -18,15 +18,16 @@ static void compare(struct bits_cover *cover, uint64_t start, uint64_t end, uint
     cover->repeated += end - start;
     if (cover->bytes == NULL || !cursor_slice(content, start - offset, end - start, &part))
         return;
-    for (size_t i = 0; i < part.left; i++)
-        cover->conflicts += cover->bytes[start + i] != part.at[i];
+    uint8_t byte;
+    for (size_t i = 0; cursor_u8(&part, &byte); i++)
+        cover->conflicts += cover->bytes[start + i] != byte;
 }
 
 static void fill(struct bits_cover *cover, uint64_t start, uint64_t end, uint64_t offset, struct cursor content)
 {
     struct cursor part;
     cover->received += end - start;
-    if (cover->bytes != NULL && cursor_slice(content, start - offset, end - start, &part) && part.left > 0)
+    if (cover->bytes != NULL && cursor_slice(content, start - offset, end - start, &part) && part.at != NULL)
         memcpy(cover->bytes + start, part.at, part.left);
 }
 

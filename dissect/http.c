@@ -248,6 +248,13 @@ static struct cursor take(struct feed *feed, uint64_t most)
     return cursor_take(&feed->bytes, length, &taken) ? taken : CURSOR_EMPTY;
 }
 
+/* The next byte, which is there: a step is not called without one. */
+static uint8_t take_byte(struct feed *feed)
+{
+    uint8_t byte = 0;
+    return cursor_u8(&feed->bytes, &byte) ? byte : 0;
+}
+
 static void skip_all(struct feed *feed)
 {
     feed->bytes = CURSOR_EMPTY;
@@ -388,7 +395,7 @@ static void step_body(struct feed *feed)
 static void step_chunk_size(struct feed *feed)
 {
     struct http_stream *stream = feed->stream;
-    uint8_t c = take(feed, 1).at[0];
+    uint8_t c = take_byte(feed);
     if (isxdigit(c) && stream->count < CHUNK_DIGITS_MAX) {
         stream->left = stream->left << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
         stream->count++;
@@ -427,7 +434,7 @@ static void step_chunk_data(struct feed *feed)
 
 static void step_chunk_end(struct feed *feed)
 {
-    uint8_t c = take(feed, 1).at[0];
+    uint8_t c = take_byte(feed);
     if (c == '\n')
         enter(feed->stream, STATE_CHUNK_SIZE, 0);
     else if (c != '\r')
@@ -437,7 +444,7 @@ static void step_chunk_end(struct feed *feed)
 static void step_trailer(struct feed *feed)
 {
     struct http_stream *stream = feed->stream;
-    uint8_t c = take(feed, 1).at[0];
+    uint8_t c = take_byte(feed);
     if (c == '\n' && stream->count == 0)
         end_message(feed);
     else if (++stream->left > TRAILER_MAX)

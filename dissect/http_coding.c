@@ -2,6 +2,7 @@
 #include "dissect/http_coding.h"
 
 #include <stdlib.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #define PIECE ((size_t)8 * 1024)
@@ -103,7 +104,7 @@ bool http_coding_ended(const struct http_coding *coding)
     return true;
 }
 
-static bool decode(struct http_coding *coding, size_t layer, struct cursor bytes);
+static bool decode(struct http_coding *coding, size_t index, struct cursor bytes);
 
 /* The first two bytes tell gzip (RFC 1952), zlib (RFC 1950) and, what some send as "deflate", neither. */
 static bool open_layer(struct coding_layer *layer, uint8_t first, uint8_t second)
@@ -120,12 +121,13 @@ static bool open_layer(struct coding_layer *layer, uint8_t first, uint8_t second
     return true;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as there are layers, which is two at most */
 static bool inflate_piece(struct http_coding *coding, size_t index, struct cursor bytes)
 {
     struct coding_layer *layer = &coding->layers[index];
     uint8_t out[PIECE];
     int result = Z_OK;
-    layer->stream.next_in = (z_const Bytef *)(uintptr_t)bytes.at;
+    layer->stream.next_in = bytes.at;
     layer->stream.avail_in = (uInt)bytes.left;
     while (result == Z_OK && layer->state == LAYER_OPEN) {
         layer->stream.next_out = out;
@@ -173,6 +175,7 @@ static bool decode(struct http_coding *coding, size_t index, struct cursor bytes
         return true;
     return layer->state == LAYER_PLAIN ? decode(coding, index + 1, bytes) : inflate_piece(coding, index, bytes);
 }
+/* NOLINTEND(misc-no-recursion) */
 
 bool http_coding_take(struct http_coding *coding, struct cursor bytes, http_coding_sink *sink, void *context)
 {

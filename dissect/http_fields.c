@@ -23,7 +23,7 @@ static const struct text NAMES[HTTP_FIELD_COUNT] = {
 /* HTTP_FIELD_COUNT when nobody asks for it. */
 static enum http_field field_named(struct text name)
 {
-    for (enum http_field field = HTTP_FIELD_TARGET + 1; field < HTTP_FIELD_COUNT; field++) {
+    for (enum http_field field = HTTP_FIELD_TARGET + 1; name.at != NULL && field < HTTP_FIELD_COUNT; field++) {
         if (NAMES[field].length == name.length && strncasecmp(NAMES[field].at, name.at, name.length) == 0)
             return field;
     }

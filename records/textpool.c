@@ -133,22 +133,22 @@ static struct text_slot *slot_find(const struct textpool *pool, struct text text
 
 static void slots_grow(struct textpool *pool)
 {
-    size_t count = pool->slot_count == 0 ? SLOTS_FIRST : pool->slot_count * 2;
-    struct textpool larger = *pool;
-    larger.slots = count > SLOTS_MAX ? NULL : calloc(count, sizeof *larger.slots);
-    if (larger.slots == NULL)
+    size_t count = pool->slot_count == 0 ? SLOTS_FIRST : pool->slot_count * 2, before = pool->slot_count;
+    struct text_slot *slots = count > SLOTS_MAX ? NULL : calloc(count, sizeof *slots);
+    struct text_slot *smaller = pool->slots;
+    if (slots == NULL)
         return;
-    larger.slot_count = count;
-    larger.slot_used = 0;
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        const struct text_slot *old = &pool->slots[i];
+    pool->slots = slots;
+    pool->slot_count = count;
+    pool->slot_used = 0;
+    for (size_t i = 0; i < before; i++) {
+        const struct text_slot *old = &smaller[i];
         if (is_free(pool, old))
             continue;
-        *slot_find(&larger, (struct text){old->at, old->length}, old->hash) = *old;
-        larger.slot_used++;
+        *slot_find(pool, (struct text){old->at, old->length}, old->hash) = *old;
+        pool->slot_used++;
     }
-    free(pool->slots);
-    *pool = larger;
+    free(smaller);
 }
 
 static bool intern(struct textpool *pool, struct text *text)

@@ -8,8 +8,8 @@
 #ifndef CMSCOPE_PLUGIN_H
 #define CMSCOPE_PLUGIN_H
 
-#include "wireshark-plugin/compat.h"
 #include "dissect/configmgr/message.h"
+#include "wireshark-plugin/compat.h"
 
 extern int proto_ccm;
 

@@ -453,8 +453,10 @@ void ccm_keys_identity(struct cursor issuer, struct cursor serial_or_ski, char i
 
 static void bind_identity(struct ccm_keys *keys, struct cursor issuer, struct cursor id, const struct ccm_key *key)
 {
-    char identity[CCM_IDENTITY_ROOM];
+    char identity[CCM_IDENTITY_ROOM] = "";
     ccm_keys_identity(issuer, id, identity);
+    if (identity[0] == '\0')
+        return;
     if (!ccm_keys_bind(keys, CCM_OWNER_CERTIFICATE, text_of(identity), key))
         ERR_clear_error(); /* a full store: the key is then found by trying */
 }

@@ -105,11 +105,13 @@ static void quirk_tail(struct ccm_message *message)
     if (!message->has_plain || end == 0 || end > message->plain.left ||
         !cursor_slice(message->plain, end, message->plain.left - end, &tail))
         return;
-    for (size_t i = 0; i < tail.left; i++) {
-        zeros += tail.at[i] == 0;
-        breaks += tail.at[i] == '\r' || tail.at[i] == '\n';
+    size_t length = tail.left;
+    uint8_t byte;
+    while (cursor_u8(&tail, &byte)) {
+        zeros += byte == 0;
+        breaks += byte == '\r' || byte == '\n';
     }
-    if (zeros + breaks != tail.left)
+    if (zeros + breaks != length)
         return;
     if (zeros >= PADDING_MIN)
         ccm_message_note(message, "the payload is padded with zero bytes");
