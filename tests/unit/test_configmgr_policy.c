@@ -117,7 +117,7 @@ static void a_damaged_secret_says_why(void **state)
         assert_string_equal(problem, "its header is damaged or cut off");
         free(cut);
     }
-    uint8_t *copy = malloc(whole.left);
+    uint8_t *copy = malloc(whole.left + 1);
     assert_non_null(copy);
     memcpy(copy, whole.at, whole.left);
     copy[56] = 0x99; /* ALG_ID */

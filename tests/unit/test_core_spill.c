@@ -73,12 +73,15 @@ static void bytes_stay_at_their_addresses(void **state)
 /* Bytes of the process that are in memory, from /proc. */
 static uint64_t resident(void)
 {
-    unsigned long long size, pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%llu %llu", &size, &pages) != 2)
-        pages = 0;
-    if (file != NULL)
+    char line[100] = "", *at = line;
+    FILE *file = fopen("/proc/self/statm", "r"); /* pages in all, pages in memory ... */
+    if (file != NULL) {
+        if (fgets(line, sizeof line, file) == NULL)
+            line[0] = '\0';
         fclose(file);
+    }
+    (void)strtoull(at, &at, 10);
+    uint64_t pages = strtoull(at, NULL, 10);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

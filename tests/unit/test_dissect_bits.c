@@ -63,7 +63,7 @@ static void create(struct dialogue *dialogue)
 static void fragment(struct dialogue *dialogue, struct cursor whole, size_t start, size_t end, const char *status)
 {
     char headers[128];
-    struct cursor part;
+    struct cursor part = CURSOR_EMPTY;
     assert_true(cursor_slice(whole, start, end - start, &part));
     snprintf(headers, sizeof headers, "BITS-Session-Id: {S}\r\nContent-Range: bytes %zu-%zu/%zu\r\n", start, end - 1,
              whole.left);

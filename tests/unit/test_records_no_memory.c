@@ -30,6 +30,7 @@ static bool fails(void)
     return true;
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's --wrap makes these names */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *at, size_t size);
@@ -72,6 +73,7 @@ ssize_t __wrap_pwrite(int file, const void *bytes, size_t size, off_t offset)
 {
     return fails() ? -1 : __real_pwrite(file, bytes, size, offset);
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 #define ROWS 700
 #define MEMORY ((uint64_t)256 * 1024)
