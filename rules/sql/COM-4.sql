@@ -5,7 +5,7 @@
 -- Hints only: the same without a registration (an established client checks its key), boot media
 -- (MPKEYINFORMATIONMEDIA, which always fetch), and a fetch that was refused or not seen to be answered.
 -- Cannot be told: that a client has been given the key (it never crosses the network then), so nothing passes; whether
--- the client could have asked Active Directory (LDAP is not decoded yet).
+-- the client could have asked Active Directory (LDAP is not judged yet).
 WITH
 fetch AS (
     SELECT id, min(packet) AS packet, time, client, server,

@@ -6,7 +6,7 @@
 -- A server that does not know the path that it was asked for (404, 405 ...) is no site system.
 -- Software update points count only where the capture also shows a management or distribution point (else any WSUS
 -- server would).
--- Cannot be told: the addresses of senders between sites (SMB, not decoded yet). They are half of the sentence, so full
+-- Cannot be told: the addresses of senders between sites (SMB, not judged yet). They are half of the sentence, so full
 -- names of site systems alone do not pass.
 WITH
 site AS (
@@ -42,6 +42,6 @@ FROM first_use
 WHERE form = 'address'
 UNION ALL
 SELECT 'notobserved', 'hint', evidence, row, packet, time, name || ' (' || coalesce(server, '?') || ')',
-       'site system called by its full DNS name; addresses of senders are not decoded yet'
+       'site system called by its full DNS name; addresses of senders are not judged yet'
 FROM first_use
 WHERE form = 'full'

@@ -7,7 +7,7 @@
 -- A server that does not know the path that it was asked for (404, 405 ...) is no site system.
 -- Software update points count only where the capture also shows a management or distribution point (else any WSUS
 -- server would).
--- Cannot be told: roles that nobody called in this capture, and names inside TLS, SMB and Kerberos (not decoded yet).
+-- Cannot be told: roles that nobody called in this capture, and names in TLS, SMB and Kerberos (not judged yet).
 WITH
 site AS (
     SELECT EXISTS (SELECT 1 FROM http WHERE service LIKE 'mp%' OR service = 'dp') AS seen

@@ -101,7 +101,8 @@ static void tls_alone_does_not_pass_native_mode(void **state)
     (void)state;
     add_tls_flow();
     add_tls_flow();
-    expect("RSC-1", VERDICT_NOTOBSERVED, "2 TLS flows seen; whether both sides use certificates is not decoded yet");
+    expect("RSC-1", VERDICT_NOTOBSERVED,
+           "2 TLS flows seen; whether both sides proved a certificate on all of them is not judged yet");
 }
 
 static void a_client_without_ssl_fails_native_mode_inside_tls(void **state)
@@ -153,7 +154,7 @@ static void short_names_fail_and_full_names_pass(void **state)
     (void)state;
     add_message("http", "http://cm01.corp.test:80");
     expect("SYS-8", VERDICT_PASS, "called by its full DNS name");
-    expect("NAM-2", VERDICT_NOTOBSERVED, "senders are not decoded yet");
+    expect("NAM-2", VERDICT_NOTOBSERVED, "senders are not judged yet");
     add_message("http", "CM01");
     expect("SYS-8", VERDICT_FAIL, "called by its short name");
     expect("NAM-2", VERDICT_FAIL, "called by its short name");

@@ -1,4 +1,4 @@
--- COM-1: native mode for communication between clients and site.
+-- RSC-1, COM-1, CLN-1: native mode in every site, for client communication, whenever possible.
 --
 -- Decides: a ConfigMgr message, or an answer of a management point, distribution point or software update point, that
 -- was readable because nothing encrypted it (fail, one row a flow); a client that says of itself that it has no SSL
@@ -8,8 +8,8 @@
 -- A GET that was refused or redirected decides nothing (hint): an HTTPS-only site answers like that.
 -- A software update point is told from any other WSUS server only where the same capture also shows a management or
 -- distribution point; else it is a hint.
--- Cannot be told: that communication is in native mode: client certificates inside TLS are not decoded in this
--- version, so nothing passes.
+-- Cannot be told: that a site is in native mode. What the table tls shows of client certificates is not judged yet, so
+-- nothing passes. Sites are not told apart.
 WITH
 site AS (
     SELECT EXISTS (SELECT 1 FROM http WHERE service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'dp')) AS seen
@@ -66,7 +66,7 @@ GROUP BY client, server
 UNION ALL
 SELECT 'notobserved', 'hint', NULL, NULL, NULL, NULL, NULL,
        count(*) || CASE count(*) WHEN 1 THEN ' TLS flow' ELSE ' TLS flows' END
-       || ' seen; whether both sides use certificates is not decoded yet'
+       || ' seen; whether both sides proved a certificate on all of them is not judged yet'
 FROM flow
 WHERE encrypted = 1
 HAVING count(*) > 0

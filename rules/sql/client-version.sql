@@ -1,4 +1,4 @@
--- HIE-5: mixed mode: only ConfigMgr 2007 clients.
+-- CLM-3, HIE-5: all clients are ConfigMgr 2007 or later, and older ones are shut out.
 --
 -- Decides: AgentVersion of registrations. Below 4.00 is SMS 2003 (fail). If all clients seen are at 4.00 or later,
 -- that passes the first half of the sentence, provided that they are many (threshold), that every client that sent a
