@@ -40,17 +40,22 @@ static void the_head_names_program_input_span_and_counts(void **state)
     fixture_end(&fixture);
 }
 
+/* Where the text stands. */
+static size_t where(const char *output, const char *text)
+{
+    const char *at = strstr(output, text);
+    assert_non_null(at);
+    return at == NULL ? 0 : (size_t)(at - output);
+}
+
 static void a_section_begins_with_its_fails(void **state)
 {
     (void)state;
     struct fixture fixture;
     fixture_start(&fixture);
     char *output = fixture_print(report_text, &fixture.report);
-    const char *fail = strstr(output, "FAIL  COM-2");
-    const char *pass = strstr(output, "pass  COM-1");
-    const char *unseen = strstr(output, "  ?   COM-3");
-    const char *second = strstr(output, "Second <section>\ninfo  SQL-2");
-    assert_true(fail != NULL && pass != NULL && unseen != NULL && second != NULL);
+    size_t fail = where(output, "FAIL  COM-2"), pass = where(output, "pass  COM-1");
+    size_t unseen = where(output, "  ?   COM-3"), second = where(output, "Second <section>\ninfo  SQL-2");
     assert_true(fail < pass && pass < unseen && unseen < second);
     assert_contains(output, "Fails on hostile text (severity high, proof)\n");
     assert_contains(output, "  -   SQL-1    Cannot be seen: locks and rooms leave no trace in network traffic\n");
