@@ -211,7 +211,10 @@ static inline char *fixture_print(fixture_printer *print, const struct report *r
     assert_non_null(out);
     print(out, report);
     assert_int_equal(fclose(out), 0);
-    return output;
+    char *copy = strdup(output); /* gcc 12 takes `output` itself for a pointer to this function's variable */
+    assert_non_null(copy);
+    free(output);
+    return copy;
 }
 
 #endif
