@@ -377,7 +377,8 @@ static void what_is_no_record_is_told(void **state)
 {
     (void)state;
     struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING);
-    dialogue_ask(dialogue, cursor_of("\x17\x03\x03\x00\x05hellonot TLS at all", 27));
+    static const char bytes[] = "\x17\x03\x03\x00\x05hellonot TLS at all";
+    dialogue_ask(dialogue, cursor_of(bytes, sizeof bytes - 1));
     dialogue_finish(dialogue);
     assert_true(text_is(tls_row_of(dialogue, 1)->problem, "bytes that are no TLS record: nothing more is read"));
     dialogue_free(dialogue);
