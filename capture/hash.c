@@ -57,13 +57,18 @@ void hash_address(const struct address *address, uint64_t words[2])
     memcpy(words, address->bytes, sizeof address->bytes);
 }
 
-uint64_t hash_flow(const struct hash_seed *seed, const struct segment *segment)
+/* The lower address comes first, so that both directions give the same words. */
+static void hosts_words(const struct segment *segment, uint64_t words[4])
 {
-    /* The lower address and the lower port come first, so that both directions give the same words. */
     bool ordered = memcmp(segment->src.bytes, segment->dst.bytes, sizeof segment->src.bytes) < 0;
-    uint64_t words[5];
     hash_address(ordered ? &segment->src : &segment->dst, words);
     hash_address(ordered ? &segment->dst : &segment->src, words + 2);
+}
+
+uint64_t hash_flow(const struct hash_seed *seed, const struct segment *segment)
+{
+    uint64_t words[5];
+    hosts_words(segment, words);
     uint32_t low = segment->sport < segment->dport ? segment->sport : segment->dport;
     uint32_t high = segment->sport < segment->dport ? segment->dport : segment->sport;
     uint64_t ports = (uint64_t)segment->transport << 32 | low << 16 | high;
@@ -77,10 +82,8 @@ uint64_t hash_flow(const struct hash_seed *seed, const struct segment *segment)
 
 uint64_t hash_hosts(const struct hash_seed *seed, const struct segment *segment)
 {
-    bool ordered = memcmp(segment->src.bytes, segment->dst.bytes, sizeof segment->src.bytes) < 0;
     uint64_t words[4];
-    hash_address(ordered ? &segment->src : &segment->dst, words);
-    hash_address(ordered ? &segment->dst : &segment->src, words + 2);
+    hosts_words(segment, words);
     return hash_words(seed, words, 4);
 }
 

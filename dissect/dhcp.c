@@ -316,12 +316,6 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     return op == 1 ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
 }
 
-static void *dhcp_open(struct layer *layer, enum direction client)
-{
-    (void)client;
-    return layer;
-}
-
 static void dhcp_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct layer *layer = state;
@@ -349,15 +343,8 @@ static void dhcp_datagram(void *state, enum direction direction, struct cursor b
     sink_append(&dhcp.dissect->sink, TABLE_dhcp, row);
 }
 
-static void dhcp_close(void *state)
-{
-    (void)state;
-}
-
 const struct dissector dhcp_dissector = {
     .name = "dhcp",
     .recognise = recognise,
-    .open = dhcp_open,
     .datagram = dhcp_datagram,
-    .close = dhcp_close,
 };

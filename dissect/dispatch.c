@@ -284,7 +284,7 @@ static void recognition_failed(struct layer *layer, enum direction direction)
 
 bool layer_open(struct layer *layer, const struct dissector *dissector, enum direction client)
 {
-    layer->state = dissector->open(layer, client);
+    layer->state = dissector->open == NULL ? layer : dissector->open(layer, client);
     if (layer->state == NULL) {
         layer->attempts = RECOGNITION_ATTEMPTS_MAX;
         return false;
@@ -349,7 +349,7 @@ void layer_datagram(struct layer *layer, enum direction direction, struct cursor
 
 void layer_close(struct layer *layer)
 {
-    if (layer->dissector != NULL)
+    if (layer->dissector != NULL && layer->dissector->close != NULL)
         layer->dissector->close(layer->state);
     free(layer->prefix);
     layer->dissector = NULL;

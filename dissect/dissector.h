@@ -29,7 +29,8 @@ struct dissector {
     /* Looks at the first bytes of one direction, or at a datagram. `flow` is for protocols whose bytes alone are too
      * common: a port may confirm what the bytes allow, and never stands for itself. */
     enum recognition (*recognise)(struct cursor first, const struct flow *flow);
-    /* A new state for a layer, NULL when out of memory. `client` is the direction of the asking side. */
+    /* A new state for a layer, NULL when out of memory. `client` is the direction of the asking side. Those that remember
+     * nothing leave `open` and `close` NULL: their state is the layer itself. */
     void *(*open)(struct layer *layer, enum direction client);
     /* Of protocols over streams; those over datagrams leave these three NULL. */
     void (*data)(void *state, enum direction direction, struct cursor bytes, struct moment moment);

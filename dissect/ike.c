@@ -449,12 +449,6 @@ static enum recognition ike_recognise(struct cursor first, const struct flow *fl
     return RECOGNISED_CLIENT;
 }
 
-static void *ike_open(struct layer *layer, enum direction client)
-{
-    (void)client;
-    return layer;
-}
-
 static void ike_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct conversation *conversation = ((const struct layer *)state)->conversation;
@@ -475,15 +469,8 @@ static void ike_datagram(void *state, enum direction direction, struct cursor by
     write_row(&message);
 }
 
-static void ike_close(void *state)
-{
-    (void)state;
-}
-
 const struct dissector ike_dissector = {
     .name = "ike",
     .recognise = ike_recognise,
-    .open = ike_open,
     .datagram = ike_datagram,
-    .close = ike_close,
 };

@@ -131,17 +131,12 @@ static void find_download(struct dissect *dissect, const struct policy_row *down
                           const char *level, const char *text)
 {
     struct finding_row finding = finding_row_null();
-    if (!(dissect->needs & NEED_FINDING))
-        return;
     finding.packet = download->packet;
     finding.time = download->time;
     finding.flow = download->flow;
     finding.http = download->http;
     finding.message = message;
-    finding.code = text_of(code);
-    finding.level = text_of(level);
-    finding.text = text_of(text);
-    sink_append(&dissect->sink, TABLE_finding, &finding);
+    settle_write_finding(dissect, &finding, code, level, text);
 }
 
 #define FLAGS_NOT_FETCHED 7 /* bits 1, 2 and 4 (schema.md 4.2) */

@@ -351,20 +351,28 @@ static void settle_signatures(struct dissect *dissect)
 
 /* ---- Whose key ---- */
 
+void settle_write_finding(struct dissect *dissect, struct finding_row *finding, const char *code, const char *level,
+                          const char *text)
+{
+    if (!(dissect->needs & NEED_FINDING))
+        return;
+    finding->code = text_of(code);
+    finding->level = text_of(level);
+    finding->text = text_of(text);
+    sink_append(&dissect->sink, TABLE_finding, finding);
+}
+
 void settle_find(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text)
 {
     const struct message_row *row = settle_row(dissect, TABLE_message, message);
-    if (row == NULL || !(dissect->needs & NEED_FINDING))
+    if (row == NULL)
         return;
     struct finding_row finding = finding_row_null();
     finding.packet = row->packet;
     finding.time = row->time;
     finding.flow = row->flow;
     finding.message = message;
-    finding.code = text_of(code);
-    finding.level = text_of(level);
-    finding.text = text_of(text);
-    sink_append(&dissect->sink, TABLE_finding, &finding);
+    settle_write_finding(dissect, &finding, code, level, text);
 }
 
 static void settle_key(struct dissect *dissect, int64_t id)

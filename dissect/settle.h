@@ -47,6 +47,9 @@ void settle_finish(struct dissect *dissect);
 void settle_each_replay(struct dissect *dissect,
                         void (*repeated)(struct dissect *dissect, int64_t before, int64_t message));
 
+/* Writes a finding whose place the caller filled in, when findings are asked for. */
+void settle_write_finding(struct dissect *dissect, struct finding_row *finding, const char *code, const char *level,
+                          const char *text);
 /* A finding about a message, at its packet. */
 void settle_find(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text);
 /* The row, or NULL. */

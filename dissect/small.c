@@ -201,31 +201,16 @@ static void tool_close(void *state)
 
 /* ---- The dissectors ---- */
 
-static void *small_open(struct layer *layer, enum direction client)
-{
-    (void)client;
-    return layer;
-}
-
-static void small_close(void *state)
-{
-    (void)state;
-}
-
 const struct dissector wake_on_lan_dissector = {
     .name = "wol",
     .recognise = wol_recognise,
-    .open = small_open,
     .datagram = wol_datagram,
-    .close = small_close,
 };
 
 const struct dissector binl_dissector = {
     .name = "binl",
     .recognise = binl_recognise,
-    .open = small_open,
     .datagram = binl_datagram,
-    .close = small_close,
 };
 
 const struct dissector remote_tool_dissector = {

@@ -85,12 +85,6 @@ static bool take_instance(struct cursor *at, struct sql_instance_row *row, struc
     return pairs > 0;
 }
 
-static void *ssrp_open(struct layer *layer, enum direction client)
-{
-    (void)client;
-    return layer;
-}
-
 static void ssrp_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct layer *layer = state;
@@ -126,15 +120,8 @@ static void ssrp_datagram(void *state, enum direction direction, struct cursor b
     }
 }
 
-static void ssrp_close(void *state)
-{
-    (void)state;
-}
-
 const struct dissector ssrp_dissector = {
     .name = "ssrp",
     .recognise = recognise,
-    .open = ssrp_open,
     .datagram = ssrp_datagram,
-    .close = ssrp_close,
 };

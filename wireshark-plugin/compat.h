@@ -8,13 +8,6 @@
 #define WIRESHARK_AT_LEAST(major, minor)                                                                               \
     (WIRESHARK_MAJOR > (major) || (WIRESHARK_MAJOR == (major) && WIRESHARK_MINOR >= (minor)))
 
-/* 4.4: bool in callbacks where gboolean was. */
-#if WIRESHARK_AT_LEAST(4, 4)
-typedef bool ws_flag;
-#else
-typedef gboolean ws_flag;
-#endif
-
 /* 4.2: plugins say what they bring. */
 #if WIRESHARK_AT_LEAST(4, 2)
 #include <wsutil/plugins.h>
@@ -25,7 +18,7 @@ typedef gboolean ws_flag;
         return WS_PLUGIN_DESC_DISSECTOR | WS_PLUGIN_DESC_TAP_LISTENER;                                                 \
     }
 #else
-#define PLUGIN_DESCRIBE extern int compat_no_description;
+#define PLUGIN_DESCRIBE
 #endif
 
 #endif

@@ -1,24 +1,25 @@
 /* dissect/configmgr/ber.c: see ber.h. */
 #include "dissect/configmgr/ber.h"
 
-static bool read_length(struct cursor *at, bool *indefinite, uint64_t *length)
+/* A length of up to 32 bits, or an indefinite one, which is told as 0. */
+static enum outcome read_length(struct cursor *at, bool *indefinite, uint64_t *length)
 {
     uint8_t byte;
     if (!cursor_u8(at, &byte))
-        return false;
+        return OUTCOME_MORE;
     *indefinite = byte == 0x80;
     *length = byte;
-    if (byte <= 0x80)
-        return true;
+    if (byte < 0x80)
+        return OUTCOME_OK;
     unsigned count = byte & 0x7F;
     if (count > 4)
-        return false;
+        return OUTCOME_MALFORMED;
     for (*length = 0; count > 0; count--) {
         if (!cursor_u8(at, &byte))
-            return false;
+            return OUTCOME_MORE;
         *length = *length << 8 | byte;
     }
-    return true;
+    return OUTCOME_OK;
 }
 
 /* Reads tag and length. *content is empty for an indefinite length: its end must be looked for. */
@@ -26,7 +27,7 @@ static bool read_head(struct cursor *at, uint8_t *tag, bool *indefinite, struct 
 {
     uint64_t length;
     *content = CURSOR_EMPTY;
-    if (!cursor_u8(at, tag) || (*tag & 0x1F) == 0x1F || !read_length(at, indefinite, &length))
+    if (!cursor_u8(at, tag) || (*tag & 0x1F) == 0x1F || read_length(at, indefinite, &length) != OUTCOME_OK)
         return false;
     if (*indefinite)
         return (*tag & 0x20) != 0;
@@ -151,20 +152,13 @@ bool ber_int32(struct cursor *cursor, int32_t *value)
 enum outcome ber_head(struct cursor *cursor, uint8_t *tag, uint64_t *length)
 {
     struct cursor at = *cursor;
-    uint8_t byte, count;
-    if (!cursor_u8(&at, tag) || !cursor_u8(&at, &byte))
+    bool indefinite;
+    if (!cursor_u8(&at, tag))
         return OUTCOME_MORE;
-    *length = byte;
-    if (byte & 0x80) {
-        count = byte & 0x7F;
-        if (count == 0 || count > 4)
-            return OUTCOME_MALFORMED;
-        for (*length = 0; count > 0; count--) {
-            if (!cursor_u8(&at, &byte))
-                return OUTCOME_MORE;
-            *length = *length << 8 | byte;
-        }
-    }
-    *cursor = at;
-    return OUTCOME_OK;
+    enum outcome outcome = read_length(&at, &indefinite, length);
+    if (outcome == OUTCOME_OK && indefinite)
+        outcome = OUTCOME_MALFORMED;
+    if (outcome == OUTCOME_OK)
+        *cursor = at;
+    return outcome;
 }

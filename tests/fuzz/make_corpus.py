@@ -339,12 +339,12 @@ IKE2_TRANSFORMS = (struct.pack(">BBHBBHHH", 3, 0, 12, 1, 0, 12, 0x800e, 256) + s
 IKE2_SA = ike_payload(0, struct.pack(">BBBB", 1, 1, 0, 4) + IKE2_TRANSFORMS)
 WINDOWS = bytes.fromhex("1e2b516905991c7d7c96fcbfb587e46100000008")
 IKES = {
-    "main": datagrams((0, ike_message(0x10, 2, 0, 1, [ike_payload(13, IKE1_SA), ike_payload(0, WINDOWS)]))),
-    "aggressive": datagrams((1, ike_message(0x10, 4, 0, 5, [ike_payload(0, b"\x02\x11\x01\xf4host.example")], True))),
-    "quick": datagrams((0, ike_message(0x10, 32, 1, 8, [b"hidden"], True))),
-    "sa-init": datagrams((2, b"\0\0\0\0" + ike_message(0x20, 34, 8, 33, [
+    "main": b"\0" + datagrams((0, ike_message(0x10, 2, 0, 1, [ike_payload(13, IKE1_SA), ike_payload(0, WINDOWS)]))),
+    "aggressive": b"\0" + datagrams((1, ike_message(0x10, 4, 0, 5, [ike_payload(0, b"\x02\x11\x01\xf4host.example")], True))),
+    "quick": b"\0" + datagrams((0, ike_message(0x10, 32, 1, 8, [b"hidden"], True))),
+    "sa-init": b"\1" + datagrams((0, b"\0\0\0\0" + ike_message(0x20, 34, 8, 33, [
         ike_payload(41, IKE2_SA), ike_payload(43, b"\0\0\x40\x04" + b"x" * 20), ike_payload(0, WINDOWS)]))),
-    "auth": datagrams((3, b"\0\0\0\0" + ike_message(0x20, 35, 0x20, 46, [ike_payload(0, b"hidden")], True)), (2, b"\xff")),
+    "auth": b"\1" + datagrams((1, b"\0\0\0\0" + ike_message(0x20, 35, 0x20, 46, [ike_payload(0, b"hidden")], True)), (0, b"\xff")),
 }
 
 NTLMS = {
