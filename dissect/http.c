@@ -223,7 +223,7 @@ static void begin_message(struct feed *feed, struct cursor bytes, struct moment 
 }
 
 /* The rest of start line and headers will not come. What is there of them is told. */
-static void cut_head(struct feed *feed)
+static void cut_head(struct feed *feed, unsigned notes)
 {
     struct gathered *gathered = feed->stream->gathered;
     struct http_head head;
@@ -236,6 +236,8 @@ static void cut_head(struct feed *feed)
         feed->stream->exchange = exchange_for_reply(feed->flow, gathered->moment);
     if (feed->stream->exchange != NULL)
         exchange_head(feed->stream->exchange, feed->side, &head);
+    if (feed->stream->exchange != NULL)
+        feed->stream->exchange->notes |= (uint16_t)notes;
     lose(feed, !known);
 }
 
@@ -352,7 +354,7 @@ static void start_gathered(struct feed *feed)
         no_start(feed, gathered->moment);
     } else if (!fits) {
         feed->flow->conversation->dissect->counts.http_errors++;
-        cut_head(feed);
+        cut_head(feed, HTTP_NOTE_LONG);
     }
 }
 
@@ -537,7 +539,7 @@ static void http_gap(void *state, enum direction direction, uint64_t bytes, stru
     } else if (feed.stream->state == STATE_CLOSE) {
         exchange_gap(feed.stream->exchange, feed.side, bytes);
     } else if (feed.stream->gathered != NULL) {
-        cut_head(&feed);
+        cut_head(&feed, 0);
     } else {
         lose(&feed, feed.stream->state == STATE_START);
     }
@@ -549,7 +551,7 @@ static void close_stream(struct feed *feed)
     if (feed->stream->state == STATE_CLOSE && feed->stream->exchange != NULL)
         end_message(feed);
     else if (feed->stream->gathered != NULL)
-        cut_head(feed);
+        cut_head(feed, 0);
     else if (feed->stream->exchange != NULL)
         lose(feed, false);
 }
@@ -568,7 +570,7 @@ static void http_close(void *state)
     for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
         struct feed feed = {flow, &flow->stream[side], side, CURSOR_EMPTY, flow->conversation->flow->last};
         if (flow->stream[side].gathered != NULL)
-            cut_head(&feed);
+            cut_head(&feed, 0);
     }
     exchange_end(flow);
     if (flow->tunnel != NULL)

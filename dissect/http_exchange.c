@@ -155,7 +155,7 @@ static void gather(struct http_exchange *exchange, enum http_side side, struct c
     bool whole = dissect->bodies_total + bytes.left <= dissect->bodies_max && buffer_append(body, bytes);
     dissect->bodies_total += body->length - before;
     if (!whole) {
-        exchange->truncated[side] = true;
+        exchange->truncated[side] = exchange->limited[side] = true;
         dissect->counts.bodies_dropped++;
     }
 }

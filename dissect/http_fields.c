@@ -42,6 +42,8 @@ struct text http_notes_text(unsigned notes, struct arena *arena)
         "header without colon",
         "bare LF",
         "several Host",
+        "bad version",
+        "headers beyond 128 KiB",
     };
     struct text list = TEXT_NULL;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -86,6 +86,7 @@ enum http_note {
     HTTP_NOTE_BARE_LF = 1 << 7, /* lines without CR (2.2) */
     HTTP_NOTE_HOSTS = 1 << 8,   /* several Host headers (RFC 9110 7.2) */
     HTTP_NOTE_VERSION = 1 << 9, /* a version that is none (2.3) */
+    HTTP_NOTE_LONG = 1 << 10,   /* headers that never end: HTTP_HEAD_MAX */
 };
 
 /* "conflicting Content-Length, ..." in the arena; TEXT_NULL when there is none. */

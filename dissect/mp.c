@@ -514,6 +514,7 @@ static struct ccm_source source_of(struct http_exchange *exchange, enum http_sid
         .reply = side == HTTP_REPLY,
         .secure = exchange->secure,
         .truncated = exchange->truncated[side],
+        .limited = exchange->limited[side],
         .server = side == HTTP_REPLY ? text_of(exchange->server) : TEXT_NULL,
         .endpoint = side == HTTP_REPLY && exchange->mp.endpoint[0] != '\0' ? text_of(exchange->mp.endpoint) : TEXT_NULL,
     };

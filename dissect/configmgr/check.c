@@ -300,6 +300,9 @@ static void check_ranges(struct check *check)
     struct cursor slice;
     if (message->malformed.at != NULL)
         ccm_message_find(check->message, "C32", RULE, message->malformed);
+    if (header->repeated.at != NULL)
+        found_value(check, "C32", ADVISORY, "something stands twice in the header, and readers may take either",
+                    header->repeated);
     size_t count = header->attachment_count < CCM_RANGES_MAX ? header->attachment_count : CCM_RANGES_MAX;
     for (size_t i = 0; i < count && message->has_plain; i++) {
         const struct ccm_range *range = &header->attachments[i];

@@ -82,6 +82,41 @@ static struct ccm_range range_of(const struct xml_element *element)
     return range;
 }
 
+/* Of each element but Attachment and Property there may be one. */
+static void note_repeated(struct ccm_header *header, struct text name)
+{
+    if (header->repeated.at == NULL)
+        header->repeated = name;
+}
+
+#define PROPERTIES_COMPARED_MAX 32 /* each is compared with those before it; clientauth has some ten */
+
+static void compare_properties(const struct ccm_hook *hook, struct ccm_header *header)
+{
+    struct text names[PROPERTIES_COMPARED_MAX];
+    size_t count = 0;
+    const struct xml_element *property = xml_child(hook->xml, "Property");
+    for (; property != NULL && count < PROPERTIES_COMPARED_MAX; property = xml_next(property)) {
+        names[count] = xml_attribute(property, "Name");
+        for (size_t i = 0; i < count && names[count].at != NULL; i++) {
+            if (text_equal_like(names[i], names[count]))
+                note_repeated(header, names[count]);
+        }
+        count++;
+    }
+}
+
+static void compare_hooks(struct ccm_header *header)
+{
+    for (size_t i = 0; i < header->hook_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (text_equal_like(header->hooks[i].name, header->hooks[j].name))
+                note_repeated(header, header->hooks[i].name);
+        }
+        compare_properties(&header->hooks[i], header);
+    }
+}
+
 static void read_hooks(const struct xml_element *hooks, struct ccm_header *header)
 {
     header->has_hooks = hooks != NULL;
@@ -91,6 +126,7 @@ static void read_hooks(const struct xml_element *hooks, struct ccm_header *heade
         if (name.at != NULL && text_starts_like(hook->name, "Hook"))
             header->hooks[header->hook_count++] = (struct ccm_hook){hook->name, name, hook};
     }
+    compare_hooks(header);
 }
 
 /* False when the arena is full. */
@@ -112,8 +148,10 @@ static bool read_child(const struct xml_element *child, struct arena *arena, str
     for (size_t i = 0; i < sizeof TEXT_CHILDREN / sizeof TEXT_CHILDREN[0]; i++) {
         if (text_equal(child->name, TEXT_CHILDREN[i].element)) {
             struct text *field = (struct text *)(void *)((char *)header + TEXT_CHILDREN[i].offset);
-            if (field->at == NULL) /* a second element of the name does not replace the first */
+            if (field->at == NULL)
                 *field = xml_text(child);
+            else
+                note_repeated(header, child->name);
             return true;
         }
     }
@@ -130,6 +168,9 @@ static bool read_child(const struct xml_element *child, struct arena *arena, str
         header->file_type = value.at != NULL ? value : xml_text(child);
     } else if (text_is(child->name, "Hooks") && !header->has_hooks) {
         read_hooks(child, header);
+    } else if (text_is(child->name, "Body") || text_is(child->name, "Payload") || text_is(child->name, "Hooks") ||
+               (text_is(child->name, "Property") && text_is_like(xml_attribute(child, "Name"), "FileType"))) {
+        note_repeated(header, child->name);
     }
     return true;
 }

@@ -38,6 +38,8 @@ struct ccm_header {
     struct ccm_range body;
     struct ccm_range *attachments; /* the first CCM_RANGES_MAX of them */
     size_t attachment_count;       /* all of them, also those above the limit */
+    struct text repeated;          /* name of an element or hook that stands twice: of all but attachments the first
+                                      counts, but another reader may take the last. TEXT_NULL when none does */
     bool has_hooks;                /* a Hooks element, even an empty one */
     struct ccm_hook hooks[CCM_HOOKS_MAX];
     size_t hook_count;

@@ -105,7 +105,9 @@ static void split(struct ccm_decoder *decoder, struct ccm_message *message)
         set_malformed(decoder, message, error.text);
     find_parts(decoder, message);
     if (message->source.truncated)
-        set_malformed(decoder, message, "bytes of the message are missing from the capture");
+        set_malformed(decoder, message,
+                      message->source.limited ? "the message has more bytes than are collected of one"
+                                              : "bytes of the message are missing from the capture");
     if (!message->has_header && !message->no_reply)
         set_malformed(decoder, message, "there is no message header");
     if (message->has_header && !message->has_payload)
@@ -452,6 +454,8 @@ static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
     if (nul != NULL)
         text.length = (size_t)(nul - text.at);
+    else if (odd)
+        set_malformed(decoder, message, "the UTF-16 body has an odd number of bytes");
     message->body = text;
 }
 
@@ -484,6 +488,8 @@ static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message,
     bool tree = needs & (NEED_FINDING | NEED_REGISTRATION | NEED_POLICY | NEED_FIELD);
     if (!tree || message->body.length > CCM_TREE_MAX) {
         message->root = sniff_root(message->body);
+        if (tree)
+            ccm_message_note(message, "the body is too long to be read as a tree");
         return;
     }
     struct error error = {0};
@@ -540,11 +546,30 @@ static void verify_embedded(struct ccm_decoder *decoder, struct ccm_message *mes
         result->reason = "it is not written as hex digits";
 }
 
+/* Which of two elements a server takes is not known, so neither is what the signature is worth. */
+static bool stands_twice(const struct xml_element *root)
+{
+    static const char *const once[] = {"Data", "Data/Certificates", "Data/Certificates/Signing", "Signature",
+                                       "Signature/SignatureValue"};
+    bool twice = false;
+    for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
+        const struct xml_element *first = xml_path(root, once[i]);
+        twice = twice || (first != NULL && xml_next(first) != NULL);
+    }
+    return twice;
+}
+
 static void read_registration(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
 {
     const struct xml_element *root = message->document.root;
     if (root == NULL || !text_is(root->name, "ClientRegistrationRequest"))
         return;
+    if (stands_twice(root)) {
+        set_malformed(decoder, message, "an element of the registration stands twice");
+        message->registration_signature = (struct ccm_signature){
+            .state = CCM_SIGNATURE_UNSUPPORTED, .reason = "an element of the registration stands twice"};
+        return;
+    }
     message->registration_signing = xml_text(xml_path(root, "Data/Certificates/Signing"));
     message->registration_encryption = xml_text(xml_path(root, "Data/Certificates/Encryption"));
     struct text hex = xml_text(xml_path(root, "Signature/SignatureValue"));

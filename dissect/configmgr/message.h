@@ -42,6 +42,7 @@ struct ccm_source {
     bool reply;
     bool secure;          /* it travelled in TLS: native mode, so far as one message tells */
     bool truncated;       /* bytes are missing: cut off, a gap, or a limit */
+    bool limited;         /* it was a limit: there was more than is collected */
     struct text endpoint; /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
     struct text server;   /* of a reply: the address that sent it, by which keys of management points are kept; may be
                              TEXT_NULL */

@@ -73,6 +73,8 @@ static void quirk_lead(struct ccm_message *message)
 
 static void quirk_parts(struct ccm_message *message)
 {
+    if (message->multipart.count > 2)
+        ccm_message_note(message, "there are more parts than two: the last one is read as the payload");
     for (size_t i = 0; i < message->multipart.count; i++) {
         if (message->multipart.parts[i].disposition.at != NULL) {
             ccm_message_note(message, "the parts are named like those of a form (task sequence form)");
