@@ -210,7 +210,7 @@ CASES = {
     "entity bomb in the body": (one(message(body=entities("Report") + "<Report>&e10;</Report>")), "notes",
                                 "the body has a document type declaration, which was ignored", 0),
     "a million attachments": (one(message(change=with_hooks(ATTACHMENT * 1000000))), "finding", "more bytes than are collected", COLLECTED),
-    "fifty thousand attachments": (one(message(change=with_hooks(ATTACHMENT * 50000))), "finding", "more than 262144 bytes", 0),
+    "fifty thousand attachments": (one(message(change=with_hooks(ATTACHMENT * 50000))), "finding", "more than 262144 bytes", 6),
     "as many as a header holds": (one(message(change=with_hooks(ATTACHMENT * 2000))), "notes", "more attachments than are looked at", 0),
     "message header of 100 MB": (lambda: header_of(100 * MB), "finding", "more bytes than are collected", COLLECTED),
     "HTTP header of 100 MB": (lambda: endless(b"CCM_POST / HTTP/1.1\r\nX: ", b"A" * 4096, 100 * MB), "http", "headers beyond 128 KiB", 0),

@@ -31,7 +31,8 @@ static void check_hooks(const struct ccm_header *header)
         abort();
     for (size_t i = 0; i < header->hook_count; i++) {
         const struct ccm_hook *found = ccm_header_hook(header, "clientauth");
-        if (header->hooks[i].name.at == NULL || header->hooks[i].xml == NULL || found > &header->hooks[i] + CCM_HOOKS_MAX)
+        if (header->hooks[i].name.at == NULL || header->hooks[i].xml == NULL ||
+            found > &header->hooks[i] + CCM_HOOKS_MAX)
             abort();
         struct text signature = ccm_hook_property(&header->hooks[i], "PayloadSignature");
         if (signature.at == NULL && signature.length > 0)

@@ -467,8 +467,57 @@ SPNEGOS = {
 }
 
 
+def header_of(body):
+    """The header part of a message made by message()."""
+    return body.split(b"\r\n\r\n", 1)[1].split(b"\r\n--" + BOUNDARY, 1)[0]
+
+
+def multipart_seed(kind, body):
+    return bytes([len(kind)]) + kind + body
+
+
+KIND = b'multipart/mixed; boundary="' + BOUNDARY + b'"'
+HEADERS = {
+    name: header_of(MESSAGES[name][1]) for name in ("location", "policy-signed", "policy-token", "inventory", "attached-mif")
+} | {
+    "utf-8": header_of(MESSAGES["location"][1])[2:].decode("utf-16-le").encode(),
+    "utf-16-be": b"\xfe\xff" + header_of(MESSAGES["location"][1])[2:].decode("utf-16-le").encode("utf-16-be"),
+    "odd": header_of(MESSAGES["location"][1]) + b"\0",
+    "doctype": (DTD + "<Msg><ID>&a;</ID></Msg>").encode(),
+    "twice": b'<Msg><ID>1</ID><ID>2</ID><Body Offset="0" Length="-1"/><Body/><Hooks><Hook Name="a"/><Hook2 Name="A"/></Hooks></Msg>',
+}
+MULTIPARTS = {
+    "two": multipart_seed(KIND, message("MP_LocationManager", LOCATION, compress=False)),
+    "sniffed": multipart_seed(b"", message("MP_LocationManager", LOCATION)),
+    "no-reply": multipart_seed(KIND, NO_REPLY),
+    "not-closed": multipart_seed(KIND, message("MP_LocationManager", LOCATION)[:-2]),
+    "inside": multipart_seed(KIND, part(b"text/plain", b"<Msg/>") + part(b"x", b"a\r\n--" + BOUNDARY + b"\r\ncontent-x: y\r\n\r\nb")
+                             + b"--" + BOUNDARY + b"--\r\n--" + BOUNDARY + b"--"),
+    "form": multipart_seed(b"multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+                           b"--x\r\n\r\n2\r\n--x--\r\n"),
+    "many": multipart_seed(b"a; boundary=x", b"--x\r\n\r\n\r\n" * 12 + b"--x--"),
+}
+# name: (flags, number of the endpoint in fuzz_body.c, text)
+BODIES = {
+    "registration": (0, 0, REGISTRATION),
+    "registered": (1, 0, REGISTERED),
+    "assignments": (1, 1, ASSIGNMENTS),
+    "request": (0, 1, REQUEST),
+    "location": (0, 2, LOCATION),
+    "inventory": (0, 3, INVENTORY),
+    "inventory-attached": (4, 3, INVENTORY),
+    "state": (0, 6, STATE),
+    "state-nested": (0, 6, NESTED),
+    "mif": (4, 6, MIF.decode()),
+    "two-data": (0, 0, REGISTRATION.replace("<Data", "<Data/><Data")),
+}
+
+
 def main():
     seeds = {
+        "header": HEADERS,
+        "multipart": MULTIPARTS,
+        "body": {name: bytes([flags, endpoint]) + text.encode() for name, (flags, endpoint, text) in BODIES.items()},
         "bits": UPLOADS,
         "cms": CMS,
         "smb": SMBS,
