@@ -154,6 +154,24 @@ bool input_skip(struct input *input, uint64_t length)
     return true;
 }
 
+bool input_read_at(const struct input *input, uint64_t offset, void *bytes, size_t size)
+{
+    uint8_t *at = bytes;
+    if (input->unpack != NULL || input->file == STDIN_FILENO || offset > INT64_MAX)
+        return false;
+    while (size > 0) {
+        ssize_t length = pread(input->file, at, size, (off_t)offset);
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length <= 0)
+            return false;
+        at += length;
+        offset += (uint64_t)length;
+        size -= (size_t)length;
+    }
+    return true;
+}
+
 void input_swap16(struct input *input, const uint8_t *at)
 {
     size_t place = (size_t)(at - input->bytes);

@@ -25,6 +25,9 @@ MUST_USE bool input_view(struct input *input, size_t length, struct cursor *byte
 void input_consume(struct input *input, size_t length);
 /* Consumes without looking. False when the input ends before; all is consumed then. */
 MUST_USE bool input_skip(struct input *input, uint64_t length);
+/* Reads bytes at any offset of a plain file, without moving in it. False for what cannot be read twice (compressed files,
+ * standard input, pipes), and where fewer than `size` are there. */
+MUST_USE bool input_read_at(const struct input *input, uint64_t offset, void *bytes, size_t size);
 /* Swaps the two bytes at a place in the last view. */
 void input_swap16(struct input *input, const uint8_t *at);
 

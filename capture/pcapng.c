@@ -1,4 +1,5 @@
 /* capture/pcapng.c: see pcapng.h. */
+#define _GNU_SOURCE /* explicit_bzero */
 #include "capture/pcapng.h"
 
 #include <stdlib.h>
@@ -46,6 +47,7 @@ struct pcapng {
     size_t count, room;
     int64_t time_ns;      /* of the last packet that had one */
     struct error failure; /* met in blocks that were read when the file was opened */
+    enum { AHEAD_NOT_ASKED, AHEAD_TAKEN, AHEAD_IMPOSSIBLE } ahead; /* of pcapng_look_ahead */
     struct pcapng_facts facts;
     struct pcapng_extra extra;
 };
@@ -397,7 +399,9 @@ static enum outcome use_block(struct pcapng *pcapng, const struct block *block, 
         read_statistics(pcapng, block->body);
         return OUTCOME_OK;
     case BLOCK_SECRETS:
-        pcapng_extra_secrets(&pcapng->extra, block->body, pcapng->big);
+        if (pcapng->ahead != AHEAD_TAKEN)
+            pcapng_extra_secrets(&pcapng->extra, block->body, pcapng->big);
+        pcapng->facts.late_secrets += pcapng->ahead == AHEAD_IMPOSSIBLE;
         return OUTCOME_OK;
     default:
         return OUTCOME_OK;
@@ -425,6 +429,63 @@ enum outcome pcapng_next(struct pcapng *pcapng, struct packet *packet, struct er
         if (pcapng->facts.damaged++ == 0)
             pcapng->facts.damaged_offset = block.offset;
     }
+}
+
+/* ---- looking ahead ---- */
+
+/* A window on the file: heads of blocks lie close together, so one call of the system reads many. */
+struct window {
+    uint64_t start;
+    size_t filled;
+    uint8_t bytes[16384];
+};
+
+/* The head of the block at `offset`. False at the end of the file: a last part that is not a head is none. */
+static MUST_USE bool look_at(const struct input *input, struct window *window, uint64_t offset, struct cursor *head)
+{
+    if (offset < window->start || offset - window->start + BLOCK_SMALLEST > window->filled) {
+        window->start = offset;
+        window->filled = sizeof window->bytes;
+        while (window->filled > BLOCK_SMALLEST && !input_read_at(input, offset, window->bytes, window->filled))
+            window->filled /= 2;
+        if (window->filled < BLOCK_SMALLEST)
+            return false;
+    }
+    return cursor_slice(cursor_of(window->bytes, window->filled), (size_t)(offset - window->start), BLOCK_SMALLEST,
+                        head);
+}
+
+static void take_ahead(struct pcapng *pcapng, uint64_t offset, uint32_t length, bool big)
+{
+    uint8_t *body = length > MAX_BLOCK ? NULL : malloc(length - BLOCK_SMALLEST + 1);
+    if (body != NULL && input_read_at(pcapng->input, offset + 8, body, length - BLOCK_SMALLEST))
+        pcapng_extra_secrets(&pcapng->extra, cursor_of(body, length - BLOCK_SMALLEST), big);
+    if (body != NULL)
+        explicit_bzero(body, length - BLOCK_SMALLEST);
+    free(body);
+}
+
+bool pcapng_look_ahead(struct pcapng *pcapng)
+{
+    struct window window = {.filled = 0};
+    uint64_t offset = input_offset(pcapng->input);
+    bool big = pcapng->big;
+    struct cursor head;
+    uint32_t type, length;
+    uint8_t byte;
+    if (pcapng->ahead != AHEAD_NOT_ASKED)
+        return pcapng->ahead == AHEAD_TAKEN;
+    pcapng->ahead = input_read_at(pcapng->input, 0, &byte, 1) ? AHEAD_TAKEN : AHEAD_IMPOSSIBLE;
+    while (pcapng->ahead == AHEAD_TAKEN && look_at(pcapng->input, &window, offset, &head)) {
+        struct cursor magic = cursor_of(head.at + 8, 4);
+        if (!order_u32(&head, big, &type) || (type == BLOCK_SECTION && !find_order(magic, &big)) ||
+            !order_u32(&head, big, &length) || length < BLOCK_SMALLEST || length % 4 != 0)
+            break; /* pcapng_next tells of it */
+        if (type == BLOCK_SECRETS)
+            take_ahead(pcapng, offset, length, big);
+        offset += length;
+    }
+    return pcapng->ahead == AHEAD_TAKEN;
 }
 
 /* ---- opening ---- */

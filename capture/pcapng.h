@@ -29,6 +29,7 @@ struct pcapng_facts {
     uint64_t damaged;  /* packet blocks left out */
     uint64_t damaged_offset; /* of the first of them */
     uint64_t dropped;        /* packets that whoever captured says are missing */
+    uint64_t late_secrets;   /* blocks of secrets that came after pcapng_look_ahead had failed */
 };
 
 struct pcapng;
@@ -41,6 +42,11 @@ MUST_USE enum outcome pcapng_open(struct input *input, struct pcapng **pcapng, s
 /* Sets all of *packet but moment.packet. OUTCOME_MORE: the end; error->text is empty, or says what is not whole.
  * OUTCOME_MALFORMED, OUTCOME_UNSUPPORTED, OUTCOME_LIMIT, OUTCOME_SYSTEM: it cannot be followed beyond error->offset. */
 MUST_USE enum outcome pcapng_next(struct pcapng *pcapng, struct packet *packet, struct error *error);
+
+/* Takes all secrets that stand further on in the file: whoever writes them as they come to be (or puts files together)
+ * puts them behind the packets that they open. Only the heads of blocks are read. False when the input cannot be read
+ * twice; secrets then count from where they stand. */
+bool pcapng_look_ahead(struct pcapng *pcapng);
 
 const struct pcapng_facts *pcapng_facts(const struct pcapng *pcapng);
 const struct pcapng_extra *pcapng_extra(const struct pcapng *pcapng);

@@ -255,6 +255,7 @@ static void add_pcapng_facts(const struct pcapng *pcapng, struct source_facts *f
     facts->timeless = more->timeless;
     facts->damaged = more->damaged;
     facts->dropped = more->dropped;
+    facts->late_secrets = more->late_secrets;
     facts->comment = pcapng_extra(pcapng)->comment;
 }
 
@@ -283,6 +284,11 @@ struct text source_secrets(const struct source *source)
     if (source->pcapng == NULL)
         return TEXT("");
     return text_from(buffer_cursor(&pcapng_extra(source->pcapng)->secrets));
+}
+
+bool source_look_ahead(struct source *source)
+{
+    return source->pcapng == NULL || pcapng_look_ahead(source->pcapng);
 }
 
 size_t source_name_count(const struct source *source)

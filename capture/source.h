@@ -30,6 +30,7 @@ struct source_facts {
     uint64_t timeless; /* packets without a time (Simple Packet Block), which were given that of the packet before */
     uint64_t damaged;  /* packets left out because their block contradicts itself or names no known interface */
     uint64_t dropped;  /* packets that the capturing program says it missed */
+    uint64_t late_secrets; /* blocks of TLS secrets that came after source_look_ahead had failed */
     struct text
         comment; /* of the first section that has one; foreign UTF-8, up to 4 KiB; TEXT_NULL when there is none */
 };
@@ -57,6 +58,9 @@ struct source_facts source_facts(const struct source *source);
 /* TLS key log lines (NSS format) that the file brought so far, for a TLS decoder; secret, so never to be shown. Valid
  * until the next packet is read. Empty when there are none. */
 struct text source_secrets(const struct source *source);
+/* Adds the secrets that stand further on in the file; to be called when the first packet is met that may need them,
+ * since it reads the heads of all blocks. False when the input cannot be read twice (facts.late_secrets then counts). */
+bool source_look_ahead(struct source *source);
 
 size_t source_name_count(const struct source *source);
 struct source_name source_name(const struct source *source, size_t index);

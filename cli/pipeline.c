@@ -37,12 +37,12 @@ struct pipeline {
     struct pipeline_result *result;
     bool progress;
     double progress_at;
-    int64_t filtered;                    /* packets that the filter left out */
-    uint64_t dropped, damaged, timeless; /* what source_facts tells of all inputs */
-    uint64_t empty;                      /* captures without a packet */
-    uint64_t passed_over;                /* files in folders that are no captures */
-    bool told;                           /* a file that is cut off or damaged was told on standard error */
-    char missed[160];                    /* the first counter that says that something was missed */
+    int64_t filtered;                                  /* packets that the filter left out */
+    uint64_t dropped, damaged, timeless, late_secrets; /* what source_facts tells of all inputs */
+    uint64_t empty;                                    /* captures without a packet */
+    uint64_t passed_over;                              /* files in folders that are no captures */
+    bool told;        /* a file that is cut off or damaged was told on standard error */
+    char missed[160]; /* the first counter that says that something was missed */
 };
 
 static bool add_item(struct pipeline *pipeline, const char *path)
@@ -126,13 +126,47 @@ static void end_progress(struct pipeline *pipeline)
     pipeline->progress_at = 0;
 }
 
-static void take_packet(struct pipeline *pipeline, const struct packet *packet)
+/* What is being read: how far the secrets that it brings were handed on. */
+struct reading {
+    struct source *source;
+    size_t secrets;
+    bool looked_ahead;
+};
+
+/* TLS secrets that the capture brought since the packet before: for the packets from here on. */
+static void take_secrets(struct pipeline *pipeline, struct reading *reading)
+{
+    struct text secrets = source_secrets(reading->source);
+    if (secrets.length <= reading->secrets)
+        return;
+    workers_secrets(pipeline->workers, (struct text){secrets.at + reading->secrets, secrets.length - reading->secrets});
+    reading->secrets = secrets.length;
+}
+
+#define TDS_HEADER 8 /* TDS wraps the handshake (MS-TDS 2.2.6.5) */
+
+/* A record of a TLS handshake: from here on secrets matter, also those that stand behind it in the file. */
+static bool starts_tls(struct cursor payload)
+{
+    static const uint8_t record[] = {22, 3}; /* RFC 8446 section 5.1 */
+    struct cursor inside;
+    return cursor_starts(payload, record, sizeof record) ||
+           (cursor_slice(payload, TDS_HEADER, sizeof record, &inside) && cursor_starts(inside, record, sizeof record));
+}
+
+static void take_packet(struct pipeline *pipeline, const struct packet *packet, struct reading *reading)
 {
     struct segment segment;
     pipeline->packets++;
     pipeline->last = packet->moment;
-    if (decoded_has_flow(decoder_packet(pipeline->decoder, packet, &segment)))
-        workers_segment(pipeline->workers, &segment, packet->moment);
+    if (!decoded_has_flow(decoder_packet(pipeline->decoder, packet, &segment)))
+        return;
+    if (!reading->looked_ahead && starts_tls(segment.payload)) {
+        reading->looked_ahead = true;
+        (void)source_look_ahead(reading->source); /* what comes late is counted */
+        take_secrets(pipeline, reading);
+    }
+    workers_segment(pipeline->workers, &segment, packet->moment);
 }
 
 /* What will be known of a file. It is written when the workers are done: until then the store is theirs. */
@@ -169,19 +203,8 @@ static void write_inputs(const struct pipeline *pipeline)
     }
 }
 
-/* TLS secrets that the capture brought since the packet before: for the packets from here on. */
-static void take_secrets(struct pipeline *pipeline, const struct source *source, size_t *taken)
-{
-    struct text secrets = source_secrets(source);
-    if (secrets.length <= *taken)
-        return;
-    workers_secrets(pipeline->workers, (struct text){secrets.at + *taken, secrets.length - *taken});
-    *taken = secrets.length;
-}
-
 static void read_item(struct pipeline *pipeline, struct item *item)
 {
-    size_t secrets = 0;
     struct source *source = NULL;
     struct packet packet;
     enum outcome outcome = item->problem.outcome;
@@ -198,10 +221,11 @@ static void read_item(struct pipeline *pipeline, struct item *item)
         note_input(pipeline, item, NULL);
         return;
     }
+    struct reading reading = {.source = source};
     int64_t filtered = pipeline->filtered; /* in the files before: packets count whether they pass the filter or not */
     while ((outcome = source_next(source, pipeline->packets + filtered + 1, &packet, &item->problem)) == OUTCOME_OK) {
-        take_secrets(pipeline, source, &secrets);
-        take_packet(pipeline, &packet);
+        take_secrets(pipeline, &reading);
+        take_packet(pipeline, &packet, &reading);
         show_progress(pipeline, item->path);
     }
     end_progress(pipeline);
@@ -216,6 +240,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     pipeline->dropped += facts.dropped;
     pipeline->damaged += facts.damaged;
     pipeline->timeless += facts.timeless;
+    pipeline->late_secrets += facts.late_secrets;
     note_input(pipeline, item, &facts);
     source_close(source);
 }
@@ -267,6 +292,9 @@ static void write_packet_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "dropped", pipeline->dropped, true, "packets that the capturing program says it missed");
     write_counter(pipeline, "damaged", pipeline->damaged, true,
                   "packets left out because their block contradicts itself");
+    write_counter(pipeline, "late_secrets", pipeline->late_secrets, false,
+                  "blocks of TLS secrets behind the first handshake in an input that is read once: they open only what "
+                  "follows them");
     write_counter(pipeline, "timeless", pipeline->timeless, false, "packets without a time of their own");
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
         write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,

@@ -119,6 +119,56 @@ def without_secrets(folder):
     return path
 
 
+def secrets_moved(folder, behind):
+    """The capture with its secrets as the last block, or in front of its last packets."""
+    content = OPENSSL.read_bytes()
+    blocks, offset = [], 0
+    while offset < len(content):
+        length = int.from_bytes(content[offset + 4 : offset + 8], "little")
+        blocks.append(content[offset : offset + length])
+        offset += length
+    secrets = [block for block in blocks if block[:4] == b"\x0a\0\0\0"]
+    others = [block for block in blocks if block not in secrets]
+    place = len(others) - behind
+    path = folder / OPENSSL.name
+    path.write_bytes(b"".join(others[:place] + secrets + others[place:]))
+    path.with_suffix(".json").write_bytes(OPENSSL.with_suffix(".json").read_bytes())
+    return path
+
+
+def test_secrets_behind_packets():
+    """Secrets that stand behind the packets they open are found, whatever the number of workers; those of a pipe count from
+    where they stand, which is told."""
+    late = "SELECT value FROM coverage WHERE name = 'late_secrets'"
+    wanted = sessions(OPENSSL)
+    with lab.folder() as folder:
+        for behind in (0, 5):
+            path = secrets_moved(folder, behind)
+            for threads in ("1", "2", "5"):
+                found = sessions(path, "--threads", threads)
+                lab.expect_equal(found, wanted, f"secrets {behind} packets before the end, {threads} workers")
+            lab.expect_equal(lab.value(late, path), 0, "late blocks of secrets")
+        pipe = path.read_bytes()
+        rows = lab.cmscope("query", "-r", "-", "-T", "json", "SELECT sum(decrypted) AS n FROM tls", stdin=pipe).json
+        lab.expect(rows[0]["n"] < len(wanted), f"decrypted of a pipe: {rows}")
+        lab.expect_equal(lab.cmscope("query", "-r", "-", "-T", "json", late, stdin=pipe).json, [{"value": 1}], "late, of a pipe")
+
+
+def test_secrets_of_editcap():
+    """Secrets that editcap puts into a capture, and those of captures that mergecap appends to it, are used."""
+    editcap, mergecap = lab.tool("editcap"), lab.tool("mergecap")
+    log = OPENSSL.with_suffix(".keys") / "sslkeylog.txt"
+    wanted = sessions(OPENSSL)
+    with lab.folder() as folder:
+        bare, injected, twice = without_secrets(folder), folder / "injected.pcapng", folder / "twice.pcapng"
+        subprocess.run([editcap, "--inject-secrets", f"tls,{log}", bare, injected], check=True, capture_output=True, timeout=SECONDS)
+        injected.with_suffix(".json").write_bytes(bare.with_suffix(".json").read_bytes())
+        lab.expect_equal(sessions(injected), wanted, "as with the secrets that came with the capture")
+        subprocess.run([mergecap, "-a", "-w", twice, lab.SCCMWTF, injected], check=True, capture_output=True, timeout=SECONDS)
+        decrypted = lab.value("SELECT sum(decrypted) FROM tls", twice)
+        lab.expect_equal(decrypted, len(wanted), "connections of the merged capture that are decrypted")
+
+
 def test_private_key_and_resumption():
     """With the private key alone RSA key exchange is read, and a session that resumes one of these."""
     with lab.folder() as folder:
@@ -420,6 +470,8 @@ def test_fingerprints():
 if __name__ == "__main__":
     lab.main(
         test_secrets_of_the_capture,
+        test_secrets_behind_packets,
+        test_secrets_of_editcap,
         test_private_key,
         test_private_key_and_resumption,
         test_no_keys,
