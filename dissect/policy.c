@@ -168,7 +168,8 @@ static void open_body(struct http_exchange *exchange, struct cursor *body, struc
     struct dissect *dissect = exchange->dissect;
     struct ccm_envelopes envelopes;
     ccm_envelopes_read(dissect->decoder.keys, *body, true, &dissect->decoder.arena, &envelopes);
-    trust_write_recipients(exchange, HTTP_REPLY, INT_NULL, &envelopes);
+    const struct fields_owner owner = fields_owner_of(exchange, HTTP_REPLY);
+    trust_write_recipients(dissect, &owner, &envelopes);
     if (envelopes.count == 0)
         return;
     const struct ccm_envelope *outer = envelopes.items[0];

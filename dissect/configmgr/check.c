@@ -76,7 +76,8 @@ static void check_confidential(struct check *check)
     const struct ccm_message *message = check->message;
     if (message->source.secure && message->encrypted)
         found(check, "C09", RULE, "the payload is encrypted inside TLS, although that is for mixed mode only");
-    if (!message->source.secure && !message->encrypted && !message->source.reply && is_report(check))
+    bool fallback = message->source.carrier == CCM_CARRIER_FSP; /* takes nothing but plain HTTP */
+    if (!message->source.secure && !message->encrypted && !message->source.reply && !fallback && is_report(check))
         found(check, "C10", ADVISORY, "inventory or state is readable on the wire");
 }
 
