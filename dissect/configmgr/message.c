@@ -395,7 +395,9 @@ static void open_payload(struct ccm_decoder *decoder, struct ccm_message *messag
     if (message->payload_kind != CCM_PAYLOAD_ZLIB) {
         message->has_plain = message->payload_kind == CCM_PAYLOAD_TEXT || message->payload_kind == CCM_PAYLOAD_EMPTY;
         message->plain = message->has_plain ? message->payload : CURSOR_EMPTY;
-        if (message->payload_kind == CCM_PAYLOAD_OPAQUE && !message->encrypted)
+        if (message->payload_kind == CCM_PAYLOAD_OPAQUE && message->source.bare)
+            ccm_message_note(message, "what was sent is neither XML nor a zlib stream nor an envelope");
+        else if (message->payload_kind == CCM_PAYLOAD_OPAQUE && !message->encrypted)
             set_malformed(decoder, message, "the payload is neither XML nor a zlib stream nor an envelope");
         return;
     }

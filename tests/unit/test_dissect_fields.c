@@ -127,12 +127,32 @@ static void lists_and_listings_are_read_field_by_field(void **state)
 static void the_headerless_message_to_a_fallback_status_point_is_read(void **state)
 {
     struct dialogue *dialogue = *state;
-    dialogue_ask_text(dialogue, "POST /SMS_FSP/.sms_fsp HTTP/1.1\r\nHost: fsp\r\nContent-Length: 88\r\n\r\n"
+    dialogue_ask_text(dialogue, "POST /SMS_FSP/.sms_fsp HTTP/1.1\r\nHost: fsp\r\nContent-Length: 90\r\n\r\n"
                                 "<Report><ReportBody><StateMessage><Topic Type='800'/>"
                                 "</StateMessage></ReportBody></Report>");
     dialogue_finish(dialogue);
     assert_true(text_is(field_of(dialogue, "Type")->meaning, "deployment of the client"));
-    assert_true(text_is(field_of(dialogue, "Type")->part, "request"));
+    assert_true(text_is(field_of(dialogue, "Type")->part, "body"));
+    assert_int_equal(field_of(dialogue, "Type")->message, 1);
+    const struct message_row *row = store_row(dialogue->store, TABLE_message, 1);
+    assert_true(text_is(row->carrier, "fsp"));
+    assert_true(text_is(row->root, "Report"));
+    assert_null(row->endpoint.at);
+    assert_null(row->malformed.at);
+    assert_null(row->signature.at); /* there is no place for one */
+    assert_int_equal(row->signed_, INT_NULL);
+    assert_null(row->answer.at);
+}
+
+static void a_fallback_status_point_that_says_nothing_took_the_message(void **state)
+{
+    struct dialogue *dialogue = *state;
+    dialogue_ask_text(dialogue, "POST /SMS_FSP/.sms_fsp HTTP/1.1\r\nHost: fsp\r\nContent-Length: 9\r\n\r\n<Report/>");
+    dialogue_answer_text(dialogue, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    dialogue_finish(dialogue);
+    const struct message_row *row = store_row(dialogue->store, TABLE_message, 1);
+    assert_true(text_is(row->answer, "no-reply"));
+    assert_int_equal(dialogue_count(dialogue, TABLE_finding), 0); /* it has to be plain HTTP, and unsigned */
 }
 
 /* ---- Answers ---- */
@@ -212,6 +232,7 @@ int main(void)
         cmocka_unit_test(paths_have_a_service_and_an_operation),
         TEST(lists_and_listings_are_read_field_by_field),
         TEST(the_headerless_message_to_a_fallback_status_point_is_read),
+        TEST(a_fallback_status_point_that_says_nothing_took_the_message),
         TEST(every_answer_has_its_name),
         TEST(clients_of_one_certificate_are_counted),
     };
