@@ -85,6 +85,26 @@ static void fill_signature(const struct ccm_message *message, struct message_row
     }
 }
 
+static int64_t serial_of(const struct xml_element *state)
+{
+    int64_t serial;
+    return text_to_i64(xml_attribute(state, "SerialNumber"), &serial) ? serial : INT_NULL;
+}
+
+/* What checks over several reports of a client compare. */
+static void fill_report(const struct ccm_message *message, struct message_row *row)
+{
+    const struct xml_element *root = message->document.root, *state = NULL;
+    if (root == NULL || !text_is(root->name, "Report"))
+        return;
+    row->report_type = xml_text(xml_path(root, "ReportHeader/ReportDetails/ReportType"));
+    if (xml_count(root, "StateMessage", &state) == 0)
+        return;
+    row->serial = serial_of(state);
+    for (; state != NULL; state = xml_next(state))
+        row->serial_last = serial_of(state);
+}
+
 static void fill_payload(const struct ccm_message *message, unsigned needs, struct message_row *row)
 {
     row->payload_bytes = (int64_t)message->payload_part.left;
@@ -104,6 +124,7 @@ static void fill_payload(const struct ccm_message *message, unsigned needs, stru
     }
     if (needs & NEED_BODY)
         row->body = message->body;
+    fill_report(message, row);
 }
 
 /* What the request shows of the security flags, against the published tables (schema.md 2.2). */

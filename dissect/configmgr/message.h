@@ -145,6 +145,6 @@ void ccm_message_note(struct ccm_message *message, const char *note);
 /* dissect/configmgr/check.c: compares the message with the schema and adds findings (schema.md 8). */
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message);
 /* check_tools.c: adds hints of published tools; called by ccm_message_check. */
-void ccm_message_check_tools(struct ccm_message *message);
+void ccm_message_check_tools(struct ccm_decoder *decoder, struct ccm_message *message);
 
 #endif

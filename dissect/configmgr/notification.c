@@ -49,12 +49,16 @@ static bool read_binary(struct cursor bytes, struct ccm_notification *into, stru
 {
     for (int form = 0; form < 4; form++) { /* little endian first, the head alone first */
         struct ccm_notification tried = {.big_endian = form >= 2};
-        *rest = bytes;
-        bool fits = form % 2 == 0 || read_prefix(rest, &tried);
-        bool closed = fits && tried.has_prefix && (rest->left == 0 || ccm_payload_classify(*rest) == CCM_PAYLOAD_TEXT);
-        if (fits && (read_head(rest, &tried) || closed)) {
-            if (!tried.has_head && !cursor_slice(bytes, bytes.left - rest->left, rest->left, rest))
-                return false;
+        struct cursor at = bytes;
+        if (form % 2 == 1 && !read_prefix(&at, &tried))
+            continue;
+        *rest = at;
+        bool fits = read_head(rest, &tried);
+        if (!fits && tried.has_prefix && (at.left == 0 || ccm_payload_classify(at) == CCM_PAYLOAD_TEXT)) {
+            *rest = at;
+            fits = true;
+        }
+        if (fits) {
             *into = tried;
             return true;
         }
