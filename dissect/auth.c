@@ -192,7 +192,7 @@ void auth_http_header(struct auth *auth, const struct auth_carrier *carrier, str
         struct text base64 = {value.at + schemes[i].length, value.length - schemes[i].length};
         const char *comma = memchr(base64.at, ',', base64.length); /* challenges of other schemes follow */
         base64.length = comma == NULL ? base64.length : (size_t)(comma - base64.at);
-        if (ntlm_base64(base64, &carrier->conversation->dissect->scratch, &token))
+        if (ccm_base64_decode(base64, &carrier->conversation->dissect->scratch, &token))
             auth_token(auth, carrier, token, moment);
         return;
     }

@@ -12,8 +12,12 @@ struct bits *bits_new(void)
     if (bits == NULL)
         return NULL;
     buffer_init(&bits->texts, BITS_TEXTS_MAX);
-    buffer_init(&bits->content, BITS_BYTES_MAX);
-    return bits;
+    spill_pool_init(&bits->pool, BITS_MEMORY, BITS_MEMORY_MOST);
+    bits->content = spill_new(&bits->pool);
+    if (bits->content != NULL)
+        return bits;
+    bits_free(bits);
+    return NULL;
 }
 
 void bits_free(struct bits *bits)
@@ -21,7 +25,7 @@ void bits_free(struct bits *bits)
     if (bits == NULL)
         return;
     buffer_free(&bits->texts);
-    buffer_free(&bits->content);
+    spill_free(bits->content);
     free(bits->packets);
     free(bits);
 }
@@ -54,7 +58,7 @@ static bool is_packet(const struct http_exchange *exchange)
 
 bool bits_wants(const struct http_exchange *exchange, enum http_side side)
 {
-    return side == HTTP_REQUEST && (exchange->dissect->needs & NEED_FIELD) && is_packet(exchange) &&
+    return side == HTTP_REQUEST && (exchange->dissect->needs & (NEED_FIELD | NEED_UPLOAD)) && is_packet(exchange) &&
            kind_of(http_header(exchange, HTTP_REQUEST, "bits-packet-type")) == BITS_FRAGMENT;
 }
 
@@ -121,13 +125,10 @@ static void read_fragment(struct http_exchange *exchange, struct bits_packet *pa
         packet->odd = true;
         packet->length = body.left < packet->length ? body.left : packet->length;
     }
-    size_t before = bits->content.length;
-    packet->content = before;
-    packet->has_content = buffer_append(&bits->content, cursor_of(body.at, (size_t)packet->length));
-    if (!packet->has_content) {
-        bits->content.length = before;
-        exchange->dissect->counts.bodies_dropped++;
-    }
+    packet->content = spill_size(bits->content);
+    packet->has_content = packet->length <= BITS_BYTES_MAX - packet->content &&
+                          spill_append(bits->content, body.at, (size_t)packet->length) != NULL;
+    exchange->dissect->counts.bodies_dropped += !packet->has_content;
 }
 
 void bits_request(struct http_exchange *exchange)
@@ -178,14 +179,27 @@ static void shift(struct bits_text *text, size_t by)
         text->at += by;
 }
 
+/* Content of `from` behind that of `into`. */
+static bool absorb_content(struct bits *into, const struct bits *from)
+{
+    uint64_t size = spill_size(from->content);
+    bool room = size <= BITS_BYTES_MAX - spill_size(into->content);
+    for (uint64_t at = 0; room && at < size; at += SPILL_WINDOW) {
+        uint64_t part = size - at < SPILL_WINDOW ? size - at : SPILL_WINDOW;
+        room = spill_append(into->content, spill_at(from->content, at, part), (size_t)part) != NULL;
+    }
+    return room;
+}
+
 uint64_t bits_absorb(struct bits *into, const struct bits *from, const int64_t bases[TABLE_COUNT])
 {
-    size_t texts = into->texts.length, content = into->content.length;
+    size_t texts = into->texts.length;
+    uint64_t content = spill_size(into->content);
     if (!buffer_append(&into->texts, buffer_cursor(&from->texts))) {
         into->texts.length = texts;
         return from->count;
     }
-    bool has_content = buffer_append(&into->content, buffer_cursor(&from->content));
+    bool has_content = absorb_content(into, from);
     for (size_t i = 0; i < from->count; i++) {
         struct bits_packet *packet = new_packet(into);
         if (packet == NULL)

@@ -2,6 +2,7 @@
 #ifndef CMSCOPE_DISSECT_BITS_INTERNAL_H
 #define CMSCOPE_DISSECT_BITS_INTERNAL_H
 
+#include "core/spill.h"
 #include "dissect/bits.h"
 
 enum bits_kind { BITS_OTHER, BITS_CREATE, BITS_PING, BITS_FRAGMENT, BITS_CLOSE, BITS_CANCEL };
@@ -27,11 +28,13 @@ struct bits_packet {
     bool odd;         /* it has another length than its Content-Range says */
     bool has_content; /* its bytes stand in bits->content */
     uint64_t start, length, total;
-    size_t content;
+    uint64_t content;
 };
 
 struct bits {
-    struct buffer texts, content;
+    struct buffer texts;
+    struct spill_pool pool;
+    struct spill *content;
     struct bits_packet *packets;
     size_t count, room;
 };

@@ -5,7 +5,8 @@
 
 #include "dissect/bits_internal.h"
 #include "dissect/configmgr/body.h"
-#include "dissect/fields.h"
+#include "dissect/message_row.h"
+#include "dissect/service.h"
 
 static struct text text_at(const struct bits *bits, struct bits_text text)
 {
@@ -110,8 +111,8 @@ static void add_fragment(const struct bits *bits, const struct bits_packet *pack
         add_problem(problem, "too much was uploaded to be kept");
         return;
     }
-    if (packet->has_content && !cursor_slice(buffer_cursor(&bits->content), packet->content, packet->length, &content))
-        return;
+    if (packet->has_content && packet->length > 0)
+        content = cursor_of(spill_at(bits->content, packet->content, packet->length), (size_t)packet->length);
     if (!bits_cover_add(cover, packet->start, packet->length, content))
         add_problem(problem, "there are too many fragments");
 }
@@ -209,66 +210,121 @@ static const char *read_document(struct ccm_decoder *decoder, struct cursor byte
     return "xml";
 }
 
-static void read_message(struct dissect *dissect, struct cursor bytes, bool secure, struct bits_row *row,
-                         struct ccm_fields *fields)
+static void hash_upload(struct dissect *dissect, struct cursor bytes, struct bits_row *row)
 {
-    struct ccm_source source = {.body = bytes, .content_type = TEXT_NULL, .secure = secure, .endpoint = TEXT_NULL};
+    struct ccm_decoder *decoder = &dissect->decoder;
+    uint8_t digest[CCM_HASH_BYTES_MAX];
+    size_t length = bytes.left == 0 ? 0 : ccm_hash(decoder->keys, CCM_SHA256, bytes, digest);
+    row->sha256 = length == 0 ? TEXT_NULL : text_hex(&decoder->arena, cursor_of(digest, length));
+}
+
+/* What was uploaded, for the row of the session. */
+static const char *content_name(const struct ccm_message *message)
+{
+    if (message->has_header)
+        return "message";
+    if (message->encrypted && !message->decrypted)
+        return "encrypted";
+    if (message->payload_part.left == 0)
+        return "empty";
+    return message->document.root != NULL || message->root.length > 0 ? "xml" : message->has_plain ? "text" : "binary";
+}
+
+static const char *answer_of(struct text state)
+{
+    if (text_is(state, "closed"))
+        return "no-reply";
+    return text_is(state, "refused") ? "refused" : NULL;
+}
+
+/* Writes the message that the upload was, and its fields. */
+static void write_message(struct dissect *dissect, const struct bits_row *bits, int64_t id, struct ccm_message *message,
+                          struct moment moment)
+{
+    struct message_row row = message_row_null();
+    struct fields_owner owner = {.moment = moment, .flow = bits->flow, .http = bits->http, .bits = id};
+    row.client = bits->client;
+    row.server = bits->server;
+    row.answer = text_of(answer_of(bits->state));
+    message_row_write(dissect, message, &row, &owner);
+    message_row_remember(dissect, message, owner.message);
+    struct bits_row amended = *bits;
+    amended.message = owner.message;
+    sink_amend(&dissect->sink, TABLE_bits, id, &amended);
+    fields_of_message(dissect, &owner, message);
+}
+
+/* Uploads to a management point, and whole messages wherever they go, are messages. */
+static void finish_message(struct dissect *dissect, const struct session *session, struct cursor bytes,
+                           struct bits_row *row)
+{
+    const struct bits_packet *first = session->packets[0].packet;
+    struct ccm_source source = {
+        .carrier = CCM_CARRIER_BITS,
+        .bare = !ccm_message_recognise(bytes, TEXT_NULL),
+        .body = bytes,
+        .secure = first->secure,
+        .truncated = bytes.left == 0,
+    };
     struct ccm_message message;
     ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
-    row->content = TEXT("message");
+    if (bytes.left > 0)
+        row->content = text_of(content_name(&message));
     row->endpoint = message.endpoint_name;
     row->source_id = message.header.source_id;
     row->root = message.root;
     row->problem = row->problem.at == NULL ? message.malformed : row->problem;
     row->body = dissect->needs & NEED_BODY ? message.body : TEXT_NULL;
-    ccm_message_fields(&dissect->decoder, &message, fields);
+    hash_upload(dissect, bytes, row);
+    int64_t id = sink_append(&dissect->sink, TABLE_bits, row);
+    write_message(dissect, row, id, &message, first->moment);
 }
 
-static void read_content(struct dissect *dissect, const struct session *session, const struct bits_cover *cover,
-                         struct bits_row *row, struct ccm_fields *fields)
+/* Uploads of other programs: a document, or only bytes. */
+static void finish_other(struct dissect *dissect, const struct session *session, struct cursor bytes,
+                         struct bits_row *row)
 {
     struct ccm_decoder *decoder = &dissect->decoder;
     struct xml_document document = {0};
+    struct ccm_fields fields = {0};
     struct text text = TEXT_NULL;
-    if (cover->total == 0 || cover->received != cover->total || cover->bytes == NULL) {
-        row->content = cover->total == 0 ? TEXT("empty") : TEXT("incomplete");
-        return;
-    }
-    struct cursor bytes = cursor_of(cover->bytes, (size_t)cover->total);
     arena_reset(&decoder->arena);
-    if (ccm_message_recognise(bytes, TEXT_NULL)) {
-        read_message(dissect, bytes, session->packets[0].packet->secure, row, fields);
-    } else {
+    if (bytes.left > 0) {
         row->content = text_of(read_document(decoder, bytes, &text, &document));
         row->body = dissect->needs & NEED_BODY ? text : TEXT_NULL;
         row->root = document.root == NULL ? TEXT_NULL : document.root->name;
-        ccm_body_fields(decoder, &document, "body", fields);
-        ccm_fields_close(fields);
+        hash_upload(dissect, bytes, row);
     }
-    uint8_t digest[CCM_HASH_BYTES_MAX];
-    size_t length = ccm_hash(decoder->keys, CCM_SHA256, bytes, digest);
-    row->sha256 = length == 0 ? TEXT_NULL : text_hex(&decoder->arena, cursor_of(digest, length));
+    if (dissect->needs & NEED_FIELD)
+        ccm_body_fields(decoder, &document, "body", &fields);
+    ccm_fields_close(&fields);
+    struct fields_owner owner = {
+        .moment = session->packets[0].packet->moment,
+        .flow = row->flow,
+        .message = INT_NULL,
+        .http = INT_NULL,
+        .bits = sink_append(&dissect->sink, TABLE_bits, row),
+    };
+    fields_write(dissect, &owner, &fields);
 }
 
 static void finish_session(struct dissect *dissect, const struct session *session)
 {
-    bool with_content = dissect->needs & NEED_FIELD;
+    bool with_content = dissect->needs & (NEED_FIELD | NEED_UPLOAD);
     struct bits_cover cover;
-    struct ccm_fields fields = {0};
     struct bits_row row = row_of(session);
     gather(session, with_content, &cover, &row);
     row.state = text_of(state_of(session, &cover));
+    bool whole = cover.bytes != NULL && cover.received == cover.total;
+    struct cursor bytes = whole ? cursor_of(cover.bytes, (size_t)cover.total) : CURSOR_EMPTY;
     if (with_content)
-        read_content(dissect, session, &cover, &row, &fields);
-    int64_t id = sink_append(&dissect->sink, TABLE_bits, &row);
-    struct fields_owner owner = {
-        .moment = session->packets[0].packet->moment,
-        .flow = row.flow,
-        .message = INT_NULL,
-        .http = INT_NULL,
-        .bits = id,
-    };
-    fields_write(dissect, &owner, &fields);
+        row.content = cover.total == 0 ? TEXT("empty") : TEXT("incomplete");
+    const char *service = service_of(TEXT_NULL, row.url);
+    bool uploads = service != NULL && strcmp(service, "mp-upload") == 0;
+    if (with_content && cover.received > 0 && (uploads || ccm_message_recognise(bytes, TEXT_NULL)))
+        finish_message(dissect, session, bytes, &row);
+    else
+        finish_other(dissect, session, bytes, &row);
     bits_cover_free(&cover);
 }
 

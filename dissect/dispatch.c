@@ -65,6 +65,7 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
     dissect->settle = settle_new();
     dissect->bits = bits_new();
     bool decoder = ccm_decoder_init(&dissect->decoder);
+    dissect->decoder.show_secrets = (needs & NEED_SECRETS) != 0;
     if (dissect->settle != NULL && dissect->bits != NULL && decoder && tls_setup(dissect))
         return dissect;
     dissect_free(dissect);
@@ -157,8 +158,8 @@ void dissect_renumber(struct dissect *dissect, int64_t (*new_id)(const void *con
 
 void dissect_finish(struct dissect *dissect)
 {
+    bits_finish(dissect); /* uploads are messages, which are settled with the others */
     settle_finish(dissect);
-    bits_finish(dissect);
     shared_keys_finish(dissect);
 }
 

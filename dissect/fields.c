@@ -35,12 +35,12 @@ void fields_write(struct dissect *dissect, const struct fields_owner *owner, con
     }
 }
 
-static struct fields_owner owner_of(const struct http_exchange *exchange, enum http_side side, int64_t message)
+struct fields_owner fields_owner_of(const struct http_exchange *exchange, enum http_side side)
 {
     return (struct fields_owner){
         .moment = exchange->moment[side],
         .flow = exchange->conversation->row,
-        .message = message,
+        .message = INT_NULL,
         .http = exchange->row,
         .bits = INT_NULL,
     };
@@ -53,38 +53,36 @@ static int64_t number_or_null(const struct ccm_range *range, uint64_t value)
     return range->numeric && value <= INT64_MAX ? (int64_t)value : INT_NULL;
 }
 
-static void write_attachments(struct http_exchange *exchange, const struct ccm_message *message, enum http_side side,
-                              int64_t message_row)
+static void write_attachments(struct dissect *dissect, const struct fields_owner *owner,
+                              const struct ccm_message *message)
 {
     for (size_t i = 0; i < message->attachments.count; i++) {
         const struct ccm_attachment *attachment = &message->attachments.items[i];
         struct attachment_row row = attachment_row_null();
-        row.packet = exchange->moment[side].packet;
-        row.time = moment_seconds(exchange->moment[side]);
-        row.flow = exchange->conversation->row;
-        row.message = message_row;
+        row.packet = owner->moment.packet;
+        row.time = moment_seconds(owner->moment);
+        row.flow = owner->flow;
+        row.message = owner->message;
         row.ordinal = (int64_t)i + 1;
         row.name = attachment->range->name;
         row.offset = number_or_null(attachment->range, attachment->range->offset);
         row.length = number_or_null(attachment->range, attachment->range->length);
         row.kind = text_of(ccm_attachment_kind_name(attachment->kind));
         row.root = attachment->document.root == NULL ? TEXT_NULL : attachment->document.root->name;
-        row.text = exchange->dissect->needs & NEED_BODY ? attachment->text : TEXT_NULL;
+        row.text = dissect->needs & NEED_BODY ? attachment->text : TEXT_NULL;
         row.problem = text_of(attachment->problem);
-        sink_append(&exchange->dissect->sink, TABLE_attachment, &row);
+        sink_append(&dissect->sink, TABLE_attachment, &row);
     }
 }
 
-void fields_of_message(struct http_exchange *exchange, struct ccm_message *message, enum http_side side, int64_t row)
+void fields_of_message(struct dissect *dissect, const struct fields_owner *owner, struct ccm_message *message)
 {
-    struct dissect *dissect = exchange->dissect;
-    write_attachments(exchange, message, side, row);
+    struct ccm_fields fields;
+    write_attachments(dissect, owner, message);
     if (!(dissect->needs & NEED_FIELD))
         return;
-    struct ccm_fields fields;
-    struct fields_owner owner = owner_of(exchange, side, row);
     ccm_message_fields(&dissect->decoder, message, &fields);
-    fields_write(dissect, &owner, &fields);
+    fields_write(dissect, owner, &fields);
 }
 
 /* ---- Other bodies ---- */
@@ -100,9 +98,7 @@ static const struct {
     {"mp-auth", HTTP_REPLY_SET},
     {"mp-policy", HTTP_REPLY_SET},
     {"slp", HTTP_REPLY_SET},
-    {"fsp", HTTP_REQUEST_SET},
     {"sup", HTTP_REQUEST_SET | HTTP_REPLY_SET},
-    {"mp-notification", HTTP_REQUEST_SET | HTTP_REPLY_SET},
 };
 
 bool fields_wants(const struct http_exchange *exchange, enum http_side side)
@@ -147,7 +143,7 @@ void fields_of_body(struct http_exchange *exchange, enum http_side side)
     if (!fields_wants(exchange, side) ||
         !read_document(&dissect->decoder, buffer_cursor(&exchange->body[side]), &document))
         return;
-    struct fields_owner owner = owner_of(exchange, side, INT_NULL);
+    struct fields_owner owner = fields_owner_of(exchange, side);
     ccm_body_fields(&dissect->decoder, &document, side == HTTP_REQUEST ? "request" : "reply", &fields);
     ccm_fields_close(&fields);
     fields_write(dissect, &owner, &fields);

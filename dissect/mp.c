@@ -12,9 +12,9 @@
 
 #include "dissect/bits.h"
 #include "dissect/configmgr/certificate.h"
+#include "dissect/configmgr/notification.h"
 #include "dissect/configmgr/reply.h"
-#include "dissect/configmgr/security.h"
-#include "dissect/fields.h"
+#include "dissect/message_row.h"
 #include "dissect/policy.h"
 #include "dissect/settle.h"
 #include "dissect/trust.h"
@@ -36,7 +36,9 @@ bool mp_wants(const struct http_exchange *exchange, enum http_side side)
     bool multipart = text_starts_like(type, "multipart/mixed");
     if (text_is(http_method(exchange), "CCM_POST") || text_find_like(type, CCM_BOUNDARY, &at))
         return true;
-    if (fields_wants(exchange, side) || bits_wants(exchange, side))
+    if (fields_wants(exchange, side) || bits_wants(exchange, side) || is_service(exchange, "mp-notification"))
+        return true;
+    if (side == HTTP_REQUEST && is_service(exchange, "fsp"))
         return true;
     if (is_service(exchange, "mp") || exchange->service == NULL)
         return multipart;
@@ -48,213 +50,17 @@ bool mp_wants(const struct http_exchange *exchange, enum http_side side)
 
 /* ---- Messages ---- */
 
-static struct text join_hooks(struct ccm_message *message, struct arena *arena)
-{
-    const struct ccm_header *header = &message->header;
-    size_t room = 1, length = 0;
-    for (size_t i = 0; i < header->hook_count; i++)
-        room += header->hooks[i].name.length + 1;
-    char *list = header->document.root == NULL ? NULL : arena_take(arena, room);
-    for (size_t i = 0; list != NULL && i < header->hook_count; i++) {
-        if (i > 0)
-            list[length++] = ',';
-        memcpy(list + length, header->hooks[i].name.at, header->hooks[i].name.length);
-        length += header->hooks[i].name.length;
-    }
-    return (struct text){list, length};
-}
-
-static struct text join_notes(const struct ccm_message *message, struct arena *arena)
-{
-    struct text list = TEXT_NULL;
-    for (size_t i = 0; i < message->note_count; i++)
-        list = text_format(arena, "%.*s%s%s", (int)list.length, list.at == NULL ? "" : list.at,
-                           list.at == NULL ? "" : "; ", message->notes[i]);
-    return list;
-}
-
-static void fill_header(const struct ccm_message *message, struct message_row *row)
-{
-    const struct ccm_header *header = &message->header;
-    row->endpoint = message->endpoint_name;
-    row->message_id = header->id;
-    row->correlation_id = header->correlation_id;
-    row->source_id = header->source_id;
-    row->source_host = header->source_host;
-    row->target_host = header->target_host;
-    row->target_address = header->target_address;
-    row->target_endpoint = header->target_endpoint;
-    row->reply_to = header->reply_to;
-    row->reply_mode = header->reply_mode;
-    row->sent_time = header->sent_time;
-    row->file_type = header->file_type;
-    if (message->has_header) {
-        row->header_encoding = text_of(header->encoding);
-        row->header_bytes = (int64_t)message->header_part.left;
-        row->attachments = (int64_t)header->attachment_count;
-    }
-    if (header->has_body && header->body.numeric && header->body.offset <= INT64_MAX &&
-        header->body.length <= INT64_MAX) {
-        row->body_offset = (int64_t)header->body.offset;
-        row->body_length = (int64_t)header->body.length;
-    }
-}
-
-static void fill_signature(const struct ccm_message *message, struct message_row *row)
-{
-    const struct ccm_signature *signature = &message->payload_signature;
-    row->signature = text_of(ccm_signature_state_name(signature->state));
-    row->client_id_signature = text_of(ccm_signature_state_name(message->client_id_signature.state));
-    row->token_signature = text_of(ccm_signature_state_name(message->token_signature.state));
-    row->hash = text_of(signature->hash);
-    row->signature_reason = text_of(signature->reason);
-    if (signature->key == NULL)
-        signature = &message->client_id_signature;
-    if (signature->key == NULL)
-        signature = &message->token_signature;
-    row->key_source = text_of(signature->key_source);
-    if (signature->key != NULL) {
-        row->key_bits = signature->key->bits;
-        row->key_fingerprint = text_of(signature->key->fingerprint);
-    }
-}
-
-static void fill_payload(const struct ccm_message *message, unsigned needs, struct message_row *row)
-{
-    row->payload_bytes = (int64_t)message->payload_part.left;
-    row->compressed = bool_value(message->compressed);
-    row->encrypted = bool_value(message->encrypted);
-    row->encryption = message->cipher;
-    if (message->envelopes.count > 0) {
-        const struct ccm_envelope *outer = message->envelopes.items[0];
-        row->recipients = (int64_t)outer->recipient_count;
-        row->decrypted = bool_value(message->decrypted);
-        row->decrypted_with = outer->opened_by == NULL ? TEXT_NULL : text_of(outer->opened_by->fingerprint);
-    }
-    row->root = message->root;
-    if (message->has_plain) {
-        row->inflated_bytes = (int64_t)message->plain.left;
-        row->body_bytes = (int64_t)message->body_bytes.left;
-    }
-    if (needs & NEED_BODY)
-        row->body = message->body;
-}
-
-/* What the request shows of the security flags, against the published tables (schema.md 2.2). */
-static void fill_flags(const struct ccm_message *message, struct arena *arena, struct message_row *row)
-{
-    struct ccm_security security;
-    if (message->source.reply || !message->header.document.complete)
-        return;
-    ccm_security_judge(message, &security);
-    row->flags_shown = ccm_security_text(security.shown, arena);
-    if (!security.known)
-        return;
-    row->flags_required = ccm_security_text(security.required, arena);
-    row->flags_missing = ccm_security_text(security.missing, arena);
-    row->flags_excess = ccm_security_text(security.excess, arena);
-    row->flags_confidence = text_of(security.confidence);
-}
-
-static void write_findings(const struct http_exchange *exchange, const struct ccm_message *message, int64_t row,
-                           struct moment moment)
-{
-    for (size_t i = 0; i < message->finding_count; i++) {
-        const struct ccm_finding *from = &message->findings[i];
-        struct finding_row finding = finding_row_null();
-        finding.packet = moment.packet;
-        finding.time = moment_seconds(moment);
-        finding.flow = exchange->conversation->row;
-        finding.message = row;
-        finding.code = text_of(from->code);
-        finding.level = text_of(from->level);
-        finding.text = from->text;
-        sink_append(&exchange->dissect->sink, TABLE_finding, &finding);
-    }
-}
-
+/* Returns the id of the row. */
 static int64_t write_message(struct http_exchange *exchange, struct ccm_message *message, enum http_side side)
 {
-    struct dissect *dissect = exchange->dissect;
-    struct arena *arena = &dissect->decoder.arena;
+    struct fields_owner owner = fields_owner_of(exchange, side);
     struct message_row row = message_row_null();
-    row.packet = exchange->moment[side].packet;
-    row.time = moment_seconds(exchange->moment[side]);
-    row.flow = exchange->conversation->row;
-    row.http = exchange->row;
-    row.direction = side == HTTP_REQUEST ? TEXT("request") : TEXT("reply");
     row.reply_of = side == HTTP_REQUEST ? INT_NULL : exchange->mp.request_message;
-    row.transport = exchange->secure ? TEXT("https") : TEXT("http");
     row.client = text_of(exchange->client);
     row.server = text_of(exchange->server);
-    fill_header(message, &row);
-    row.hooks = join_hooks(message, arena);
-    if (message->is_signed || message->header.document.complete || message->no_reply)
-        row.signed_ = bool_value(message->is_signed);
-    row.hash_algorithm = message->hash_algorithm;
-    row.client_capabilities = message->client_capabilities;
-    if (dissect->needs & (NEED_SIGNATURE | NEED_FINDING))
-        fill_signature(message, &row);
-    if (message->has_payload)
-        fill_payload(message, dissect->needs, &row);
-    fill_flags(message, arena, &row);
-    row.notes = join_notes(message, arena);
-    row.malformed = message->malformed;
-    int64_t id = sink_append(&dissect->sink, TABLE_message, &row);
-    dissect->counts.messages++;
-    dissect->counts.malformed += message->malformed.at != NULL;
-    dissect->counts.encrypted += message->encrypted && !message->decrypted;
-    dissect->counts.decrypted += message->decrypted;
-    write_findings(exchange, message, id, exchange->moment[side]);
-    fields_of_message(exchange, message, side, id);
-    trust_write_recipients(exchange, side, id, &message->envelopes);
-    return id;
-}
-
-/* What makes a signed request the same message as another: its signature, and the header that no signature covers. */
-static void remember_signed(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
-{
-    const struct ccm_header *header = &message->header;
-    struct text hex = ccm_hook_property(ccm_header_hook(header, "clientauth"), "PayloadSignature");
-    if (hex.at == NULL || message->source.reply || !(exchange->dissect->needs & NEED_FINDING))
-        return;
-    struct text identity =
-        text_format(&exchange->dissect->decoder.arena, "%.*s %.*s %.*s %.*s", (int)hex.length, hex.at,
-                    (int)header->id.length, header->id.length == 0 ? "" : header->id.at, (int)header->sent_time.length,
-                    header->sent_time.length == 0 ? "" : header->sent_time.at, (int)header->source_id.length,
-                    header->source_id.length == 0 ? "" : header->source_id.at);
-    if (identity.at != NULL)
-        settle_signed(exchange->dissect, row, text_cursor(identity));
-}
-
-/* A reply is looked at again when the certificates of all management points are known. */
-static void remember_reply(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
-{
-    struct text hex = message->reply_signature;
-    enum ccm_signature_state state = message->payload_signature.state;
-    if (hex.at != NULL && message->has_payload && !message->source.truncated &&
-        (state == CCM_SIGNATURE_NOKEY || state == CCM_SIGNATURE_UNSUPPORTED))
-        settle_signature(exchange->dissect, SETTLE_REPLY, row, text_of(exchange->server), hex, message->payload_part);
-}
-
-/* Signatures that name no key of their own are looked at again at the end: a registration may come later. */
-static void remember_signatures(struct http_exchange *exchange, const struct ccm_message *message, int64_t row)
-{
-    const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
-    if (!(exchange->dissect->needs & (NEED_SIGNATURE | NEED_FINDING)))
-        return;
-    if (message->source.reply)
-        remember_reply(exchange, message, row);
-    remember_signed(exchange, message, row);
-    if (message->public_key.at != NULL || message->payload_signature.state == CCM_SIGNATURE_UNSUPPORTED)
-        return;
-    struct text hex = ccm_hook_property(client, "PayloadSignature");
-    if (hex.at != NULL)
-        settle_signature(exchange->dissect, SETTLE_PAYLOAD, row, message->header.source_id, hex, message->payload);
-    hex = ccm_hook_property(client, "ClientIDSignature");
-    if (hex.at != NULL)
-        settle_signature(exchange->dissect, SETTLE_CLIENT_ID, row, message->header.source_id, hex,
-                         text_cursor(message->header.source_id));
+    message_row_write(exchange->dissect, message, &row, &owner);
+    fields_of_message(exchange->dissect, &owner, message);
+    return owner.message;
 }
 
 /* ---- Certificates and registrations ---- */
@@ -477,6 +283,12 @@ static void write_mp_certificates(struct http_exchange *exchange)
 
 /* ---- What was answered ---- */
 
+/* A fallback status point says nothing, and the answer to a notification is another one. */
+static bool answers_with_nothing(const struct http_exchange *exchange)
+{
+    return is_service(exchange, "fsp") || is_service(exchange, "mp-notification");
+}
+
 static const char *answer_of(const struct http_exchange *exchange, const struct ccm_message *reply)
 {
     int status = http_status(exchange);
@@ -486,7 +298,10 @@ static const char *answer_of(const struct http_exchange *exchange, const struct 
         return status == 401 ? "authenticate" : "refused";
     if (exchange->truncated[HTTP_REPLY])
         return NULL;
-    return status == 200 && exchange->body[HTTP_REPLY].length == 0 ? "empty" : "other";
+    bool empty = status == 200 && exchange->body[HTTP_REPLY].length == 0;
+    if (empty && answers_with_nothing(exchange))
+        return "no-reply";
+    return empty ? "empty" : "other";
 }
 
 /* Tells in the row of the request what became of it. */
@@ -506,11 +321,22 @@ static void settle_answer(struct http_exchange *exchange, const struct ccm_messa
 
 /* ---- Entry points ---- */
 
+static enum ccm_carrier carrier_of(const struct http_exchange *exchange)
+{
+    if (is_service(exchange, "mp-notification"))
+        return CCM_CARRIER_NOTIFICATION;
+    return is_service(exchange, "fsp") ? CCM_CARRIER_FSP : CCM_CARRIER_POST;
+}
+
 static struct ccm_source source_of(struct http_exchange *exchange, enum http_side side)
 {
+    struct text type = http_header(exchange, side, "content-type");
     return (struct ccm_source){
+        .carrier = carrier_of(exchange),
+        .bare = carrier_of(exchange) != CCM_CARRIER_POST &&
+                !ccm_message_recognise(buffer_cursor(&exchange->body[side]), type),
         .body = buffer_cursor(&exchange->body[side]),
-        .content_type = http_header(exchange, side, "content-type"),
+        .content_type = type,
         .reply = side == HTTP_REPLY,
         .secure = exchange->secure,
         .truncated = exchange->truncated[side],
@@ -533,6 +359,15 @@ static bool may_repeat(struct http_exchange *exchange)
            text_find_like(http_uri(exchange), "_windowsauth", &at);
 }
 
+static void decode(struct http_exchange *exchange, const struct ccm_source *source, struct ccm_message *message)
+{
+    struct dissect *dissect = exchange->dissect;
+    if (source->carrier == CCM_CARRIER_NOTIFICATION && source->bare)
+        ccm_notification_decode(&dissect->decoder, source, dissect->needs, message);
+    else
+        ccm_message_decode(&dissect->decoder, source, dissect->needs, message);
+}
+
 void mp_request(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
@@ -544,16 +379,17 @@ void mp_request(struct http_exchange *exchange)
         fields_of_body(exchange, HTTP_REQUEST);
     struct ccm_source source = source_of(exchange, HTTP_REQUEST);
     if (!exchange->wanted[HTTP_REQUEST] || body.left == 0 || exchange->mp.bits != 0 ||
-        !(text_is(http_method(exchange), "CCM_POST") || ccm_message_recognise(body, source.content_type)))
+        !(text_is(http_method(exchange), "CCM_POST") || source.bare ||
+          ccm_message_recognise(body, source.content_type)))
         return;
     struct ccm_message message;
-    ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
+    decode(exchange, &source, &message);
     int64_t row = write_message(exchange, &message, HTTP_REQUEST);
     exchange->mp.is_message = true;
     exchange->mp.request_message = row;
     keep(message.endpoint_name, exchange->mp.endpoint, sizeof exchange->mp.endpoint);
     keep(message.header.source_id, exchange->mp.client_id, sizeof exchange->mp.client_id);
-    remember_signatures(exchange, &message, row);
+    message_row_remember(dissect, &message, row);
     write_registration(exchange, &message, row);
     if (may_repeat(exchange))
         settle_attempt(dissect, row, body);
@@ -575,16 +411,17 @@ void mp_reply(struct http_exchange *exchange)
     else if (is_service(exchange, "mp-auth"))
         write_mp_certificates(exchange);
     struct ccm_source source = source_of(exchange, HTTP_REPLY);
-    if (body.left == 0 || is_service(exchange, "mp-policy") || is_service(exchange, "mp-auth") ||
-        !ccm_message_recognise(body, source.content_type)) {
+    bool other = is_service(exchange, "mp-policy") || is_service(exchange, "mp-auth") || is_service(exchange, "fsp");
+    bool notified = source.carrier == CCM_CARRIER_NOTIFICATION && http_status(exchange) / 100 == 2;
+    if (body.left == 0 || other || !(notified || ccm_message_recognise(body, source.content_type))) {
         settle_answer(exchange, NULL);
         return;
     }
     struct ccm_message message;
-    ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);
+    decode(exchange, &source, &message);
     int64_t row = write_message(exchange, &message, HTTP_REPLY);
     settle_answer(exchange, &message);
-    remember_signatures(exchange, &message, row);
+    message_row_remember(dissect, &message, row);
     settle_registration(exchange, &message, row);
     policy_write_assignments(exchange, &message, row);
 }

@@ -12,10 +12,10 @@
  */
 #include "dissect/ntlm.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
-#define BASE64_MAX ((size_t)96 * 1024) /* a Kerberos ticket in Negotiate has some kilobytes, at most 64 */
+#include "dissect/configmgr/payload.h"
+
 #define AV_PAIRS_MAX 32
 #define NTLM_V1_RESPONSE_BYTES 24
 #define V2_FIXED_BYTES 44 /* of an NTLMv2 response, before its AV_PAIRs */
@@ -196,21 +196,6 @@ bool ntlm_parse(struct cursor bytes, struct arena *arena, struct ntlm_message *m
 
 /* ---- HTTP ---- */
 
-bool ntlm_base64(struct text text, struct arena *arena, struct cursor *bytes)
-{
-    text = text_trim(text);
-    if (text.length == 0 || text.length > BASE64_MAX || text.length % 4 != 0)
-        return false;
-    unsigned char *out = arena_alloc(arena, text.length);
-    int length = out == NULL ? -1 : EVP_DecodeBlock(out, (const unsigned char *)text.at, (int)text.length);
-    if (length < 0)
-        return false;
-    for (size_t i = text.length; i > 0 && text.at[i - 1] == '=' && length > 0; i--)
-        length--; /* padding decodes to zeros */
-    *bytes = cursor_of(out, (size_t)length);
-    return true;
-}
-
 static struct text authenticate_user(struct cursor bytes, struct arena *arena)
 {
     struct ntlm_message message;
@@ -237,7 +222,7 @@ struct text ntlm_user(struct text authorization, struct arena *arena)
         struct cursor bytes, message;
         if (!text_starts_like(authorization, schemes[i]))
             continue;
-        if (!ntlm_base64((struct text){authorization.at + length, authorization.length - length}, arena, &bytes))
+        if (!ccm_base64_decode((struct text){authorization.at + length, authorization.length - length}, arena, &bytes))
             return TEXT_NULL;
         if (i == 2)
             return basic_user(bytes, arena);

@@ -48,9 +48,6 @@ struct ntlm_message {
 /* Reads the message that starts `bytes`. False when it is none, or cut off. Nothing of the responses is kept. */
 MUST_USE bool ntlm_parse(struct cursor bytes, struct arena *arena, struct ntlm_message *message);
 
-/* The bytes of a base64 text of at most 96 KB, in the arena: tokens in headers of HTTP. */
-MUST_USE bool ntlm_base64(struct text text, struct arena *arena, struct cursor *bytes);
-
 /* "DOMAIN\user" of the AUTHENTICATE message in an HTTP Authorization header (NTLM or Negotiate), or the user name of
  * Basic (never its password). TEXT_NULL when there is none, or it cannot be read. The text lives in `arena`. */
 struct text ntlm_user(struct text authorization, struct arena *arena);

@@ -1,6 +1,8 @@
 /* dissect/policy.c: see policy.h. */
 #include "dissect/policy.h"
 
+#include <string.h>
+
 #include "dissect/configmgr/body.h"
 #include "dissect/configmgr/policy.h"
 #include "dissect/settle.h"
@@ -58,6 +60,18 @@ static int hex_value(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
+/* The value behind "name=" in a query; TEXT_NULL when it is not there. */
+static struct text parameter(struct text query, const char *name)
+{
+    size_t at, length = 0;
+    if (!text_find_like(query, name, &at))
+        return TEXT_NULL;
+    struct text rest = {query.at + at + strlen(name), query.length - at - strlen(name)};
+    while (length < rest.length && rest.at[length] != '&')
+        length++;
+    return (struct text){rest.at, length};
+}
+
 /* "/SMS_MP/.sms_pol?%7Bid%7D.3_00" -> policy id "{id}" and version "3.00" (wire.md 1.7). */
 static void policy_name(struct text uri, struct arena *arena, struct policy_row *row)
 {
@@ -74,6 +88,12 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
         bool coded = high >= 0 && low >= 0;
         out[length++] = coded ? (char)(high * 16 + low) : query.at[i];
         i += coded ? 2 : 0;
+    }
+    struct text plain = {out, length}, document = parameter(plain, "documentid=");
+    if (out != NULL && document.at != NULL) { /* .sms_dcm?Id&DocumentId=<urn>&Version=<n>&Compression=zlib */
+        row->policy_id = text_clean(arena, text_cursor(document));
+        row->version = parameter(plain, "version=");
+        return;
     }
     size_t dot = length;
     while (dot > 0 && out[dot - 1] != '.')
@@ -168,7 +188,8 @@ static void open_body(struct http_exchange *exchange, struct cursor *body, struc
     struct dissect *dissect = exchange->dissect;
     struct ccm_envelopes envelopes;
     ccm_envelopes_read(dissect->decoder.keys, *body, true, &dissect->decoder.arena, &envelopes);
-    trust_write_recipients(exchange, HTTP_REPLY, INT_NULL, &envelopes);
+    const struct fields_owner owner = fields_owner_of(exchange, HTTP_REPLY);
+    trust_write_recipients(dissect, &owner, &envelopes);
     if (envelopes.count == 0)
         return;
     const struct ccm_envelope *outer = envelopes.items[0];
@@ -194,6 +215,9 @@ static void read_body(struct http_exchange *exchange, struct cursor body, struct
         open_body(exchange, &body, row);
     }
     hash_body(decoder, body, row);
+    /* A configuration item may be compressed (wire.md 1.7). */
+    if (ccm_payload_classify(body) == CCM_PAYLOAD_ZLIB && ccm_inflate(&decoder->inner, body, &body, NULL) != OUTCOME_OK)
+        return;
     if (ccm_payload_classify(body) != CCM_PAYLOAD_TEXT)
         return;
     struct text text = readable(decoder, body);

@@ -338,11 +338,8 @@ static void check_modes(struct dissect *dissect, struct pairs *pairs, int64_t me
     pairs->count = 0;
 }
 
-void suspect_finish(struct dissect *dissect)
+static void check_messages(struct dissect *dissect, int64_t messages)
 {
-    int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
-    if (!(dissect->needs & NEED_FINDING) || messages == 0)
-        return;
     struct pairs pairs = {.room = (size_t)messages * 2};
     pairs.items = calloc(pairs.room, sizeof *pairs.items);
     if (pairs.items == NULL) {
@@ -359,4 +356,14 @@ void suspect_finish(struct dissect *dissect)
         check_internet(dissect, id);
     }
     free(pairs.items);
+}
+
+void suspect_finish(struct dissect *dissect)
+{
+    int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
+    if (!(dissect->needs & NEED_FINDING))
+        return;
+    if (messages > 0)
+        check_messages(dissect, messages);
+    suspect_history(dissect);
 }

@@ -60,7 +60,7 @@ void trust_learn_root(struct http_exchange *exchange, const struct xml_element *
 
 /* ---- Recipients ---- */
 
-static void write_recipient(struct http_exchange *exchange, const struct recipient_row *base,
+static void write_recipient(struct dissect *dissect, const struct recipient_row *base,
                             const struct ccm_envelope *envelope, const struct ccm_recipient *recipient)
 {
     struct recipient_row row = *base;
@@ -75,25 +75,25 @@ static void write_recipient(struct http_exchange *exchange, const struct recipie
     row.opens = recipient->opens;
     row.key_fingerprint = recipient->opens ? text_of(envelope->opened_by->fingerprint) : TEXT_NULL;
     row.problem = envelope->problem;
-    sink_append(&exchange->dissect->sink, TABLE_recipient, &row);
+    sink_append(&dissect->sink, TABLE_recipient, &row);
 }
 
-void trust_write_recipients(struct http_exchange *exchange, enum http_side side, int64_t message,
+void trust_write_recipients(struct dissect *dissect, const struct fields_owner *owner,
                             const struct ccm_envelopes *envelopes)
 {
-    if (!(exchange->dissect->needs & (NEED_POLICY | NEED_FINDING)))
+    if (!(dissect->needs & (NEED_POLICY | NEED_FINDING)))
         return;
     struct recipient_row row = recipient_row_null();
-    row.packet = exchange->moment[side].packet;
-    row.time = moment_seconds(exchange->moment[side]);
-    row.flow = exchange->conversation->row;
-    row.message = message;
-    row.http = exchange->row;
+    row.packet = owner->moment.packet;
+    row.time = moment_seconds(owner->moment);
+    row.flow = owner->flow;
+    row.message = owner->message;
+    row.http = owner->http;
     for (size_t i = 0; i < envelopes->count; i++) {
         const struct ccm_envelope *envelope = envelopes->items[i];
         size_t count = envelope->recipient_count < CCM_RECIPIENTS_MAX ? envelope->recipient_count : CCM_RECIPIENTS_MAX;
         row.depth = (int64_t)i + 1;
         for (size_t j = 0; j < count; j++)
-            write_recipient(exchange, &row, envelope, &envelope->recipients[j]);
+            write_recipient(dissect, &row, envelope, &envelope->recipients[j]);
     }
 }

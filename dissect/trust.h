@@ -2,7 +2,7 @@
 #ifndef CMSCOPE_DISSECT_TRUST_H
 #define CMSCOPE_DISSECT_TRUST_H
 
-#include "dissect/http.h"
+#include "dissect/fields.h"
 
 /* What was told about a key. */
 struct trust {
@@ -22,8 +22,8 @@ void trust_learn_root(struct http_exchange *exchange, const struct xml_element *
 /* SITECODE of such a reply; TEXT_NULL when it has none. */
 struct text trust_site_code(const struct xml_element *root);
 
-/* A row of recipient for each recipient of each envelope. `message` is INT_NULL for a policy. */
-void trust_write_recipients(struct http_exchange *exchange, enum http_side side, int64_t message,
+/* A row of recipient for each recipient of each envelope. owner->message is INT_NULL for a policy. */
+void trust_write_recipients(struct dissect *dissect, const struct fields_owner *owner,
                             const struct ccm_envelopes *envelopes);
 
 #endif

@@ -23,7 +23,7 @@ struct database {
 static unsigned needs_expand(unsigned needs)
 {
     if (needs & NEED_FINDING)
-        needs |= NEED_PAYLOAD | NEED_SIGNATURE | NEED_REGISTRATION | NEED_POLICY;
+        needs |= NEED_PAYLOAD | NEED_SIGNATURE | NEED_REGISTRATION | NEED_POLICY | NEED_UPLOAD;
     return needs;
 }
 

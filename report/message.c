@@ -32,6 +32,7 @@ enum related {
     RELATED_CERTIFICATE,
     RELATED_POLICY,
     RELATED_FINDING,
+    RELATED_UPLOAD,
     RELATED_COUNT
 };
 
@@ -49,6 +50,7 @@ static const struct {
                              TABLE_certificate},
     [RELATED_POLICY] = {"SELECT id FROM policy WHERE message = ? ORDER BY id", "Policy assignment", TABLE_policy},
     [RELATED_FINDING] = {"SELECT id FROM finding WHERE message = ? ORDER BY id", NULL, TABLE_finding},
+    [RELATED_UPLOAD] = {"SELECT id FROM bits WHERE message = ? ORDER BY id", "Upload", TABLE_bits},
 };
 
 struct report_messages {
@@ -104,7 +106,7 @@ static const char *answer_text(struct text answer)
 {
     static const char *const answers[][2] = {
         {"message", "a reply message"},
-        {"no-reply", "NoReply: taken, there is nothing to say"},
+        {"no-reply", "taken, there is nothing to say"},
         {"empty", "200 with nothing in it: rejected quietly"},
         {"authenticate", "401: the server wants Windows authentication first"},
         {"refused", "an error of the server"},
@@ -115,6 +117,33 @@ static const char *answer_text(struct text answer)
             return answers[i][1];
     }
     return "none was seen";
+}
+
+/* What `carrier` says, in words; NULL for what is usual. */
+static const char *carrier_text(struct text carrier)
+{
+    static const char *const carriers[][2] = {
+        {"bits", "an upload by BITS; the request below is its first one"},
+        {"fsp", "a message to a fallback status point, which has no header and no signature"},
+        {"notification", "client notification"},
+    };
+    for (size_t i = 0; i < sizeof carriers / sizeof carriers[0]; i++) {
+        if (text_is(carrier, carriers[i][0]))
+            return carriers[i][1];
+    }
+    return NULL;
+}
+
+/* The service, in the title. */
+static struct text service_text(const struct message_row *row)
+{
+    if (row->endpoint.at != NULL)
+        return row->endpoint;
+    if (text_is(row->carrier, "fsp"))
+        return TEXT("a fallback status point");
+    if (text_is(row->carrier, "notification"))
+        return TEXT("client notification");
+    return text_is(row->carrier, "bits") ? TEXT("the upload folder") : TEXT("an unknown service");
 }
 
 static void print_exchange(FILE *out, const struct http_row *http)
@@ -139,6 +168,7 @@ static void print_transport(struct report_messages *report, const struct message
     print_value(out, "from", request ? row->client : row->server);
     print_value(out, "to", request ? row->server : row->client);
     print_value(out, "over", text_is(row->transport, "https") ? TEXT("HTTPS") : TEXT("HTTP, not encrypted"));
+    print_value(out, "as", text_of(carrier_text(row->carrier)));
     if (request) {
         print_exchange(out, store_row(report->store, TABLE_http, row->http));
         print_value(out, "answer", text_of(answer_text(row->answer)));
@@ -334,8 +364,7 @@ static void print_message(struct report_messages *report, int64_t id)
         return;
     fprintf(out, "message %" PRId64 ": ", id);
     print_piece(out, "", row->direction);
-    print_piece(out, text_is(row->direction, "reply") ? " of " : " to ",
-                row->endpoint.at == NULL ? TEXT("an unknown service") : row->endpoint);
+    print_piece(out, text_is(row->direction, "reply") ? " of " : " to ", service_text(row));
     fprintf(out, ", packet %" PRId64 "\n", row->packet);
     print_transport(report, row, id);
     print_fields(report, id, SHOWN_HEADER, TEXT_NULL, "Header");
@@ -347,6 +376,7 @@ static void print_message(struct report_messages *report, int64_t id)
         print_title(out, "Text of the body");
         print_value(out, "text", row->body);
     }
+    print_related(report, RELATED_UPLOAD, id);
     print_attachments(report, id);
     print_attachment_fields(report, id);
     print_related(report, RELATED_REGISTRATION, id);

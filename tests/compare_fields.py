@@ -130,6 +130,13 @@ class FieldChecks:
             wanted = [(session["url"], session["total"], session["sha256"].upper(), "closed")]
             if [(row["url"], row["total"], row["sha256"], row["state"]) for row in found] != wanted:
                 self.result.differences.append(f"upload {session['session']}: known {wanted}, found {found}")
+            messages = [m for m in self.comparison.rows["message"] if [m["id"]] == [row["message"] for row in found]]
+            sizes = [(m["carrier"], m["http"], m["payload_bytes"], m["answer"]) for m in messages]
+            if found and sizes != [("bits", found[0]["http"], session["total"], "no-reply")]:
+                self.result.differences.append(f"message of upload {session['session']}: found {sizes}")
+        uploaded = sum(m["carrier"] == "bits" for m in self.comparison.rows["message"])
+        if uploaded != len(closed):
+            self.result.differences.append(f"messages that are uploads: known {len(closed)}, found {uploaded}")
         if len(closed) != len(rows):
             self.result.differences.append(f"uploads: known {len(closed)}, found {len(rows)}")
         self.result.uploads += len(closed)

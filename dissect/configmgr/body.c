@@ -6,6 +6,7 @@
 #include "dissect/configmgr/attachment.h"
 #include "dissect/configmgr/body_internal.h"
 #include "dissect/configmgr/mif.h"
+#include "dissect/configmgr/notification.h"
 
 /* One walk over a document. */
 struct walk {
@@ -73,7 +74,7 @@ static void walk_attribute(struct walk *walk, const struct xml_element *element,
     if (field == NULL)
         return;
     field_define(field, definition_of(walk->root, element, attribute->name), &certainty, &names);
-    value_fill(arena, element, names, attribute->value, &certainty, field);
+    value_fill(walk->decoder, element, names, attribute->value, &certainty, field);
     field->certainty = certainty_name(certainty);
 }
 
@@ -93,24 +94,51 @@ static void open_nested(struct walk *walk, struct xml_element *element)
     element->text = TEXT("");
 }
 
-/* PolicyXML holds a zlib stream in hex (wire.md 7.2). */
+#define STREAM_HEX_MIN 16 /* digits: a zlib stream has a head of two bytes and a check of four */
+
+/* Hex of a zlib stream of XML (wire.md 7.2): a compressed policy, collection settings. */
+static bool is_stream(struct text text)
+{
+    return text.length >= STREAM_HEX_MIN && text.at[0] == '7' && text.at[1] == '8' && value_is_hex(text);
+}
+
 static void open_compressed(struct walk *walk, struct xml_element *element)
 {
+    struct ccm_decoder *decoder = walk->decoder;
     struct cursor bytes, plain;
     const char *encoding;
     bool odd;
-    if (!text_is(element->name, "PolicyXML") || element->child != NULL ||
-        walk->fields->nested >= CCM_FIELD_NESTED_MAX ||
-        !text_hex_decode(text_trim(element->text), &walk->decoder->arena, &bytes))
+    struct text text = text_trim(element->text);
+    if (element->child != NULL || !is_stream(text) || walk->fields->streams >= CCM_FIELD_STREAMS_MAX ||
+        !text_hex_decode(text, &decoder->arena, &bytes))
         return;
-    walk->fields->nested++;
+    walk->fields->streams++;
     struct xml_document document;
-    if (ccm_inflate(&walk->decoder->inflater, bytes, &plain, NULL) != OUTCOME_OK || plain.left > CCM_TREE_MAX)
+    if (ccm_inflate(&decoder->inner, bytes, &plain, NULL) != OUTCOME_OK || plain.left > CCM_TREE_MAX)
         return;
-    struct text text = ccm_text_decode(plain, &walk->decoder->arena, &encoding, &odd);
+    text = text_copy(&decoder->arena, ccm_text_decode(plain, &decoder->arena, &encoding, &odd));
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
     text.length = nul == NULL ? text.length : (size_t)(nul - text.at);
-    if (xml_parse(text_trim(text), &walk->decoder->arena, &document, NULL) != OUTCOME_OK || document.root == NULL)
+    if (xml_parse(text_trim(text), &decoder->arena, &document, NULL) != OUTCOME_OK || document.root == NULL)
+        return;
+    document.root->parent = element;
+    element->child = document.root;
+}
+
+/* Base64 of XML: the script of a task (wire.md 9.6). */
+static void open_base64(struct walk *walk, struct xml_element *element)
+{
+    struct ccm_decoder *decoder = walk->decoder;
+    struct cursor bytes;
+    const char *encoding;
+    bool odd;
+    struct xml_document document;
+    if (element->child != NULL || walk->fields->nested >= CCM_FIELD_NESTED_MAX ||
+        !ccm_base64_decode(element->text, &decoder->arena, &bytes))
+        return;
+    walk->fields->nested++;
+    struct text text = text_trim(ccm_text_decode(bytes, &decoder->arena, &encoding, &odd));
+    if (text.length == 0 || text.at[0] != '<' || xml_parse(text, &decoder->arena, &document, NULL) != OUTCOME_OK)
         return;
     document.root->parent = element;
     element->child = document.root;
@@ -129,7 +157,7 @@ static bool fill_property(struct walk *walk, const struct xml_element *element, 
     field->about = meaning == NULL ? field->about : meaning;
     field->name = name;
     field->kind = property_kind(name, &names);
-    value_fill(&walk->decoder->arena, element, names, value.at != NULL ? value : xml_text(element), certainty, field);
+    value_fill(walk->decoder, element, names, value.at != NULL ? value : xml_text(element), certainty, field);
     return true;
 }
 
@@ -145,6 +173,8 @@ static void fill_element(struct walk *walk, struct xml_element *element, enum na
     struct text value = xml_text(element);
     if (field->kind == CCM_FIELD_XML)
         open_nested(walk, element);
+    if (field->kind == CCM_FIELD_BASE64)
+        open_base64(walk, element);
     open_compressed(walk, element);
     if (field->kind == CCM_FIELD_LIST)
         field->meaning = list_meaning(&walk->decoder->arena, element);
@@ -152,7 +182,7 @@ static void fill_element(struct walk *walk, struct xml_element *element, enum na
         return;
     else if (value.length > 0 ||
              (field->kind != CCM_FIELD_GROUP && element->child == NULL && element->attributes == NULL))
-        value_fill(&walk->decoder->arena, element, names, value, certainty, field);
+        value_fill(walk->decoder, element, names, value, certainty, field);
     else if (field->about == NULL && element->child != NULL)
         field->kind = CCM_FIELD_GROUP;
 }
@@ -244,6 +274,8 @@ void ccm_message_fields(struct ccm_decoder *decoder, struct ccm_message *message
     *fields = (struct ccm_fields){0};
     if (message->has_header)
         ccm_body_fields(decoder, &message->header.document, "header", fields);
+    if (message->notification != NULL)
+        ccm_notification_fields(decoder, message->notification, fields);
     ccm_body_fields(decoder, &message->document, "body", fields);
     for (size_t i = 0; i < message->attachments.count; i++)
         attachment_fields(decoder, &message->attachments.items[i], i + 1, fields);

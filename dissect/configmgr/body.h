@@ -13,6 +13,7 @@
 #define CCM_FIELD_DEPTH_MAX 96   /* XML inside XML included */
 #define CCM_FIELD_NESTED_MAX 64  /* documents inside of texts that are opened, in one message */
 #define CCM_FIELD_NESTED_BYTES 65536 /* each of them */
+#define CCM_FIELD_STREAMS_MAX 8      /* compressed documents that are opened, in one message: each may be large */
 #define CCM_FIELD_CLASSES_MAX 32     /* classes of an inventory that are counted by name */
 
 /* How a value is read. The names in body.def. */
@@ -32,6 +33,7 @@ enum ccm_field_kind {
     CCM_FIELD_PROPERTY,     /* an element with a name and a value */
     CCM_FIELD_XML,          /* a document written as text */
     CCM_FIELD_HEX,          /* bytes in hex digits */
+    CCM_FIELD_BASE64,       /* a document in base64 */
     CCM_FIELD_CERTIFICATE,  /* DER in hex digits */
     CCM_FIELD_SECRET,       /* never shown */
     CCM_FIELD_POLICY_VALUE, /* a value of a policy; not shown when it is a secret */
@@ -55,8 +57,9 @@ struct ccm_field {
 struct ccm_fields {
     struct ccm_field *items; /* in the decoder's arena */
     size_t count;
-    size_t nested; /* documents inside texts that were opened */
-    bool cut;      /* there were more than CCM_FIELDS_MAX, or memory ended */
+    size_t nested;  /* documents inside texts that were opened */
+    size_t streams; /* of those: compressed ones */
+    bool cut;       /* there were more than CCM_FIELDS_MAX, or memory ended */
 };
 
 /* Appends the fields of a document in document order. Documents inside texts are opened and linked into the tree, so it

@@ -76,6 +76,7 @@ const char *ccm_field_kind_name(enum ccm_field_kind kind)
         [CCM_FIELD_PROPERTY] = "property", [CCM_FIELD_XML] = "xml",
         [CCM_FIELD_HEX] = "hex",           [CCM_FIELD_CERTIFICATE] = "certificate",
         [CCM_FIELD_SECRET] = "secret",     [CCM_FIELD_POLICY_VALUE] = "text",
+        [CCM_FIELD_BASE64] = "base64",
     };
     return names[kind];
 }

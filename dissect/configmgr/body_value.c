@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "dissect/configmgr/body_internal.h"
+#include "dissect/configmgr/policy.h"
 
 #define BLOB_MIN 128 /* digits: shorter ones (hashes, ids) are kept whole */
 
-static bool is_hex(struct text value)
+bool value_is_hex(struct text value)
 {
     for (size_t i = 0; i < value.length; i++) {
         char c = value.at[i], lower = (char)(c | 32);
@@ -38,8 +39,8 @@ bool value_is_secret(const struct xml_element *element, struct text value)
     const struct xml_element *property = element == NULL ? NULL : element->parent;
     struct text secret = xml_attribute(property, "secret"), name = xml_attribute(property, "name");
     size_t at;
-    return is_obfuscated(value) || (secret.length > 0 && !text_is(secret, "0")) ||
-           text_find_like(name, "password", &at);
+    return is_obfuscated(value) || (secret.length > 0 && !text_is(secret, "0")) || text_is(name, "Value") ||
+           text_find_like(name, "password", &at); /* Value: of a collection variable */
 }
 
 /* ---- Times ---- */
@@ -127,9 +128,9 @@ static struct text meaning_of(struct arena *arena, const struct xml_element *ele
     case CCM_FIELD_STATE:
         return state_meaning(element, value, arena, certainty);
     case CCM_FIELD_HEX:
-        return is_hex(value) ? blob_meaning(arena, "", value) : TEXT_NULL;
+        return value_is_hex(value) ? blob_meaning(arena, "", value) : TEXT_NULL;
     case CCM_FIELD_CERTIFICATE:
-        return is_hex(value) ? blob_meaning(arena, "X.509 certificate, ", value) : TEXT_NULL;
+        return value_is_hex(value) ? blob_meaning(arena, "X.509 certificate, ", value) : TEXT_NULL;
     case CCM_FIELD_GROUP:
     case CCM_FIELD_LIST:
     case CCM_FIELD_TEXT:
@@ -137,24 +138,37 @@ static struct text meaning_of(struct arena *arena, const struct xml_element *ele
     case CCM_FIELD_PROPERTY:
     case CCM_FIELD_XML:
     case CCM_FIELD_SECRET:
+    case CCM_FIELD_BASE64:
     case CCM_FIELD_POLICY_VALUE:
         break;
     }
     return TEXT_NULL;
 }
 
-void value_fill(struct arena *arena, const struct xml_element *element, enum names_table names, struct text value,
-                enum certainty *certainty, struct ccm_field *field)
+/* A secret leaves its length alone, or what it says when the user wants to see it. */
+static void fill_secret(struct ccm_decoder *decoder, struct text value, struct ccm_field *field)
 {
+    field->kind = CCM_FIELD_SECRET;
+    if (!decoder->show_secrets) {
+        field->meaning = text_format(&decoder->arena, "a secret, not shown: %zu characters", value.length);
+        return;
+    }
+    field->value = cut(value, CCM_FIELD_VALUE_MAX);
+    field->meaning = cut(ccm_secret_text(decoder, value), CCM_FIELD_VALUE_MAX);
+}
+
+void value_fill(struct ccm_decoder *decoder, const struct xml_element *element, enum names_table names,
+                struct text value, enum certainty *certainty, struct ccm_field *field)
+{
+    struct arena *arena = &decoder->arena;
     field->bytes = value.length;
     bool secret = (field->kind == CCM_FIELD_SECRET && value.length > 0) || is_obfuscated(value) ||
                   (field->kind == CCM_FIELD_POLICY_VALUE && value_is_secret(element, value));
     if (secret) {
-        field->kind = CCM_FIELD_SECRET;
-        field->meaning = text_format(arena, "a secret, not shown: %zu characters", value.length);
+        fill_secret(decoder, value, field);
         return;
     }
-    bool blob = value.length >= BLOB_MIN && is_hex(value);
+    bool blob = value.length >= BLOB_MIN && value_is_hex(value);
     field->value = cut(value, blob ? CCM_FIELD_BLOB_SHOWN : CCM_FIELD_VALUE_MAX);
     field->meaning = meaning_of(arena, element, names, value, certainty, field->kind);
     if (blob && field->meaning.at == NULL)

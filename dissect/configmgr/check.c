@@ -76,7 +76,8 @@ static void check_confidential(struct check *check)
     const struct ccm_message *message = check->message;
     if (message->source.secure && message->encrypted)
         found(check, "C09", RULE, "the payload is encrypted inside TLS, although that is for mixed mode only");
-    if (!message->source.secure && !message->encrypted && !message->source.reply && is_report(check))
+    bool fallback = message->source.carrier == CCM_CARRIER_FSP; /* takes nothing but plain HTTP */
+    if (!message->source.secure && !message->encrypted && !message->source.reply && !fallback && is_report(check))
         found(check, "C10", ADVISORY, "inventory or state is readable on the wire");
 }
 
@@ -223,18 +224,27 @@ static void check_collected(struct check *check)
     }
 }
 
+/* The last digits of the action that a report must have been made by; NULL when any may be. */
+static const char *action_of(const struct ccm_message *message)
+{
+    if (text_is_like(message->header.file_type, "IDMIF"))
+        return "11";
+    return message->endpoint == NULL ? NULL : message->endpoint->action;
+}
+
 static void check_report(struct check *check)
 {
     if (!is_report(check) || check->message->source.reply)
         return;
     const struct xml_element *header = xml_child(check->root, "ReportHeader");
     const struct xml_element *action = xml_child(header, "InventoryAction");
-    const struct ccm_endpoint *endpoint = check->message->endpoint;
+    const char *wanted = action_of(check->message);
     if (action != NULL && !text_is_like(xml_attribute(action, "ActionType"), "Predefined"))
         found(check, "C27", RULE, "ActionType is not Predefined");
     struct text id = without_braces(xml_text(xml_child(action, "InventoryActionID")));
-    if (endpoint != NULL && endpoint->action != NULL && id.at != NULL && id.length >= 2 &&
-        memcmp(id.at + id.length - 2, endpoint->action, 2) != 0)
+    if (id.at == NULL)
+        id = without_braces(xml_text(xml_path(header, "FileCollectionAction/FileCollectionActionID")));
+    if (wanted != NULL && id.at != NULL && id.length >= 2 && memcmp(id.at + id.length - 2, wanted, 2) != 0)
         found_value(check, "C27", RULE, "the inventory action does not fit the endpoint", id);
 
     static const char *const types[] = {"full", "delta", NULL};
@@ -262,9 +272,22 @@ static void check_schema_version(struct check *check)
     found_value(check, "C29", RULE, "SchemaVersion is not 1.0 or 1.00", version);
 }
 
+/* SerialNumber counts up over the life of a client; across messages see suspect.c. */
+static void check_serial(struct check *check, const struct xml_element *state, uint64_t *last)
+{
+    uint64_t serial;
+    if (!text_to_u64(xml_attribute(state, "SerialNumber"), &serial))
+        return;
+    if (*last > 0 && serial <= *last)
+        found_value(check, "C30", RULE, "the serial numbers of state messages do not rise",
+                    xml_attribute(state, "SerialNumber"));
+    *last = serial;
+}
+
 static void check_state(struct check *check)
 {
     const struct xml_element *state = NULL;
+    uint64_t last = 0;
     size_t count = xml_count(check->root, "StateMessage", &state);
     for (; count > 0 && state != NULL; state = xml_next(state)) {
         const struct xml_element *parameters = xml_child(state, "UserParameters");
@@ -278,6 +301,7 @@ static void check_state(struct check *check)
             found(check, "C30", RULE, "a state message has more than five parameters");
         if (text_to_u64(xml_attribute(parameters, "Count"), &told) && told != parameter_count)
             found(check, "C30", ADVISORY, "Count is not the number of parameters");
+        check_serial(check, state, &last);
     }
 }
 
@@ -445,5 +469,5 @@ void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
         return;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         checks[i](&check);
-    ccm_message_check_tools(message);
+    ccm_message_check_tools(decoder, message);
 }

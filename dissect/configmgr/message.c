@@ -14,6 +14,7 @@ bool ccm_decoder_init(struct ccm_decoder *decoder)
     *decoder = (struct ccm_decoder){.keys = ccm_keys_new()};
     arena_init(&decoder->arena, CCM_ARENA_MAX);
     ccm_inflater_init(&decoder->inflater);
+    ccm_inflater_init(&decoder->inner);
     return decoder->keys != NULL;
 }
 
@@ -22,6 +23,7 @@ void ccm_decoder_free(struct ccm_decoder *decoder)
     ccm_keys_free(decoder->keys);
     arena_free(&decoder->arena);
     ccm_inflater_free(&decoder->inflater);
+    ccm_inflater_free(&decoder->inner);
 }
 
 void ccm_message_note(struct ccm_message *message, const char *note)
@@ -34,6 +36,17 @@ void ccm_message_find(struct ccm_message *message, const char *code, const char 
 {
     if (message->finding_count < CCM_FINDINGS_MAX)
         message->findings[message->finding_count++] = (struct ccm_finding){code, level, text};
+}
+
+const char *ccm_carrier_name(enum ccm_carrier carrier)
+{
+    static const char *const names[] = {
+        [CCM_CARRIER_POST] = "post",
+        [CCM_CARRIER_BITS] = "bits",
+        [CCM_CARRIER_FSP] = "fsp",
+        [CCM_CARRIER_NOTIFICATION] = "notification",
+    };
+    return names[carrier];
 }
 
 /* The first thing that is wrong is the one that is told. */
@@ -94,9 +107,21 @@ static void find_parts(struct ccm_decoder *decoder, struct ccm_message *message)
     }
 }
 
+static void take_bare(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    message->has_payload = message->source.body.left > 0;
+    message->payload_part = message->source.body;
+    if (message->source.truncated)
+        set_malformed(decoder, message, "bytes of the message are missing from the capture");
+}
+
 static void split(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     struct error error = {0};
+    if (message->source.bare) {
+        take_bare(decoder, message);
+        return;
+    }
     struct text boundary = ccm_multipart_boundary(message->source.content_type);
     if (boundary.at == NULL)
         boundary = ccm_multipart_sniff(message->source.body);
@@ -183,7 +208,7 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message, u
     bool hidden = message->encrypted && !message->decrypted;
     message->compressed = message->payload_kind == CCM_PAYLOAD_ZLIB || (hidden && hook_zlib) ||
                           ccm_header_hook(&message->header, "compress") != NULL;
-    if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib)
+    if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib && !message->source.bare)
         ccm_message_note(message, "the payload is compressed, but no hook says so");
     if (message->payload_kind == CCM_PAYLOAD_TEXT && hook_zlib)
         set_malformed(decoder, message, "a hook says compressed, but the payload is plain text");
@@ -372,7 +397,9 @@ static void open_payload(struct ccm_decoder *decoder, struct ccm_message *messag
     if (message->payload_kind != CCM_PAYLOAD_ZLIB) {
         message->has_plain = message->payload_kind == CCM_PAYLOAD_TEXT || message->payload_kind == CCM_PAYLOAD_EMPTY;
         message->plain = message->has_plain ? message->payload : CURSOR_EMPTY;
-        if (message->payload_kind == CCM_PAYLOAD_OPAQUE && !message->encrypted)
+        if (message->payload_kind == CCM_PAYLOAD_OPAQUE && message->source.bare)
+            ccm_message_note(message, "what was sent is neither XML nor a zlib stream nor an envelope");
+        else if (message->payload_kind == CCM_PAYLOAD_OPAQUE && !message->encrypted)
             set_malformed(decoder, message, "the payload is neither XML nor a zlib stream nor an envelope");
         return;
     }

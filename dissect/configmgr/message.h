@@ -26,17 +26,32 @@
 /* What decoding needs beside the bytes. One for each worker; nothing in it is shared. */
 struct ccm_decoder {
     struct ccm_keys *keys;
-    struct arena arena; /* reset by ccm_message_decode: what it hands out lives until the next message */
-    struct ccm_inflater inflater;
-    uint64_t inflated; /* payloads that were inflated: what `needs` keeps down */
+    struct arena arena;           /* reset by ccm_message_decode: what it hands out lives until the next message */
+    struct ccm_inflater inflater; /* of payloads: the message may be read where it lies in there */
+    struct ccm_inflater inner;    /* of what is compressed inside of documents */
+    bool show_secrets;            /* secret values of policies become readable in fields */
+    uint64_t inflated;            /* payloads that were inflated: what `needs` keeps down */
 };
 
 /* False when out of memory. */
 MUST_USE bool ccm_decoder_init(struct ccm_decoder *decoder);
 void ccm_decoder_free(struct ccm_decoder *decoder);
 
+/* How a message travels. */
+enum ccm_carrier {
+    CCM_CARRIER_POST,        /* CCM_POST, header and payload */
+    CCM_CARRIER_BITS,        /* a BITS upload (wire.md 9.1) */
+    CCM_CARRIER_FSP,         /* to a fallback status point, without header (wire.md 1.8) */
+    CCM_CARRIER_NOTIFICATION /* client notification (wire.md 9.6): notification.h */
+};
+
+/* "post", "bits" ... as in message.carrier. */
+const char *ccm_carrier_name(enum ccm_carrier carrier);
+
 /* Where the bytes came from. */
 struct ccm_source {
+    enum ccm_carrier carrier;
+    bool bare;                /* the body is the payload alone: there are no parts and no <Msg> */
     struct cursor body;       /* of the HTTP message, transfer and content coding removed */
     struct text content_type; /* TEXT_NULL when unknown */
     bool reply;
@@ -56,6 +71,7 @@ struct ccm_finding {
 
 /* The documents beside the body: attachment.h. */
 struct ccm_attachment;
+struct ccm_notification;
 struct ccm_attachments {
     struct ccm_attachment *items; /* in the decoder's arena */
     size_t count;
@@ -80,10 +96,11 @@ struct ccm_message {
     bool has_plain;      /* the payload was inflated, or needs no inflating */
     struct cursor plain; /* payload after decompression */
     struct cursor body_bytes;
-    struct text body;                   /* UTF-8; TEXT_NULL when not decoded */
-    struct text root;                   /* TEXT_NULL when not known */
-    struct xml_document document;       /* of the body; its root is NULL when it was not parsed */
-    struct ccm_attachments attachments; /* none when the payload was not opened */
+    struct text body;                      /* UTF-8; TEXT_NULL when not decoded */
+    struct text root;                      /* TEXT_NULL when not known */
+    struct xml_document document;          /* of the body; its root is NULL when it was not parsed */
+    struct ccm_attachments attachments;    /* none when the payload was not opened */
+    struct ccm_notification *notification; /* notification.h; NULL: it is no client notification */
 
     bool is_signed;
     struct text reply_signature; /* of a reply: property Signature, hex; TEXT_NULL when it has none */
@@ -129,6 +146,6 @@ void ccm_message_note(struct ccm_message *message, const char *note);
 /* dissect/configmgr/check.c: compares the message with the schema and adds findings (schema.md 8). */
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message);
 /* check_tools.c: adds hints of published tools; called by ccm_message_check. */
-void ccm_message_check_tools(struct ccm_message *message);
+void ccm_message_check_tools(struct ccm_decoder *decoder, struct ccm_message *message);
 
 #endif

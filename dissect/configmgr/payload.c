@@ -2,6 +2,7 @@
 #include "dissect/configmgr/payload.h"
 
 #include <libdeflate.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 /* OID 1.2.840.113549.1.7.3 id-envelopedData, as it stands near the start of its ContentInfo. */
@@ -90,4 +91,23 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
                              CCM_INFLATE_MAX >> 20);
         room = inflater->room > CCM_INFLATE_MAX / 4 ? CCM_INFLATE_MAX : inflater->room * 4;
     }
+}
+
+/* ---- Base64 ---- */
+
+#define BASE64_MAX ((size_t)96 * 1024) /* a Kerberos ticket in Negotiate has some kilobytes, at most 64 */
+
+bool ccm_base64_decode(struct text text, struct arena *arena, struct cursor *bytes)
+{
+    text = text_trim(text);
+    if (text.length == 0 || text.length > BASE64_MAX || text.length % 4 != 0)
+        return false;
+    unsigned char *out = arena_alloc(arena, text.length);
+    int length = out == NULL ? -1 : EVP_DecodeBlock(out, (const unsigned char *)text.at, (int)text.length);
+    if (length < 0)
+        return false;
+    for (size_t i = text.length; i > 0 && text.at[i - 1] == '=' && length > 0; i--)
+        length--; /* padding decodes to zeros */
+    *bytes = cursor_of(out, (size_t)length);
+    return true;
 }

@@ -22,6 +22,9 @@ enum ccm_payload_kind {
 /* What the first bytes say; labels and hooks are not asked (wire.md 10.2). */
 enum ccm_payload_kind ccm_payload_classify(struct cursor bytes);
 
+/* The bytes of a base64 text (RFC 4648 section 4) of at most 96 KB, in the arena. False for anything else. */
+MUST_USE bool ccm_base64_decode(struct text text, struct arena *arena, struct cursor *bytes);
+
 /* A decompressor and its output, used again for message after message. */
 struct ccm_inflater {
     struct libdeflate_decompressor *decompressor;

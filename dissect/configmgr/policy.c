@@ -198,6 +198,15 @@ static void reveal(struct ccm_decoder *decoder, struct cursor blob, struct ccm_s
     secret->value = text_clean(&decoder->arena, text_cursor(value));
 }
 
+struct text ccm_secret_text(struct ccm_decoder *decoder, struct text hex)
+{
+    struct ccm_secret secret = {0};
+    struct cursor bytes;
+    if (obfuscated(hex, &decoder->arena, &bytes))
+        reveal(decoder, bytes, &secret);
+    return secret.value;
+}
+
 static void add_secret(struct ccm_decoder *decoder, const struct xml_element *element, bool show,
                        struct ccm_policy *policy)
 {

@@ -35,6 +35,9 @@ struct ccm_policy {
 /* Reads a policy body (UTF-8). With `show`, secret values are made readable. Everything lives in decoder->arena. */
 void ccm_policy_read(struct ccm_decoder *decoder, struct text body, bool show, struct ccm_policy *policy);
 
+/* The readable form of an obfuscated value that is written in hex; TEXT_NULL when it is none, or damaged. */
+struct text ccm_secret_text(struct ccm_decoder *decoder, struct text hex);
+
 /* Undoes the obfuscation of a value (wire.md 7.3): *plain in `arena`. `problem` (may be NULL) gets why not. */
 MUST_USE bool ccm_secret_reveal(struct ccm_keys *keys, struct cursor blob, struct arena *arena, struct cursor *plain,
                                 const char **problem);

@@ -2,6 +2,7 @@
 #include "dissect/configmgr/xml_libxml.h"
 
 #include <libxml/parser.h>
+#include <libxml/parserInternals.h>
 #include <string.h>
 
 #include "dissect/configmgr/xml_tree.h"
@@ -206,6 +207,9 @@ enum outcome xml_libxml_parse(struct text text, struct arena *arena, struct xml_
     if (builder->parser == NULL)
         return error_set(error, OUTCOME_LIMIT, 0, "no memory for an XML parser");
     xmlCtxtUseOptions(builder->parser, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC | XML_PARSE_HUGE);
+    /* The text is UTF-8. Guessing from its first bytes would find UTF-16 or UCS-4 in NULs, whose decoder has no context and
+     * writes its errors to standard error. */
+    xmlSwitchEncoding(builder->parser, XML_CHAR_ENCODING_UTF8);
     const char *excess = NULL;
     text.length = bounded_length(text, &excess);
     for (size_t at = 0; at < text.length && builder->outcome == OUTCOME_OK; at += XML_PIECE) {

@@ -1,10 +1,11 @@
 /* tests/fuzz/fuzz_message.c: any bytes as a ConfigMgr message, decoded with everything that can be asked for.
  *
- *   u8 flags: 1 reply, 2 inside TLS, 4 cut off, 8 Content-Type known, 16 reply to a registration; then the HTTP body
+ *   u8 flags: 1 reply, 2 inside TLS, 4 cut off, 8 Content-Type known, 16 reply to a registration, 32 without header, 64 client
+ *   notification; then the HTTP body
  */
 #include <stdlib.h>
 
-#include "dissect/configmgr/body.h"
+#include "dissect/configmgr/notification.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,7 +28,10 @@ static void read_fields(struct ccm_decoder *decoder, struct ccm_message *message
 static void decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs)
 {
     struct ccm_message message;
-    ccm_message_decode(decoder, source, needs, &message);
+    if (source->carrier == CCM_CARRIER_NOTIFICATION)
+        ccm_notification_decode(decoder, source, needs, &message);
+    else
+        ccm_message_decode(decoder, source, needs, &message);
     /* What is promised of every result. */
     if (message.note_count > CCM_NOTES_MAX || message.finding_count > CCM_FINDINGS_MAX ||
         message.header.hook_count > CCM_HOOKS_MAX || message.multipart.count > CCM_PARTS_MAX)
@@ -54,6 +58,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!ccm_decoder_init(&decoder))
         return 0;
     struct ccm_source source = {
+        .carrier = flags & 64   ? CCM_CARRIER_NOTIFICATION
+                   : flags & 32 ? CCM_CARRIER_FSP
+                                : CCM_CARRIER_POST,
+        .bare = flags & (32 | 64),
         .body = input,
         .content_type = flags & 8 ? text_of(TYPE) : TEXT_NULL,
         .reply = flags & 1,

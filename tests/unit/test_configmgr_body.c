@@ -209,6 +209,68 @@ static void a_compressed_policy_is_opened(void **state)
     buffer_free(&packed);
 }
 
+/* wire.md 7.2: collection settings are the hex of a zlib stream of UTF-16 XML. */
+static void collection_settings_are_a_layer_whose_values_are_hidden(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buffer plain, packed;
+    buffer_init(&plain, SAMPLE_MAX);
+    buffer_init(&packed, SAMPLE_MAX);
+    sample_append(&plain, cursor_of("\xFF\xFE", 2));
+    sample_wide(
+        &plain,
+        "<Settings><instance class='CCM_CollectionVariable'><property name='Name'><value>Site</value></property>"
+        "<property name='Value'><value>joinpassword</value></property></instance></Settings>");
+    sample_zlib(&packed, buffer_cursor(&plain));
+    struct arena arena;
+    arena_init(&arena, 65536);
+    struct text hex = text_hex(&arena, buffer_cursor(&packed));
+    struct text xml =
+        text_format(&arena, "<Policy><CollectionSettings>%.*s</CollectionSettings></Policy>", (int)hex.length, hex.at);
+    for (int show = 0; show < 2; show++) {
+        fixture->decoder.show_secrets = show;
+        const struct ccm_fields *fields = read_fields(fixture, xml.at);
+        size_t hidden = 0, shown = 0;
+        for (size_t i = 0; i < fields->count; i++) {
+            hidden += fields->items[i].kind == CCM_FIELD_SECRET && fields->items[i].value.at == NULL;
+            shown += text_is(fields->items[i].value, "joinpassword");
+        }
+        assert_int_equal(hidden, show ? 0 : 1);
+        assert_int_equal(shown, show ? 1 : 0);
+        assert_int_equal(fields->streams, 1);
+    }
+    fixture->decoder.show_secrets = false;
+    arena_free(&arena);
+    buffer_free(&plain);
+    buffer_free(&packed);
+}
+
+/* wire.md 11.1, as a value of a policy. */
+static void an_obfuscated_value_is_readable_for_who_wants_to_see_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char xml[] =
+        "<Policy><property name='NetworkAccessUsername' secret='1'><value>"
+        "89130000703994099597edb7733621248D4f9d474995679d1b487564356e34e63fee0855f34044f494e49a7b14000000200000002800"
+        "0000036600000000000015893849fa928387d5c783fa23676ed8da6ab4275a31d653f3f5db6df860521b9b33ab0cf12669f1"
+        "</value></property></Policy>";
+    fixture->decoder.show_secrets = true;
+    assert_meaning(field_at(read_fields(fixture, xml), "Policy/property/value"), "LAB\\canyouseeme");
+    fixture->decoder.show_secrets = false;
+    assert_null(field_at(read_fields(fixture, xml), "Policy/property/value")->value.at);
+}
+
+static void a_script_in_base64_is_opened(void **state)
+{
+    /* base64 of <ScriptContent ScriptGuid="x"><ScriptType>0</ScriptType></ScriptContent> */
+    const struct ccm_fields *fields = read_fields(
+        *state,
+        "<BgbTask><TaskType>15</TaskType><TaskParam>PFNjcmlwdENvbnRlbnQgU2NyaXB0R3VpZD0ieCI+PFNjcmlwdFR5cGU+MDwvU2"
+        "NyaXB0VHlwZT48L1NjcmlwdENvbnRlbnQ+</TaskParam></BgbTask>");
+    assert_meaning(field_at(fields, "BgbTask/TaskType"), "run a script");
+    assert_true(text_is(field_at(fields, "BgbTask/TaskParam/ScriptContent@ScriptGuid")->value, "x"));
+}
+
 /* ---- Secrets, long values, limits ---- */
 
 #define OBFUSCATED                                                                                                     \
@@ -469,6 +531,9 @@ int main(void)
         TEST(classes_of_an_inventory_are_counted),
         TEST(a_document_inside_a_text_is_opened),
         TEST(a_compressed_policy_is_opened),
+        TEST(collection_settings_are_a_layer_whose_values_are_hidden),
+        TEST(an_obfuscated_value_is_readable_for_who_wants_to_see_it),
+        TEST(a_script_in_base64_is_opened),
         TEST(secrets_are_never_values),
         TEST(long_values_are_cut_and_their_length_kept),
         TEST(too_many_fields_end_with_a_field_that_says_so),

@@ -167,6 +167,22 @@ static const struct expectation TABLE[] = {
      FILE_TYPE("SMX")},
     {"C30", ADVISORY, 0, "MP_RelayEndpoint", STATE_OF("<Topic/>", "<State/>", PARAMETERS("2", "<Param/>")),
      FILE_TYPE("SMX")},
+    {"C30", RULE, 0, "MP_RelayEndpoint",
+     "<Report><ReportBody><StateMessage SerialNumber=\"7\"><Topic/><State/></StateMessage>"
+     "<StateMessage SerialNumber=\"7\"><Topic/><State/></StateMessage></ReportBody></Report>",
+     FILE_TYPE("SMX")},
+    {"C30", NULL, 0, "MP_RelayEndpoint",
+     "<Report><ReportBody><StateMessage SerialNumber=\"7\"><Topic/><State/></StateMessage>"
+     "<StateMessage SerialNumber=\"8\"><Topic/><State/></StateMessage></ReportBody></Report>",
+     FILE_TYPE("SMX")},
+    {"C27", RULE, 0, "MP_SinvCollFileEndpoint",
+     "<Report><ReportHeader><FileCollectionAction><FileCollectionActionID>" ZEROS
+     "11}</FileCollectionActionID></FileCollectionAction></ReportHeader></Report>",
+     ""},
+    {"C27", NULL, 0, "MP_RelayEndpoint",
+     "<Report><ReportHeader><FileCollectionAction><FileCollectionActionID>" ZEROS
+     "11}</FileCollectionActionID></FileCollectionAction></ReportHeader></Report>",
+     FILE_TYPE("IDMIF")},
     {"C30", NULL, 0, "MP_RelayEndpoint", STATE, FILE_TYPE("SMX")},
     {"C30", NULL, 0, "MP_RelayEndpoint", STATE_OF("<Topic/>", "<State/>", PARAMETERS("0", "")), FILE_TYPE("SMX")},
     /* C31: metering */

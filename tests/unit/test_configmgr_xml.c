@@ -1,4 +1,5 @@
 /* tests/unit/test_configmgr_xml.c: XML becomes a tree, hostile XML an error, and nothing is expanded or fetched. */
+#include <libxml/xmlerror.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,6 +38,33 @@ static struct xml_document parse(void **state, const char *text, enum outcome ex
     assert_int_equal(document.complete, expected == OUTCOME_OK);
     assert_int_equal(strlen(error.text) > 0, expected != OUTCOME_OK);
     return document;
+}
+
+static void count_complaint(void *context, const char *format, ...)
+{
+    (void)format;
+    (*(int *)context)++;
+}
+
+/* The first bytes of a text decide nothing: it is UTF-8. libxml2 would guess other encodings, and complain on its own. */
+static void nothing_is_written_to_standard_error(void **state)
+{
+    static const char *const starts[] = {"\0\0\0<", "\0<\0a",   "<\0a\0",          "<\0\0\0",
+                                         "\0\0<\0", "\0\0\0\0", "\x4C\x6F\xA7\x94"};
+    struct xml_document document;
+    struct error error = {0};
+    int complaints = 0;
+    xmlSetGenericErrorFunc(&complaints, count_complaint);
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        char bytes[64] = {0};
+        memcpy(bytes, starts[i], 4);
+        memcpy(bytes + 4, "\xD8\xFF\0\xDC<a>\0\0", 9);
+        struct text text = {bytes, sizeof bytes};
+        assert_int_not_equal(xml_parse(text, *state, &document, &error), OUTCOME_OK);
+        assert_true(strlen(error.text) > 0);
+    }
+    xmlSetGenericErrorFunc(NULL, NULL);
+    assert_int_equal(complaints, 0);
 }
 
 static void elements_attributes_and_text_become_a_tree(void **state)
@@ -315,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_document_type_alone_is_noted_and_skipped),
         cmocka_unit_test(a_file_is_never_read_through_an_entity),
         cmocka_unit_test(a_billion_laughs_take_no_memory),
+        cmocka_unit_test(nothing_is_written_to_standard_error),
         cmocka_unit_test(nesting_and_number_of_nodes_are_limited),
         cmocka_unit_test(many_attributes_or_namespaces_burn_no_time),
         cmocka_unit_test(a_long_document_type_burns_no_time),

@@ -223,7 +223,64 @@ static void an_upload_may_be_a_whole_message(void **state)
     assert_true(text_is(row->endpoint, "MP_HinvEndpoint"));
     assert_true(text_is(row->source_id, VECTOR_CLIENT));
     assert_true(text_is(row->root, "Report"));
-    assert_int_equal(dialogue_count(dialogue, TABLE_message), 0);
+    const struct message_row *message = store_row(dialogue->store, TABLE_message, row->message);
+    assert_int_equal(dialogue_count(dialogue, TABLE_message), 1);
+    assert_true(text_is(message->carrier, "bits"));
+    assert_true(text_is(message->endpoint, "MP_HinvEndpoint"));
+    assert_true(text_is(message->client, "10.0.0.1"));
+    assert_int_equal(message->http, row->http);
+    buffer_free(&bytes);
+}
+
+/* A signature that needs the registration of another connection is settled as that of any message. */
+static void the_signature_of_an_upload_is_verified(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING | NEED_UPLOAD);
+    struct buffer bytes;
+    buffer_init(&bytes, SAMPLE_MAX);
+    struct sample sample = {.endpoint = "MP_HinvEndpoint", .source_id = VECTOR_CLIENT, .body = REPORT, .sign = true};
+    sample_build(&sample, &bytes);
+    create(dialogue);
+    fragment(dialogue, buffer_cursor(&bytes), 0, bytes.length, "200 OK");
+    const struct bits_row *row = upload(dialogue);
+    const struct message_row *message = store_row(dialogue->store, TABLE_message, row->message);
+    assert_true(text_is(message->signature, "valid"));
+    dialogue_free(dialogue);
+    buffer_free(&bytes);
+}
+
+static void an_upload_without_header_is_a_message_too(void **state)
+{
+    struct dialogue *dialogue = *state;
+    struct buffer bytes;
+    report_bytes(&bytes);
+    create(dialogue);
+    fragment(dialogue, buffer_cursor(&bytes), 0, bytes.length, "200 OK");
+    close_session(dialogue, "Close-Session");
+    const struct bits_row *row = upload(dialogue);
+    const struct message_row *message = store_row(dialogue->store, TABLE_message, row->message);
+    assert_true(text_is(message->carrier, "bits"));
+    assert_true(text_is(message->root, "Report"));
+    assert_true(text_is(message->answer, "no-reply"));
+    assert_int_equal(message->payload_bytes, (int64_t)bytes.length);
+    assert_null(message->signature.at);
+    assert_null(message->malformed.at);
+    buffer_free(&bytes);
+}
+
+static void an_upload_that_is_not_whole_is_a_malformed_message(void **state)
+{
+    struct dialogue *dialogue = *state;
+    struct buffer bytes;
+    report_bytes(&bytes);
+    create(dialogue);
+    fragment(dialogue, buffer_cursor(&bytes), 0, 50, "200 OK");
+    const struct bits_row *row = upload(dialogue);
+    const struct message_row *message = store_row(dialogue->store, TABLE_message, row->message);
+    assert_true(text_is(row->content, "incomplete"));
+    assert_true(text_is(message->malformed, "bytes of the message are missing from the capture"));
+    assert_null(message->answer.at);
     buffer_free(&bytes);
 }
 
@@ -293,6 +350,9 @@ int main(void)
         TEST(a_fragment_that_the_server_refused_does_not_count),
         TEST(cancelled_and_refused_sessions_are_told),
         TEST(an_upload_may_be_a_whole_message),
+        TEST(the_signature_of_an_upload_is_verified),
+        TEST(an_upload_without_header_is_a_message_too),
+        TEST(an_upload_that_is_not_whole_is_a_malformed_message),
         TEST(without_need_nothing_is_kept_but_the_session_is_told),
         TEST(lies_about_ranges_do_no_harm),
         cmocka_unit_test(content_ranges_are_read),

@@ -60,6 +60,16 @@ static void paths_have_a_service_and_an_operation(void **state)
         {"GET", "/Content/3F/picture.png", NULL, NULL, NULL, NULL},
         {"CCM_POST", "/CCM_Proxy_MutualAuth/72057594037927941/CCM_System/request", NULL, NULL, "cmg", "mutual-auth"},
         {"GET", "/CCM_Proxy_ServerAuth/1/CCM_STS", NULL, NULL, "cmg", "server-auth"},
+        {"GET", "/CCM_Proxy_ServerAuth/1/AADAuthInfo?TenantID=x", NULL, NULL, "cmg", "auth-info"},
+        {"GET", "/AdminService_TokenAuth/wmi/SMS_Site", NULL, NULL, "provider", "wmi"},
+        {"GET", "/downloadrestservice.svc/getcontentxmlsecure?pid=1&cid=2", NULL, NULL, "cmg-content", "content-list"},
+        {"GET", "/CCMTOKENAUTH_SMS_DP_SMSPKG$/P/sccm?/a.bin", NULL, "bytes=0-1", "dp", "range"},
+        {"GET", "/SMS_DP_SMSPKG$/FileLib/ABCD/ABCD1234", NULL, NULL, "dp", "filelib"},
+        {"GET", "/SCCM_BranchCache$/P", NULL, NULL, "dp-peer", "content"},
+        {"POST", "/ReportingWebService/ReportingWebService.asmx", NULL, NULL, "sup", "reporting"},
+        {"GET", "/SelfUpdate/wuident.cab", NULL, NULL, "sup", "self-update"},
+        {"GET", "/CCM_STS", NULL, NULL, "mp-token", "token"},
+        {"GET", "/CMUserService_WindowsAuth/x", NULL, NULL, "mp-user", "user-service"},
         {"GET", "/AdminService/wmi/SMS_R_System", NULL, NULL, "provider", "wmi"},
         {"GET", "/AdminService/v1.0/Device", NULL, NULL, "provider", "odata"},
         {"GET", "/index.html", NULL, NULL, NULL, NULL},
@@ -127,12 +137,77 @@ static void lists_and_listings_are_read_field_by_field(void **state)
 static void the_headerless_message_to_a_fallback_status_point_is_read(void **state)
 {
     struct dialogue *dialogue = *state;
-    dialogue_ask_text(dialogue, "POST /SMS_FSP/.sms_fsp HTTP/1.1\r\nHost: fsp\r\nContent-Length: 88\r\n\r\n"
+    dialogue_ask_text(dialogue, "POST /SMS_FSP/.sms_fsp HTTP/1.1\r\nHost: fsp\r\nContent-Length: 90\r\n\r\n"
                                 "<Report><ReportBody><StateMessage><Topic Type='800'/>"
                                 "</StateMessage></ReportBody></Report>");
     dialogue_finish(dialogue);
     assert_true(text_is(field_of(dialogue, "Type")->meaning, "deployment of the client"));
-    assert_true(text_is(field_of(dialogue, "Type")->part, "request"));
+    assert_true(text_is(field_of(dialogue, "Type")->part, "body"));
+    assert_int_equal(field_of(dialogue, "Type")->message, 1);
+    const struct message_row *row = store_row(dialogue->store, TABLE_message, 1);
+    assert_true(text_is(row->carrier, "fsp"));
+    assert_true(text_is(row->root, "Report"));
+    assert_null(row->endpoint.at);
+    assert_null(row->malformed.at);
+    assert_null(row->signature.at); /* there is no place for one */
+    assert_int_equal(row->signed_, INT_NULL);
+    assert_null(row->answer.at);
+}
+
+static void a_fallback_status_point_that_says_nothing_took_the_message(void **state)
+{
+    struct dialogue *dialogue = *state;
+    dialogue_ask_text(dialogue, "POST /SMS_FSP/.sms_fsp HTTP/1.1\r\nHost: fsp\r\nContent-Length: 9\r\n\r\n<Report/>");
+    dialogue_answer_text(dialogue, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    dialogue_finish(dialogue);
+    const struct message_row *row = store_row(dialogue->store, TABLE_message, 1);
+    assert_true(text_is(row->answer, "no-reply"));
+    assert_int_equal(dialogue_count(dialogue, TABLE_finding), 0); /* it has to be plain HTTP, and unsigned */
+}
+
+/* .sms_dcm: the document is named in the query, and compressed when it is asked for so (wire.md 1.7). */
+static void a_compressed_configuration_item_is_read(void **state)
+{
+    struct dialogue *dialogue = *state;
+    struct buffer plain, packed, reply;
+    buffer_init(&plain, SAMPLE_MAX);
+    buffer_init(&packed, SAMPLE_MAX);
+    buffer_init(&reply, SAMPLE_MAX);
+    sample_append(&plain, cursor_of("\xFF\xFE", 2));
+    sample_wide(&plain, "<ConfigurationItem><IsEnabled>true</IsEnabled></ConfigurationItem>");
+    sample_zlib(&packed, buffer_cursor(&plain));
+    sample_print(&reply, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", packed.length);
+    sample_append(&reply, buffer_cursor(&packed));
+    dialogue_ask_text(dialogue,
+                      "GET /SMS_MP/.sms_dcm?Id&DocumentId=ScopeId_1/Item.2&Version=7&Compression=zlib HTTP/1.1\r\n"
+                      "Host: mp\r\n\r\n");
+    dialogue_answer(dialogue, buffer_cursor(&reply));
+    dialogue_finish(dialogue);
+    const struct policy_row *row = store_row(dialogue->store, TABLE_policy, 1);
+    assert_true(text_is(row->policy_id, "ScopeId_1/Item.2"));
+    assert_true(text_is(row->version, "7"));
+    assert_true(text_is(row->body, "clear"));
+    assert_true(text_is(field_of(dialogue, "IsEnabled")->value, "true"));
+    buffer_free(&plain);
+    buffer_free(&packed);
+    buffer_free(&reply);
+}
+
+static void client_notification_is_a_message(void **state)
+{
+    struct dialogue *dialogue = *state;
+    dialogue_ask_text(dialogue,
+                      "POST /bgb/handler.ashx?RequestType=LogIn HTTP/1.1\r\nHost: mp\r\nContent-Length: 52\r\n\r\n"
+                      "<BgbSignInMessage TimeStamp='2026-11-22T05:02:23Z'/>");
+    dialogue_answer_text(dialogue, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n280");
+    dialogue_finish(dialogue);
+    const struct message_row *row = store_row(dialogue->store, TABLE_message, 1);
+    assert_true(text_is(row->carrier, "notification"));
+    assert_true(text_is(row->root, "BgbSignInMessage"));
+    assert_null(row->signature.at);
+    const struct message_row *answer = store_row(dialogue->store, TABLE_message, 2);
+    assert_int_equal(answer->reply_of, 1);
+    assert_true(text_is(field_of(dialogue, "ResponseCode")->meaning, "go on"));
 }
 
 /* ---- Answers ---- */
@@ -212,6 +287,9 @@ int main(void)
         cmocka_unit_test(paths_have_a_service_and_an_operation),
         TEST(lists_and_listings_are_read_field_by_field),
         TEST(the_headerless_message_to_a_fallback_status_point_is_read),
+        TEST(a_fallback_status_point_that_says_nothing_took_the_message),
+        TEST(a_compressed_configuration_item_is_read),
+        TEST(client_notification_is_a_message),
         TEST(every_answer_has_its_name),
         TEST(clients_of_one_certificate_are_counted),
     };

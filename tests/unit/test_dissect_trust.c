@@ -222,6 +222,83 @@ static void a_sent_time_far_from_the_capture_is_a_hint(void **state)
         assert_int_equal(dialogue_findings(dialogue, (int64_t)i + 1, "T04"), cases[i].hints);
 }
 
+/* ---- Over time: T06, T08, T09, C28, C30 ---- */
+
+static void post_report(struct dialogue *dialogue, const char *endpoint, const char *body, const char *children)
+{
+    struct sample sample = {
+        .endpoint = endpoint, .source_id = VECTOR_CLIENT, .body = body, .sign = true, .children = children};
+    post(dialogue, MP, &sample);
+    answer_empty(dialogue);
+}
+
+#define SERIAL(number)                                                                                                 \
+    "<Report><ReportBody><StateMessage SerialNumber='" number "'><Topic/><State/></StateMessage></ReportBody></"       \
+                                                              "Report>"
+
+static void serial_numbers_of_a_client_rise(void **state)
+{
+    struct dialogue *dialogue = *state;
+    static const char *const bodies[] = {SERIAL("5"), SERIAL("7"), SERIAL("7"), SERIAL("6"), SERIAL("8")};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        post_report(dialogue, "MP_RelayEndpoint", bodies[i], "<Property Name=\"FileType\" Value=\"SMX\"/>");
+    dialogue_finish(dialogue);
+    for (int64_t id = 1; id <= dialogue_count(dialogue, TABLE_message); id++) {
+        const struct message_row *row = store_row(dialogue->store, TABLE_message, id);
+        assert_int_equal(dialogue_findings(dialogue, id, "C30"), row->serial == 6);
+    }
+}
+
+static void the_third_full_report_of_a_day_is_a_hint(void **state)
+{
+    struct dialogue *dialogue = *state;
+    static const char full[] = "<Report><ReportHeader><ReportDetails><ReportType>Full</ReportType></ReportDetails>"
+                               "</ReportHeader></Report>";
+    for (int i = 0; i < 2; i++)
+        post_report(dialogue, "MP_HinvEndpoint", full, NULL);
+    post_report(dialogue, "MP_SinvEndpoint", full, NULL); /* of another kind */
+    post_report(dialogue, "MP_HinvEndpoint", full, NULL);
+    dialogue_finish(dialogue);
+    size_t found = 0;
+    for (int64_t id = 1; id <= dialogue_count(dialogue, TABLE_message); id++)
+        found += (size_t)dialogue_findings(dialogue, id, "C28");
+    assert_int_equal(found, 1);
+    assert_int_equal(dialogue_findings(dialogue, 4, "C28"), 1);
+}
+
+static void ask_with(struct dialogue *dialogue, const char *uri, const char *headers)
+{
+    struct sample sample = request(VECTOR_CLIENT, NULL);
+    struct buffer body;
+    buffer_init(&body, SAMPLE_MAX);
+    sample_build(&sample, &body);
+    dialogue_post(dialogue, uri, headers, buffer_cursor(&body));
+    buffer_free(&body);
+    answer_empty(dialogue);
+}
+
+static void the_user_agent_of_tools_is_told_once_for_a_client(void **state)
+{
+    struct dialogue *dialogue = *state;
+    ask_with(dialogue, MP, "User-Agent: ccmhttp\r\n");
+    ask_with(dialogue, MP, "User-Agent: python-requests/2.31\r\n");
+    ask_with(dialogue, MP, "User-Agent: python-requests/2.31\r\n");
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_findings(dialogue, 1, "T06"), 0);
+    assert_int_equal(dialogue_findings(dialogue, 2, "T06"), 1);
+    assert_int_equal(dialogue_findings(dialogue, 3, "T06"), 0);
+}
+
+static void altauth_without_tls_is_a_hint(void **state)
+{
+    struct dialogue *dialogue = *state;
+    ask_with(dialogue, MP, NULL);
+    ask_with(dialogue, "/ccm_system_altauth/request", NULL);
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_findings(dialogue, 1, "T08"), 0);
+    assert_int_equal(dialogue_findings(dialogue, 2, "T08"), 1);
+}
+
 /* ---- Policies: T05, C52, C53 ---- */
 
 #define GET_POLICY                                                                                                     \
@@ -278,6 +355,22 @@ static void a_body_with_the_hash_of_its_assignment_is_told(void **state)
     assert_int_equal(dialogue_policy(dialogue, 3)->hash_ok, 0);
     assert_int_equal(findings(dialogue, "C52"), 1);
     assert_int_equal(findings(dialogue, "C53"), 1); /* the body with a secret, readable */
+}
+
+static void a_policy_that_nobody_assigned_is_a_hint(void **state)
+{
+    struct dialogue *dialogue = *state;
+    download(dialogue, BODY);
+    download(dialogue, BODY); /* once for a client */
+    dialogue_finish(dialogue);
+    assert_int_equal(findings(dialogue, "T09"), 1);
+    struct dialogue *assigned = dialogue_new(NEED_EVERYTHING);
+    assign(assigned, BODY, "SHA256:");
+    dialogue_close(assigned);
+    download(assigned, BODY);
+    dialogue_finish(assigned);
+    assert_int_equal(findings(assigned, "T09"), 0);
+    dialogue_free(assigned);
 }
 
 static void an_assignment_may_come_after_its_download_and_without_a_prefix(void **state)
@@ -521,6 +614,11 @@ int main(void)
         TEST(one_key_for_two_ids_is_a_hint),
         TEST(one_certificate_registered_for_two_ids_departs_from_the_rules),
         TEST(a_sent_time_far_from_the_capture_is_a_hint),
+        TEST(serial_numbers_of_a_client_rise),
+        TEST(the_third_full_report_of_a_day_is_a_hint),
+        TEST(the_user_agent_of_tools_is_told_once_for_a_client),
+        TEST(altauth_without_tls_is_a_hint),
+        TEST(a_policy_that_nobody_assigned_is_a_hint),
         TEST(a_body_with_the_hash_of_its_assignment_is_told),
         TEST(an_assignment_may_come_after_its_download_and_without_a_prefix),
         TEST(a_hash_of_an_unknown_form_or_of_another_client_decides_nothing),

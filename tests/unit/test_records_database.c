@@ -252,19 +252,21 @@ static void two_tables_of_a_million_rows_join_in_linear_work(void **state)
 static void needs_are_those_of_tables_and_columns(void **state)
 {
     assert_int_equal(needs_of(state, "SELECT count(*) FROM http"), NEED_NOTHING);
-    assert_int_equal(needs_of(state, "SELECT id, endpoint FROM message"), NEED_NOTHING);
-    assert_int_equal(needs_of(state, "SELECT m.root FROM message m"), NEED_PAYLOAD);
-    assert_int_equal(needs_of(state, "SELECT body FROM main.message"), NEED_PAYLOAD | NEED_BODY);
+    assert_int_equal(needs_of(state, "SELECT id, endpoint FROM message"), NEED_UPLOAD);
+    assert_int_equal(needs_of(state, "SELECT m.root FROM message m"), NEED_UPLOAD | NEED_PAYLOAD);
+    assert_int_equal(needs_of(state, "SELECT body FROM main.message"), NEED_UPLOAD | NEED_PAYLOAD | NEED_BODY);
     assert_int_equal(needs_of(state, "SELECT id FROM message WHERE signature = 'valid'"),
-                     NEED_SIGNATURE | NEED_REGISTRATION);
+                     NEED_UPLOAD | NEED_SIGNATURE | NEED_REGISTRATION);
     assert_int_equal(needs_of(state, "SELECT count(*) FROM registration"), NEED_REGISTRATION);
     assert_int_equal(needs_of(state, "SELECT 1 FROM flow WHERE id IN (SELECT flow FROM policy)"), NEED_POLICY);
-    assert_int_equal(needs_of(state, "WITH t AS (SELECT id, root AS r FROM message) SELECT r FROM t"), NEED_PAYLOAD);
+    assert_int_equal(needs_of(state, "WITH t AS (SELECT id, root AS r FROM message) SELECT r FROM t"),
+                     NEED_UPLOAD | NEED_PAYLOAD);
 }
 
 static void a_finding_needs_all_but_bodies(void **state)
 {
-    assert_int_equal(needs_of(state, "SELECT count(*) FROM finding"), NEED_EVERYTHING & ~(unsigned)NEED_BODY);
+    assert_int_equal(needs_of(state, "SELECT count(*) FROM finding"),
+                     (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_UPLOAD);
 }
 
 static void needs_are_added_to_what_is_there(void **state)
