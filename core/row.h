@@ -26,7 +26,8 @@ enum need {
     NEED_FIELD = 1 << 7,            /* every document is read field by field: all payloads, lists, listings, uploads */
     NEED_SECRETS = 1 << 8,          /* secret values are made readable: only when the user asks for them */
     NEED_NAMES = 1 << 9,            /* questions for names are read, and their answers */
-    NEED_STATEMENT = 1 << 10        /* texts of SQL batches are kept */
+    NEED_STATEMENT = 1 << 10,       /* texts of SQL batches are kept */
+    NEED_SITE = 1 << 11             /* nothing is decoded: it asks what the operator declared of the site */
 };
 
 /* NULL of a number is a value that no fact has. */
