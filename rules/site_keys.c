@@ -7,10 +7,12 @@
 
 #include "records/schema.h"
 
-#define SECTION_BEGIN(section_name, section_table) {.name = #section_name, .table = TABLE_##section_table, .keys = {
+#define SECTION_BEGIN(section_name, section_table)                                                                     \
+    {                                                                                                                  \
+        .name = #section_name, .table = TABLE_##section_table, .keys = {
 #define KEY(key_name, key_column, key_kind, key_required, key_words)                                                   \
     {.name = #key_name,                                                                                                \
-     .column = (key_column),                                                                                            \
+     .column = (key_column),                                                                                           \
      .kind = SITE_KIND_##key_kind,                                                                                     \
      .required = (key_required),                                                                                       \
      .words = (key_words)},
@@ -56,8 +58,7 @@ uint32_t site_line(const struct site *site, enum site_section_id section, uint32
 {
     struct site_mark wanted = {.section = (uint16_t)section, .entry = entry, .key = (uint16_t)key};
     const struct site_mark *found =
-        site->mark_count == 0 ? NULL
-                              : bsearch(&wanted, site->marks, site->mark_count, sizeof wanted, compare_marks);
+        site->mark_count == 0 ? NULL : bsearch(&wanted, site->marks, site->mark_count, sizeof wanted, compare_marks);
     return found == NULL ? 0 : found->line;
 }
 
@@ -75,15 +76,12 @@ enum outcome site_error(const struct site *site, uint32_t line, struct error *er
 
 /* ---- The reference ---- */
 
-static const char *kind_meaning(enum site_kind kind)
+const char *site_kind_meaning(enum site_kind kind)
 {
     static const char *const meanings[] = {
-        [SITE_KIND_ADDRESS] = "IP address",
-        [SITE_KIND_NETWORK] = "network, such as 10.0.0.0/8",
-        [SITE_KIND_CODE] = "site code",
-        [SITE_KIND_PORT] = "port",
-        [SITE_KIND_WORD] = "word",
-        [SITE_KIND_TIME] = "UTC time, such as 2026-11-22T16:00:00Z",
+        [SITE_KIND_ADDRESS] = "IP address", [SITE_KIND_NETWORK] = "network, such as 10.0.0.0/8",
+        [SITE_KIND_CODE] = "site code",     [SITE_KIND_PORT] = "port",
+        [SITE_KIND_WORD] = "word",          [SITE_KIND_TIME] = "UTC time, such as 2026-11-22T16:00:00Z",
         [SITE_KIND_TEXT] = "text",
     };
     return meanings[kind];
@@ -103,7 +101,7 @@ static const char *key_meaning(const struct site_section *section, const struct 
 
 static void print_key(FILE *out, const struct site_section *section, const struct site_key *key)
 {
-    fprintf(out, "| `%s`%s | %s | %s", key->name, key->required ? " (required)" : "", kind_meaning(key->kind),
+    fprintf(out, "| `%s`%s | %s | %s", key->name, key->required ? " (required)" : "", site_kind_meaning(key->kind),
             key_meaning(section, key));
     const char *word = key->words;
     const char *before = ". One of ";

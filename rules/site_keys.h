@@ -17,6 +17,8 @@
     "software_update_point server_locator_point fallback_status_point state_migration_point reporting_point "          \
     "out_of_band_point client_access_point domain_controller proxy"
 
+#define SITE_DEPTH_MAX 16 /* of the tree of sites */
+
 enum site_kind {
     SITE_KIND_ADDRESS,
     SITE_KIND_NETWORK,
@@ -55,6 +57,9 @@ enum site_section_id {
 
 extern const struct site_section SITE_SECTIONS[SITE_SECTION_COUNT];
 
+/* What values of a kind are, in words. */
+const char *site_kind_meaning(enum site_kind kind);
+
 /* Where a key stands in its section; -1 when it has no such key. */
 int site_key_find(enum site_section_id section, struct text name);
 
@@ -76,12 +81,25 @@ struct site_mark {
     uint32_t line;
 };
 
-struct site {
-    char *name;                                       /* of the file, for messages */
-    struct site_entries sections[SITE_SECTION_COUNT]; /* as libcyaml loads them */
-    struct site_mark *marks;                          /* sorted by section, entry and key */
-    size_t mark_count;
+/* What libcyaml loads. */
+struct site_sections {
+    struct site_entries of[SITE_SECTION_COUNT];
 };
+
+struct site {
+    const char *name;               /* of the file, for messages */
+    struct site_sections *sections; /* NULL: the file is empty */
+    struct site_mark *marks;        /* sorted by section, entry and key */
+    size_t mark_count;
+    bool said_something; /* false: only comments */
+    uint32_t odd_line;   /* of the first key that is not known or given twice; 0: none */
+};
+
+/* The entries of a section; none when the file does not have it. */
+static inline struct site_entries site_entries(const struct site *site, enum site_section_id section)
+{
+    return site->sections == NULL ? (struct site_entries){0} : site->sections->of[section];
+}
 
 /* The line of a value, or of the entry (key SITE_KEYS_MAX). */
 uint32_t site_line(const struct site *site, enum site_section_id section, uint32_t entry, int key);
@@ -95,7 +113,7 @@ enum outcome site_error(const struct site *site, uint32_t line, struct error *er
 
 /* Fills sections and marks from YAML: its form only (rules/site_yaml.c). */
 MUST_USE enum outcome site_parse(struct site *site, struct text yaml, struct error *error);
-void site_unload(struct site *site); /* frees the sections */
+void site_unload(struct site *site); /* frees what site_parse made */
 
 /* Whether its values can be, one by one and together (rules/site_check.c). */
 MUST_USE enum outcome site_check(const struct site *site, struct error *error);

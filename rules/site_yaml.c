@@ -21,6 +21,8 @@ struct walk {
     bool key_is_next; /* in the mapping at hand */
     int section;      /* SITE_SECTION_COUNT: one that is not known */
     int key;          /* -1: one that is not known */
+    uint32_t given;   /* a bit for each key of the entry that was seen */
+    uint32_t given_sections;
     uint32_t entry;
     size_t documents;
 };
@@ -47,8 +49,7 @@ static enum outcome add_mark(struct walk *walk, int key, uint32_t line)
         site->marks = marks;
         walk->capacity = capacity;
     }
-    site->marks[site->mark_count++] =
-        (struct site_mark){(uint16_t)walk->section, (uint16_t)key, walk->entry, line};
+    site->marks[site->mark_count++] = (struct site_mark){(uint16_t)walk->section, (uint16_t)key, walk->entry, line};
     return OUTCOME_OK;
 }
 
@@ -60,32 +61,46 @@ static int find_section(struct text name)
     return section;
 }
 
+/* libcyaml refuses unknown and repeated keys, but tells the line where their mapping starts. */
+static void note_key(struct walk *walk, int key, uint32_t *given, uint32_t line)
+{
+    bool odd = key < 0 || (*given >> key & 1U) != 0;
+    if (odd && walk->site->odd_line == 0)
+        walk->site->odd_line = line;
+    *given |= key < 0 ? 0 : 1U << key;
+}
+
 static enum outcome walk_scalar(struct walk *walk, const yaml_event_t *event)
 {
     struct text value = {(const char *)event->data.scalar.value, event->data.scalar.length};
     bool key = walk->key_is_next;
+    walk->site->said_something = true;
     walk->key_is_next = !key;
     if (memchr(value.at, '\0', value.length) != NULL)
         return site_error(walk->site, line_of(event), walk->error, "there is a NUL inside of a text");
     if (walk->depth == 1 && key) {
         walk->section = find_section(value);
         walk->entry = 0;
+        note_key(walk, walk->section == SITE_SECTION_COUNT ? -1 : walk->section, &walk->given_sections, line_of(event));
     }
     if (walk->depth != DEPTH_ENTRY || walk->section == SITE_SECTION_COUNT)
         return OUTCOME_OK;
     if (!key)
         return add_mark(walk, walk->key, line_of(event));
     walk->key = site_key_find((enum site_section_id)walk->section, value);
+    note_key(walk, walk->key, &walk->given, line_of(event));
     return OUTCOME_OK;
 }
 
 static enum outcome walk_start(struct walk *walk, const yaml_event_t *event)
 {
     walk->depth++;
+    walk->site->said_something = true;
     if (walk->depth > DEPTH_ENTRY)
         return site_error(walk->site, line_of(event), walk->error,
                           "a list or a mapping stands where a single value is wanted");
     walk->key_is_next = event->type == YAML_MAPPING_START_EVENT;
+    walk->given = 0;
     return walk->depth == DEPTH_ENTRY ? add_mark(walk, SITE_KEYS_MAX, line_of(event)) : OUTCOME_OK;
 }
 
@@ -101,9 +116,9 @@ static enum outcome walk_event(struct walk *walk, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        return ++walk->documents > 1
-                   ? site_error(walk->site, line_of(event), walk->error, "a second document begins here; there may be one")
-                   : OUTCOME_OK;
+        return ++walk->documents > 1 ? site_error(walk->site, line_of(event), walk->error,
+                                                  "a second document begins here; there may be one")
+                                     : OUTCOME_OK;
     case YAML_ALIAS_EVENT:
         return site_error(walk->site, line_of(event), walk->error, "aliases (*name) are not allowed here");
     case YAML_MAPPING_START_EVENT:
@@ -167,11 +182,6 @@ struct schema {
     cyaml_schema_value_t file;
 };
 
-/* What libcyaml loads into: the same as struct site.sections. */
-struct loaded {
-    struct site_entries sections[SITE_SECTION_COUNT];
-};
-
 static void fill_section(struct schema *schema, size_t i)
 {
     const struct site_section *section = &SITE_SECTIONS[i];
@@ -191,7 +201,7 @@ static void fill_section(struct schema *schema, size_t i)
     schema->entries[i].data_size = sizeof(struct site_entry);
     schema->entries[i].mapping.fields = schema->keys[i];
 
-    size_t place = offsetof(struct loaded, sections) + i * sizeof(struct site_entries);
+    size_t place = offsetof(struct site_sections, of) + i * sizeof(struct site_entries);
     cyaml_schema_field_t *field = &schema->sections[i];
     field->key = section->name;
     field->data_offset = (uint32_t)(place + offsetof(struct site_entries, items));
@@ -212,7 +222,7 @@ static void fill_schema(struct schema *schema)
         fill_section(schema, i);
     schema->file.type = CYAML_MAPPING;
     schema->file.flags = CYAML_FLAG_POINTER;
-    schema->file.data_size = sizeof(struct loaded);
+    schema->file.data_size = sizeof(struct site_sections);
     schema->file.mapping.fields = schema->sections;
 }
 
@@ -242,13 +252,14 @@ static void take_log(cyaml_log_t level, void *context, const char *format, va_li
 /* libcyaml's words, and what they mean for a site file; what follows the colon is kept. */
 static const struct {
     const char *said, *meant;
+    bool odd; /* it stands in site.odd_line */
 } SENTENCES[] = {
-    {"Unexpected key", "this key is not known here (docs/site.md lists all)"},
-    {"Missing required mapping field", "a key is missing"},
-    {"Mapping field already seen", "a key is given twice"},
-    {"STRING length <", "a value is empty; leave the key out instead"},
-    {"STRING length >", "a value is longer than 255 bytes"},
-    {"Excessive entries", "the list has more than 65536 entries"},
+    {"Unexpected key", "this key is not known here (docs/site.md lists all)", true},
+    {"Missing required mapping field", "a key is missing", false},
+    {"Mapping field already seen", "a key is given twice", true},
+    {"STRING length <", "a value is empty; leave the key out instead", false},
+    {"STRING length >", "a value is longer than 255 bytes", false},
+    {"Excessive entries", "the list has more than 65536 entries", false},
 };
 
 static enum outcome load_error(const struct site *site, const struct complaint *complaint, cyaml_err_t result,
@@ -262,45 +273,44 @@ static enum outcome load_error(const struct site *site, const struct complaint *
         if (strncmp(problem, SENTENCES[i].said, length) != 0)
             continue;
         bool named = problem[length] == ':';
-        return site_error(site, complaint->line, error, "%s%s", SENTENCES[i].meant, named ? problem + length : "");
+        uint32_t line = SENTENCES[i].odd && site->odd_line != 0 ? site->odd_line : complaint->line;
+        return site_error(site, line, error, "%s%s", SENTENCES[i].meant, named ? problem + length : "");
     }
     return site_error(site, complaint->line, error, "the file has another form than a site file: %s", problem);
+}
+
+static cyaml_config_t config_for(struct complaint *complaint)
+{
+    return (cyaml_config_t){
+        .log_fn = take_log,
+        .log_ctx = complaint,
+        .mem_fn = cyaml_mem,
+        .log_level = CYAML_LOG_WARNING,
+        .flags = CYAML_CFG_NO_ALIAS,
+    };
 }
 
 enum outcome site_parse(struct site *site, struct text yaml, struct error *error)
 {
     enum outcome outcome = walk_file(site, yaml, error);
-    if (outcome != OUTCOME_OK)
+    if (outcome != OUTCOME_OK || !site->said_something)
         return outcome;
     struct complaint complaint = {.problem = ""};
-    cyaml_config_t config = {
-        .log_fn = take_log,
-        .log_ctx = &complaint,
-        .mem_fn = cyaml_mem,
-        .log_level = CYAML_LOG_WARNING,
-        .flags = CYAML_CFG_NO_ALIAS,
-    };
+    cyaml_config_t config = config_for(&complaint);
     struct schema schema;
-    struct loaded *loaded = NULL;
     fill_schema(&schema);
-    cyaml_err_t result =
-        cyaml_load_data((const uint8_t *)yaml.at, yaml.length, &config, &schema.file, (cyaml_data_t **)&loaded, NULL);
-    if (result != CYAML_OK)
-        return load_error(site, &complaint, result, error);
-    if (loaded == NULL)
-        return OUTCOME_OK;
-    memcpy(site->sections, loaded->sections, sizeof site->sections);
-    free(loaded); /* its memory is libcyaml's default: realloc and free */
-    return OUTCOME_OK;
+    cyaml_err_t result = cyaml_load_data((const uint8_t *)yaml.at, yaml.length, &config, &schema.file,
+                                         (cyaml_data_t **)&site->sections, NULL);
+    return result == CYAML_OK ? OUTCOME_OK : load_error(site, &complaint, result, error);
 }
 
 void site_unload(struct site *site)
 {
-    for (size_t i = 0; i < SITE_SECTION_COUNT; i++) {
-        for (uint32_t j = 0; j < site->sections[i].count; j++) {
-            for (size_t k = 0; k < SITE_KEYS_MAX; k++)
-                free(site->sections[i].items[j].values[k]);
-        }
-        free(site->sections[i].items);
-    }
+    struct complaint complaint = {.problem = ""};
+    cyaml_config_t config = config_for(&complaint);
+    struct schema schema;
+    fill_schema(&schema);
+    if (site->sections != NULL)
+        cyaml_free(&config, &schema.file, site->sections, 0);
+    free(site->marks);
 }
