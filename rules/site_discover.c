@@ -20,7 +20,7 @@ static bool is_plain(uint32_t character)
     return !unseen;
 }
 
-static void write_escaped(FILE *out, struct text text)
+void site_print_escaped(FILE *out, struct text text)
 {
     const uint8_t *at = (const uint8_t *)text.at, *end = at + text.length;
     while (at != NULL && at < end) {
@@ -107,14 +107,14 @@ static void write_row(FILE *out, sqlite3_stmt *statement)
         if (strcmp(key, "comment") == 0 || !is_value(value)) {
             fprintf(out, "    # %s", strcmp(key, "comment") == 0 ? "" : key);
             if (is_value(value))
-                write_escaped(out, value);
+                site_print_escaped(out, value);
             else
                 fputs(": left out, it is longer than 255 bytes, empty, or not text", out);
             fputc('\n', out);
             continue;
         }
         fprintf(out, "  %s %s: \"", first ? "-" : " ", key);
-        write_escaped(out, value);
+        site_print_escaped(out, value);
         fputs("\"\n", out);
         first = false;
     }

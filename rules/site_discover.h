@@ -15,4 +15,8 @@ MUST_USE enum outcome site_discover_needs(struct database *database, unsigned *n
  * site file cannot hold is left out, and a comment says so. Roles of clients are left out. */
 MUST_USE enum outcome site_discover(struct database *database, FILE *out, struct error *error);
 
+/* Text as it stands between double quotes in YAML, on one line: it reads back as the same text. Invalid UTF-8 becomes
+ * U+FFFD. */
+void site_print_escaped(FILE *out, struct text text);
+
 #endif

@@ -74,7 +74,7 @@ static enum outcome walk_scalar(struct walk *walk, const yaml_event_t *event)
 {
     struct text value = {(const char *)event->data.scalar.value, event->data.scalar.length};
     bool key = walk->key_is_next;
-    walk->site->said_something = true;
+    walk->site->said_something |= walk->depth > 0 || value.length > 0;
     walk->key_is_next = !key;
     if (memchr(value.at, '\0', value.length) != NULL)
         return site_error(walk->site, line_of(event), walk->error, "there is a NUL inside of a text");
