@@ -88,17 +88,38 @@ int run_query(const struct options *options)
     return ask(options, options->arguments[0], NEED_NOTHING, format, give_rows);
 }
 
-int run_flows(const struct options *options)
+/* A command that lists a table: some columns for people, all for programs. */
+static int list_table(const struct options *options, const char *shown, const char *all)
 {
     enum row_format format;
     if (!row_format(options, "table", &format))
         return EXIT_USAGE;
-    const char *sql =
-        format == ROW_FORMAT_TABLE
-            ? "SELECT id, packet, strftime('%Y-%m-%d %H:%M:%f', time, 'unixepoch') AS time, src, sport, dst, "
-              "dport, state, app, packets_out, packets_in, bytes_out, bytes_in, gaps FROM flow ORDER BY id"
-            : "SELECT * FROM flow ORDER BY id";
-    return ask(options, sql, NEED_NOTHING, format, give_rows);
+    return ask(options, format == ROW_FORMAT_TABLE ? shown : all, NEED_NOTHING, format, give_rows);
+}
+
+int run_flows(const struct options *options)
+{
+    return list_table(options,
+                      "SELECT id, packet, strftime('%Y-%m-%d %H:%M:%f', time, 'unixepoch') AS time, src, sport, dst, "
+                      "dport, state, app, packets_out, packets_in, bytes_out, bytes_in, gaps FROM flow ORDER BY id",
+                      "SELECT * FROM flow ORDER BY id");
+}
+
+int run_hosts(const struct options *options)
+{
+    return list_table(options,
+                      "SELECT address, coalesce(fqdn, netbios, '') AS name, coalesce(roles, '') AS roles, "
+                      "coalesce(os, '') AS os, packets, bytes, coalesce(names, '') AS names FROM host ORDER BY id",
+                      "SELECT * FROM host ORDER BY id");
+}
+
+int run_roles(const struct options *options)
+{
+    return list_table(options,
+                      "SELECT coalesce(host, '') AS host, coalesce(name, '') AS name, role, "
+                      "coalesce(site_code, '') AS site, coalesce(mode, '') AS mode, source, "
+                      "coalesce(signal, '') AS signal, grade, packet, why FROM role ORDER BY id",
+                      "SELECT * FROM role ORDER BY id");
 }
 
 /* ---- Messages ---- */

@@ -26,6 +26,16 @@ const struct command COMMANDS[] = {
      "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), "
      "json, csv.",
      "cmscope flows -r tests/pcaps/sccmwtf-http.pcap"},
+    {"hosts", run_hosts, "rfkStMOTdh", "", 0, 0, "every host, with its names and roles, one line each",
+     "Lists the addresses that sent something, with the names that they say of themselves or that name services "
+     "say of them, and what roles they have. The table host_name tells who says each name. Formats: table (default), "
+     "json, csv (with all columns of the table host).",
+     "cmscope hosts -r tests/pcaps/sccmwtf-http.pcap"},
+    {"roles", run_roles, "rfkStMOTdh", "", 0, 0, "which role each host was learned to have, and by what sign",
+     "Lists the roles of hosts (management point, distribution point, site server, client ...) with site code and "
+     "mode as far as they show, the packet with the best sign, and its grade: proof, strong, or hint. Formats: table "
+     "(default), json, csv (with all columns of the table role).",
+     "cmscope roles -r tests/pcaps/sccmwtf-http.pcap"},
     {"query", run_query, "rfkStMOTbsdh", "SQL", 1, 1, "any question over the records, in SQL",
      "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: "
      "table "

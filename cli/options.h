@@ -76,6 +76,8 @@ void complain(const char *format, ...) PRINTF_LIKE(1, 2);
 int run_check(const struct options *options);
 int run_messages(const struct options *options);
 int run_flows(const struct options *options);
+int run_hosts(const struct options *options);
+int run_roles(const struct options *options);
 int run_discover(const struct options *options);
 int run_query(const struct options *options);
 int run_rules(const struct options *options);

@@ -1,7 +1,7 @@
-# cmscope_embed(OUT NAME FILE...): makes OUT, a C file that defines
+# cmscope_embed(OUT HEADER NAME FILE...): makes OUT, a C file that defines, as HEADER declares it,
 #   const struct embedded_file NAME[] (path as given, bytes, length), ended by a row with a NULL path.
-# See rules/embedded.h for the struct.
-function(cmscope_embed out name)
+# See core/embedded.h for the struct.
+function(cmscope_embed out header name)
   set(rows "")
   set(arrays "")
   set(index 0)
@@ -15,7 +15,7 @@ function(cmscope_embed out name)
     string(APPEND rows "    {\"${file}\", (const char *)file_${index}, ${length}},\n")
     math(EXPR index "${index} + 1")
   endforeach()
-  set(text "/* Made by cmake/embed.cmake. */\n#include \"rules/embedded.h\"\n\n${arrays}\n")
+  set(text "/* Made by cmake/embed.cmake. */\n#include \"${header}\"\n\n${arrays}\n")
   string(APPEND text "const struct embedded_file ${name}[] = {\n${rows}    {0, 0, 0},\n};\n")
   file(CONFIGURE OUTPUT ${out} CONTENT "${text}" @ONLY)
 endfunction()

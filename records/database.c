@@ -16,7 +16,10 @@ struct database {
     struct store *store;
     struct index_list indexes;
     struct vtab_source sources[TABLE_COUNT];
-    unsigned needs; /* collected by the authorizer while a statement is prepared */
+    unsigned needs;              /* collected by the authorizer while a statement is prepared */
+    bool derived[TABLE_COUNT];   /* the derived tables that it reads, likewise */
+    bool learned;                /* the next is known */
+    unsigned below[TABLE_COUNT]; /* of a derived table: needs of what it follows from */
 };
 
 /* What FINDING stands for: a message is checked in all its parts, but its text need not be kept. */
@@ -64,6 +67,8 @@ static int authorize_read(struct database *database, const char *table, const ch
     if (schema == NULL)
         return table != NULL && is_harmless_table(table) ? SQLITE_OK : SQLITE_DENY;
     database->needs |= schema->need | column_need(schema, column);
+    if (schema->need & NEED_DERIVED)
+        database->derived[schema_index(schema)] = true;
     return SQLITE_OK;
 }
 
@@ -144,10 +149,25 @@ static int touch_tables(sqlite3 *db)
     return result;
 }
 
+static int make_derived(struct database *database)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        if ((schema_table((enum table)i)->need & NEED_DERIVED) == 0)
+            continue;
+        struct derived *derived = derived_new(database->db, &database->indexes, (enum table)i);
+        if (derived == NULL)
+            return SQLITE_NOMEM;
+        database->sources[i].derived = derived;
+    }
+    return SQLITE_OK;
+}
+
 static int start(struct database *database)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
     int result = sqlite3_open_v2(":memory:", &database->db, flags, NULL);
+    if (result == SQLITE_OK)
+        result = make_derived(database);
     if (result == SQLITE_OK)
         result = vtab_register(database->db, &database->indexes, database->sources);
     if (result == SQLITE_OK)
@@ -184,13 +204,22 @@ void database_close(struct database *database)
     if (database == NULL)
         return;
     sqlite3_close_v2(database->db);
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        derived_free(database->sources[i].derived);
     index_list_free(&database->indexes);
     free(database);
 }
 
-struct store *database_store(struct database *database)
+enum outcome database_rows(struct database *database, enum table table, struct store **store, struct error *error)
 {
-    return database->store;
+    struct vtab_source *source = &database->sources[table];
+    char *message = NULL;
+    int result = source->derived == NULL ? SQLITE_OK : derived_fill(source->derived, &source->indexes, &message);
+    if (result != SQLITE_OK)
+        error_set(error, OUTCOME_SYSTEM, 0, "%s", message == NULL ? sqlite3_errstr(result) : message);
+    sqlite3_free(message);
+    *store = source->indexes->store;
+    return result == SQLITE_OK ? OUTCOME_OK : OUTCOME_SYSTEM;
 }
 
 /* What SQLite says, with what it means here. */
@@ -234,16 +263,54 @@ static enum outcome check_single(struct database *database, sqlite3_stmt *statem
     return OUTCOME_OK;
 }
 
+/* Needs of all that was read by the statement just prepared: of derived tables what they follow from. */
+static unsigned needs_found(const struct database *database)
+{
+    unsigned needs = database->needs & ~(unsigned)NEED_DERIVED;
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        needs |= database->derived[i] ? database->below[i] : NEED_NOTHING;
+    return needs_expand(needs);
+}
+
+static int prepare_noting(struct database *database, const char *sql, sqlite3_stmt **statement, const char **tail)
+{
+    database->needs = NEED_NOTHING;
+    memset(database->derived, 0, sizeof database->derived);
+    return sqlite3_prepare_v2(database->db, sql, -1, statement, tail);
+}
+
+/* Learns once what derived tables need: each follows only from tables that stand above it in tables.def. */
+static int learn_derived(struct database *database)
+{
+    int result = SQLITE_OK;
+    for (size_t i = 0; i < TABLE_COUNT && result == SQLITE_OK; i++) {
+        sqlite3_stmt *statement = NULL;
+        if (database->sources[i].derived == NULL)
+            continue;
+        result = prepare_noting(database, derived_sql((enum table)i), &statement, NULL);
+        database->below[i] = needs_found(database);
+        sqlite3_finalize(statement);
+    }
+    database->learned = result == SQLITE_OK;
+    return result;
+}
+
 enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement, unsigned *needs,
                               struct error *error)
 {
     *statement = NULL;
-    database->needs = NEED_NOTHING;
     const char *tail = "";
-    int result = sqlite3_prepare_v2(database->db, sql, -1, statement, &tail);
+    int result = prepare_noting(database, sql, statement, &tail);
+    if (result == SQLITE_OK && !database->learned && (database->needs & NEED_DERIVED) != 0) {
+        sqlite3_finalize(*statement);
+        *statement = NULL;
+        result = learn_derived(database);
+        if (result == SQLITE_OK)
+            result = prepare_noting(database, sql, statement, &tail);
+    }
     if (result != SQLITE_OK)
         return prepare_error(database->db, result, error);
-    unsigned found = needs_expand(database->needs);
+    unsigned found = needs_found(database);
     enum outcome outcome = check_single(database, *statement, tail, error);
     if (outcome != OUTCOME_OK) {
         sqlite3_finalize(*statement);

@@ -20,8 +20,10 @@ struct database;
 MUST_USE enum outcome database_open(struct store *store, struct database **database, struct error *error);
 void database_close(struct database *database); /* NULL is allowed; statements must be finalized before */
 
-/* The store it was opened over. */
-struct store *database_store(struct database *database);
+/* The store that has the rows of a table: that it was opened over, or of a derived table, whose rows are then made, its
+ * own. It is valid until more is recorded. OUTCOME_SYSTEM when they cannot be made. */
+MUST_USE enum outcome database_rows(struct database *database, enum table table, struct store **store,
+                                    struct error *error);
 
 /* Prepares one statement. OUTCOME_MALFORMED with SQLite's message when it is not valid, is more than one statement or
  * would change something; error->offset then is the place in `sql`. `needs` (may be NULL) gets the NEED_... flags of

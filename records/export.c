@@ -121,23 +121,23 @@ static int table_export(sqlite3 *db, struct store *store, enum table table)
 #define STRING(number) STRING_OF(number)
 
 /* No journal: when writing fails the file is thrown away. */
-static int write_tables(sqlite3 *db, struct store *store)
+static int write_tables(sqlite3 *db, struct store *const stores[TABLE_COUNT])
 {
     static const char opening[] = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
                                   "PRAGMA application_id = " STRING(APPLICATION_ID) "; BEGIN";
     int result = sqlite3_exec(db, opening, NULL, NULL, NULL);
     for (size_t i = 0; i < TABLE_COUNT && result == SQLITE_OK; i++)
-        result = table_export(db, store, (enum table)i);
+        result = table_export(db, stores[i], (enum table)i);
     return result == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : result;
 }
 
 /* Fills the empty file `made`, which becomes `path`. */
-static enum outcome write_file(struct store *store, const char *made, const char *path, struct error *error)
+static enum outcome write_file(struct store *const stores[TABLE_COUNT], const char *made, const char *path, struct error *error)
 {
     sqlite3 *db = NULL;
     int result = sqlite3_open_v2(made, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (result == SQLITE_OK)
-        result = write_tables(db, store);
+        result = write_tables(db, stores);
     enum outcome outcome = OUTCOME_OK;
     if (result != SQLITE_OK)
         outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s: cannot be written: %s", path,
@@ -150,7 +150,10 @@ static enum outcome write_file(struct store *store, const char *made, const char
 
 enum outcome database_export(struct database *database, const char *path, struct error *error)
 {
+    struct store *stores[TABLE_COUNT];
     enum outcome outcome = check_place(path, error);
+    for (size_t i = 0; i < TABLE_COUNT && outcome == OUTCOME_OK; i++)
+        outcome = database_rows(database, (enum table)i, &stores[i], error);
     if (outcome != OUTCOME_OK)
         return outcome;
     char *made = NULL;
@@ -161,7 +164,7 @@ enum outcome database_export(struct database *database, const char *path, struct
         outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s: cannot be made: %s", path, strerror(errno));
     } else {
         close(file);
-        outcome = write_file(database_store(database), made, path, error);
+        outcome = write_file(stores, made, path, error);
         if (outcome != OUTCOME_OK)
             unlink(made);
     }

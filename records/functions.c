@@ -5,7 +5,9 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/text.h"
 
@@ -115,13 +117,67 @@ static void host_of(sqlite3_context *context, int argc, sqlite3_value **argv)
         sqlite3_result_text(context, host.at, (int)host.length, SQLITE_TRANSIENT);
 }
 
+/* The number that the last label of *name is, in that base and at most `most`; the label is cut off. */
+static bool take_label(struct text *name, int base, unsigned most, unsigned *number)
+{
+    size_t start = name->length;
+    while (start > 0 && name->at[start - 1] != '.')
+        start--;
+    char label[4] = "";
+    size_t length = name->length - start;
+    if (length == 0 || length >= sizeof label)
+        return false;
+    memcpy(label, name->at + start, length);
+    char *end = label;
+    unsigned long value = isxdigit((unsigned char)label[0]) ? strtoul(label, &end, base) : most + 1UL;
+    *number = (unsigned)value;
+    name->length = start == 0 ? 0 : start - 1;
+    return *end == '\0' && value <= most;
+}
+
+/* The name without `suffix`; false when it does not end so. */
+static bool strip(struct text *name, const char *suffix)
+{
+    size_t length = strlen(suffix);
+    if (name->length < length || strncasecmp(name->at + name->length - length, suffix, length) != 0)
+        return false;
+    name->length -= length;
+    return true;
+}
+
+static unsigned reverse_parse(struct text name, uint8_t bytes[static 16])
+{
+    bool six = strip(&name, ".ip6.arpa");
+    if (!six && !strip(&name, ".in-addr.arpa"))
+        return 0;
+    unsigned labels = six ? 32 : 4;
+    for (unsigned i = 0; i < labels; i++) {
+        unsigned number;
+        if (!take_label(&name, six ? 16 : 10, six ? 15 : 255, &number))
+            return 0;
+        bytes[six ? i / 2 : i] = (uint8_t)(six && i % 2 == 1 ? (bytes[i / 2] << 4 | number) : number);
+    }
+    return name.length == 0 ? labels : 0;
+}
+
+/* The address that a question for a pointer is about (RFC 1035 section 3.5, RFC 3596 section 2.5). */
+static void ptr_address(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    char name[HOST_MAX], text[ADDRESS_TEXT_MAX];
+    uint8_t bytes[16] = {0};
+    unsigned labels = argument(argv[0], name, sizeof name) ? reverse_parse(text_of(name), bytes) : 0;
+    if (labels != 0 && inet_ntop(labels == 4 ? AF_INET : AF_INET6, bytes, text, sizeof text) != NULL)
+        sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+}
+
 int functions_register(sqlite3 *db)
 {
     static const struct {
         const char *name;
         int arguments;
         void (*function)(sqlite3_context *context, int argc, sqlite3_value **argv);
-    } functions[] = {{"is_ip", 1, is_ip}, {"ip_in", 2, ip_in}, {"host_of", 1, host_of}};
+    } functions[] = {{"is_ip", 1, is_ip}, {"ip_in", 2, ip_in}, {"host_of", 1, host_of}, {"ptr_address", 1, ptr_address}};
     int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     int result = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && result == SQLITE_OK; i++)

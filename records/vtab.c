@@ -16,7 +16,7 @@ enum plan { PLAN_SCAN, PLAN_ID, PLAN_COLUMN };
 
 struct table_vtab {
     sqlite3_vtab base;
-    const struct vtab_source *source;
+    struct vtab_source *source;
     const struct table_schema *schema;
 };
 
@@ -61,7 +61,7 @@ static int table_connect(sqlite3 *db, void *context, int argc, const char *const
     (void)argc;
     (void)argv;
     (void)error;
-    const struct vtab_source *source = context;
+    struct vtab_source *source = context;
     const struct table_schema *schema = schema_table(source->table);
     int result = declare(db, schema);
     struct table_vtab *made = result == SQLITE_OK ? calloc(1, sizeof *made) : NULL;
@@ -130,10 +130,10 @@ static int table_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 
 static int table_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor)
 {
-    (void)vtab;
     struct table_cursor *made = calloc(1, sizeof *made);
     if (made == NULL)
         return SQLITE_NOMEM;
+    vtab_from(vtab)->source->cursors++;
     *cursor = &made->base;
     return SQLITE_OK;
 }
@@ -151,6 +151,7 @@ static void cursor_forget(struct table_cursor *cursor)
 static int table_close(sqlite3_vtab_cursor *base)
 {
     cursor_forget(cursor_from(base));
+    vtab_from(base->pVtab)->source->cursors--;
     free(base);
     return SQLITE_OK;
 }
@@ -215,11 +216,22 @@ static int column_start(struct table_cursor *cursor, size_t number, sqlite3_valu
     return result;
 }
 
+/* A derived table is made when it is first read, and again when there is more to read: rows that a cursor stands on stay. */
+static int source_fill(struct vtab_source *source, sqlite3_vtab *vtab)
+{
+    if (source->derived == NULL || source->cursors > 1)
+        return SQLITE_OK;
+    return derived_fill(source->derived, &source->indexes, &vtab->zErrMsg);
+}
+
 static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc, sqlite3_value **argv)
 {
     (void)text;
     struct table_cursor *cursor = cursor_from(base);
     cursor_forget(cursor);
+    int result = source_fill(vtab_from(base->pVtab)->source, base->pVtab);
+    if (result != SQLITE_OK)
+        return result;
     if (plan == PLAN_SCAN || argc < 1)
         return scan_start(cursor);
     if (plan == PLAN_ID)
@@ -303,7 +315,8 @@ int vtab_register(sqlite3 *db, struct index_list *indexes, struct vtab_source *s
 {
     int result = SQLITE_OK;
     for (size_t i = 0; i < TABLE_COUNT && result == SQLITE_OK; i++) {
-        sources[i] = (struct vtab_source){.indexes = indexes, .table = (enum table)i};
+        sources[i].indexes = indexes;
+        sources[i].table = (enum table)i;
         result = sqlite3_create_module_v2(db, schema_table(sources[i].table)->name, &module, &sources[i], NULL);
     }
     return result;

@@ -4,15 +4,19 @@
 
 #include <sqlite3.h>
 
+#include "records/derived.h"
 #include "records/index.h"
 
 /* What one table of SQLite stands for. */
 struct vtab_source {
-    struct index_list *indexes;
+    struct index_list *indexes; /* of the store that has the rows */
     enum table table;
+    struct derived *derived; /* NULL: what was observed */
+    unsigned cursors;        /* open ones */
 };
 
-/* Makes every table known to `db` under its name. sources[TABLE_COUNT] and `indexes` must outlive `db`. Returns a
+/* Makes every table known to `db` under its name. sources[TABLE_COUNT], already all zero but for
+ * `derived`, and `indexes` must outlive `db`. Returns a
  * result code of SQLite. */
 MUST_USE int vtab_register(sqlite3 *db, struct index_list *indexes, struct vtab_source *sources);
 

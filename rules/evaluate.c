@@ -45,7 +45,7 @@ static const char *const field_names[FIELD_COUNT] = {
 /* One query on its way. */
 struct query {
     const struct rule *rule;
-    struct store *store; /* what it is about */
+    struct database *database; /* what it is about */
     sqlite3_stmt *statement;
     unsigned needs;
     int place[FIELD_COUNT];
@@ -127,7 +127,7 @@ static enum outcome bind_profile(struct query *query, const char *profile)
 static enum outcome query_open(struct query *query, struct database *database, const char *profile, unsigned *needs)
 {
     struct error inner = {0};
-    query->store = database_store(database);
+    query->database = database;
     enum outcome outcome = database_prepare(database, query->rule->sql, &query->statement, &query->needs, &inner);
     if (outcome != OUTCOME_OK)
         return error_set(query->error, outcome, inner.offset, "rule %s: its query is not valid at byte %llu: %s",
@@ -227,8 +227,11 @@ static bool is_row(const struct query *query, const struct evidence *evidence)
 {
     if (evidence->row == INT_NULL || evidence->table.at == NULL)
         return evidence->row == INT_NULL;
-    const struct table_schema *schema = schema_find(evidence->table.at);
-    return store_row(query->store, schema_index(schema), evidence->row) != NULL;
+    enum table table = schema_index(schema_find(evidence->table.at));
+    struct error error = {0};
+    struct store *store = NULL;
+    return database_rows(query->database, table, &store, &error) == OUTCOME_OK &&
+           store_row(store, table, evidence->row) != NULL;
 }
 
 static enum outcome read_row(const struct query *query, struct evidence *evidence)

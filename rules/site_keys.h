@@ -15,7 +15,7 @@
 #define SITE_ROLES                                                                                                     \
     "management_point distribution_point pxe_distribution_point site_server site_database sms_provider "               \
     "software_update_point server_locator_point fallback_status_point state_migration_point reporting_point "          \
-    "out_of_band_point client_access_point domain_controller proxy"
+    "out_of_band_point client_access_point cloud_management_gateway domain_controller isv_proxy proxy"
 
 #define SITE_DEPTH_MAX 16 /* of the tree of sites */
 
