@@ -113,7 +113,7 @@ static int check(const struct options *options, enum check_format format, const 
                                        : NEED_NOTHING;
     if (!pipeline_run(options, needs, store, &result, &error)) {
         complain("%s", error.text);
-        return EXIT_INPUT;
+        return result.bad_site ? EXIT_DEFINITION : EXIT_INPUT;
     }
     if (result.bad_filter)
         return EXIT_USAGE;

@@ -1,6 +1,7 @@
 /* cli/commands.c: the commands that list: messages, flows, query, rules, schema, version, help. */
 #define _DEFAULT_SOURCE
 #include <archive.h>
+#include <cyaml/cyaml.h>
 #include <jansson.h>
 #include <libdeflate.h>
 #include <libxml/xmlversion.h>
@@ -61,9 +62,10 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
         if (ran && result.bad_filter)
             status = EXIT_USAGE;
         else if (!ran || give(store, statement, format, &error) != OUTCOME_OK ||
-                 (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK))
+                 (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK)) {
             complain("%s", error.text);
-        else
+            status = result.bad_site ? EXIT_DEFINITION : EXIT_INPUT;
+        } else
             status = result.unreadable ? EXIT_INPUT : result.incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
     }
     sqlite3_finalize(statement);
@@ -320,9 +322,9 @@ int run_schema(const struct options *options)
 int run_version(const struct options *options)
 {
     (void)options;
-    printf("cmscope %s\n%s\nlibxml2 %s\nlibdeflate %s\n%s\nSQLite %s\njansson %s\n%s\n", CMSCOPE_VERSION,
+    printf("cmscope %s\n%s\nlibxml2 %s\nlibdeflate %s\n%s\nSQLite %s\njansson %s\nlibcyaml %s\n%s\n", CMSCOPE_VERSION,
            pcap_lib_version(), LIBXML_DOTTED_VERSION, LIBDEFLATE_VERSION_STRING, OpenSSL_version(OPENSSL_VERSION),
-           sqlite3_libversion(), JANSSON_VERSION, archive_version_string());
+           sqlite3_libversion(), JANSSON_VERSION, cyaml_version_str, archive_version_string());
     return EXIT_DONE;
 }
 

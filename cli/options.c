@@ -9,39 +9,45 @@
 #include "core/text.h"
 
 const struct command COMMANDS[] = {
-    {"check", run_check, "rfktMOPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
+    {"check", run_check, "rfkStMOPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
      "Reads captures and tells for each practice of the ConfigMgr security checklist whether the traffic follows it: "
      "pass, "
      "fail, notobserved (the deciding traffic was not in the capture, or could not be read), notobservable (no capture "
      "can "
      "decide) or informational. Each fail names the packets that prove it. Formats: text (default), json, html.",
      "cmscope check -r tests/pcaps/sccmwtf-http.pcap"},
-    {"messages", run_messages, "rfktMOTbsdVh", "", 0, 0, "every ConfigMgr message, one line each",
+    {"messages", run_messages, "rfkStMOTbsdVh", "", 0, 0, "every ConfigMgr message, one line each",
      "Lists the messages between clients and management points: requests and replies, each transmission a line. With "
      "-V each is told whole: how it travelled, header, signature, and each field with what its value means. Formats: "
      "text "
      "(default), json (with the fields), csv.",
      "cmscope messages -r tests/pcaps/sccmwtf-http.pcap"},
-    {"flows", run_flows, "rftMOTdh", "", 0, 0, "every TCP connection, one line each",
+    {"flows", run_flows, "rfStMOTdh", "", 0, 0, "every TCP connection, one line each",
      "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), "
      "json, csv.",
      "cmscope flows -r tests/pcaps/sccmwtf-http.pcap"},
-    {"hosts", run_hosts, "rfktMOTdh", "", 0, 0, "every host, with its names and roles, one line each",
+    {"hosts", run_hosts, "rfkStMOTdh", "", 0, 0, "every host, with its names and roles, one line each",
      "Lists the addresses that sent something, with the names that they say of themselves or that name services "
      "say of them, and what roles they have. The table host_name tells who says each name. Formats: table (default), "
      "json, csv (with all columns of the table host).",
      "cmscope hosts -r tests/pcaps/sccmwtf-http.pcap"},
-    {"roles", run_roles, "rfktMOTdh", "", 0, 0, "which role each host was learned to have, and by what sign",
+    {"roles", run_roles, "rfkStMOTdh", "", 0, 0, "which role each host was learned to have, and by what sign",
      "Lists the roles of hosts (management point, distribution point, site server, client ...) with site code and "
      "mode as far as they show, the packet with the best sign, and its grade: proof, strong, or hint. Formats: table "
      "(default), json, csv (with all columns of the table role).",
      "cmscope roles -r tests/pcaps/sccmwtf-http.pcap"},
-    {"query", run_query, "rfktMOTbsdh", "SQL", 1, 1, "any question over the records, in SQL",
+    {"query", run_query, "rfkStMOTbsdh", "SQL", 1, 1, "any question over the records, in SQL",
      "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: "
      "table "
      "(default), json (an array of objects), csv.",
      "cmscope query -r tests/pcaps/sccmwtf-http.pcap 'SELECT endpoint, signature, count(*) FROM message GROUP BY 1, "
      "2'"},
+    {"discover", run_discover, "rfktMOwh", "", 0, 0, "writes a site file of what was learned, to be edited",
+     "Writes the site as the captures show it: sites, roles of hosts with their names, domain controllers, SQL "
+     "servers. It "
+     "is the site file (YAML) that --site takes as it is; comments tell of each role how sure it is and which packet "
+     "told it. Roles of clients are left out.",
+     "cmscope discover -r tests/pcaps/sccmwtf-http.pcap -w site.yaml"},
     {"rules", run_rules, "uTh", "[RULE]", 0, 1, "what is checked",
      "Lists the practices of the checklist; with the id of one, all about it and the query that decides it. Formats: "
      "text "
@@ -73,6 +79,11 @@ static const struct option_row {
     {'k', 0, "keys", "PATH", KIND_VALUE, offsetof(struct options, keys), 0,
      "file or folder with certificates, keys (PEM, DER, PKCS#12 without a password) and TLS key logs: to verify "
      "signatures whose key the capture does not show, to open what is encrypted for them, and to read what TLS hides"},
+    {'S', 0, "site", "FILE", KIND_VALUE, offsetof(struct options, site), 0,
+     "what is known of the site (YAML, see docs/site.md): what it declares goes before what the captures show; - for "
+     "standard input"},
+    {'w', 'w', "write", "FILE", KIND_VALUE, offsetof(struct options, output), 0,
+     "write to this file instead of standard output; it must not exist"},
     {'t', 0, "threads", "NUMBER", KIND_COUNT, offsetof(struct options, threads), 0,
      "workers that follow connections side by side; one for each processor when not given; the output is the same"},
     {'M', 0, "memory", "SIZE", KIND_MEMORY, offsetof(struct options, settings), 0,
@@ -316,7 +327,7 @@ static const struct {
     {EXIT_RULE_FAILED, "a rule failed (--fail-on moves the bar)"},
     {EXIT_USAGE, "wrong usage"},
     {EXIT_INPUT, "an input could not be read, or the output not be written"},
-    {EXIT_DEFINITION, "a rule file or a query is invalid"},
+    {EXIT_DEFINITION, "a rule file, a site file or a query is invalid"},
     {EXIT_INCOMPLETE, "nothing failed, but something was missed: input cut off, gaps, limits"},
 };
 #define STATUS_COUNT (sizeof STATUSES / sizeof STATUSES[0])

@@ -16,7 +16,7 @@ enum exit_status {
     EXIT_RULE_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_INPUT = 3,      /* an input could not be read */
-    EXIT_DEFINITION = 4, /* a rule file is invalid */
+    EXIT_DEFINITION = 4, /* a rule or site file is invalid */
     EXIT_INCOMPLETE = 5  /* something was missed, and nothing failed */
 };
 
@@ -34,6 +34,8 @@ struct options {
     const char *format;       /* -T */
     const char *html;         /* --html */
     const char *database;     /* --db */
+    const char *site;         /* --site */
+    const char *output;       /* -w */
     enum severity fail_on;    /* --fail-on */
     size_t threads;           /* --threads; 0: not given */
     struct settings settings; /* --memory, -o */
@@ -70,12 +72,13 @@ void help_man(FILE *out);
 /* One line on standard error: "cmscope: ...", safe for a terminal. */
 void complain(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* The commands: commands.c and check.c. */
+/* The commands: commands.c, check.c, discover.c. */
 int run_check(const struct options *options);
 int run_messages(const struct options *options);
 int run_flows(const struct options *options);
 int run_hosts(const struct options *options);
 int run_roles(const struct options *options);
+int run_discover(const struct options *options);
 int run_query(const struct options *options);
 int run_rules(const struct options *options);
 int run_schema(const struct options *options);

@@ -11,6 +11,7 @@
 #include "capture/source.h"
 #include "cli/worker.h"
 #include "dissect/ipsec.h"
+#include "rules/site.h"
 
 /* One file to read. */
 struct item {
@@ -34,6 +35,7 @@ struct pipeline {
     size_t item_count;
     int64_t packets;
     struct moment last;
+    struct site *site; /* NULL: none was given */
     struct pipeline_result *result;
     bool progress;
     double progress_at;
@@ -378,6 +380,10 @@ static size_t worker_count(const struct options *options)
 static bool start(struct pipeline *pipeline, unsigned needs, struct error *error)
 {
     const struct options *options = pipeline->options;
+    pipeline->result->bad_site =
+        options->site != NULL && site_load(options->site, &pipeline->site, error) != OUTCOME_OK;
+    if (pipeline->result->bad_site)
+        return false;
     pipeline->sink = store_sink(pipeline->store);
     pipeline->decoder = decoder_new();
     if (pipeline->decoder == NULL)
@@ -391,6 +397,7 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
 static void stop(struct pipeline *pipeline)
 {
     workers_free(pipeline->workers);
+    site_free(pipeline->site);
     decoder_free(pipeline->decoder);
     for (size_t i = 0; i < pipeline->item_count; i++) {
         free(pipeline->items[i].path);
@@ -421,6 +428,8 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
                       "1 when memory ran out before the records could be put in order");
         write_counter(&pipeline, "empty_inputs", pipeline.empty, true, "captures without a packet");
         write_counter(&pipeline, "passed_over", pipeline.passed_over, false, "files in folders that are no captures");
+        if (pipeline.site != NULL)
+            site_write(pipeline.site, &pipeline.sink);
         ipsec_write(decoder_ipsec(pipeline.decoder), &pipeline.sink);
         write_packet_coverage(&pipeline);
         write_flow_coverage(&pipeline);

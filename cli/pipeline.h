@@ -9,13 +9,14 @@
 
 struct pipeline_result {
     bool unreadable; /* an input could not be opened or read at all */
+    bool bad_site;   /* the site file is none: nothing was read */
     bool bad_filter; /* the capture filter is no filter: nothing was read */
     bool incomplete; /* something was missed: see the table `coverage` */
 };
 
 /* Reads all of options->reads into `store`, decoding what `needs` (a set of enum need) asks for, and fills the tables
- * input and coverage. Problems with single inputs are told on standard error and kept in the records. False when
- * nothing could be started (keys unreadable, no memory): *error says why. */
+ * input and coverage, and with --site those of what is declared. Problems with single inputs are told on standard error and kept in the records. False when
+ * nothing could be started (site file wrong, keys unreadable, no memory): *error says why. */
 MUST_USE bool pipeline_run(const struct options *options, unsigned needs, struct store *store,
                            struct pipeline_result *result, struct error *error);
 

@@ -120,6 +120,13 @@ bool facts_section(const struct report *report, size_t first, struct facts_secti
     return true;
 }
 
+const char *facts_basis(const struct rule_verdict *verdict)
+{
+    static const char *const words[BASIS_COUNT] = {
+        [BASIS_NONE] = "", [BASIS_DECLARED] = ", site as declared", [BASIS_LEARNED] = ", roles as learned"};
+    return words[verdict->basis];
+}
+
 bool facts_graded(const struct rule_verdict *verdict)
 {
     return verdict->evidence_count > 0;

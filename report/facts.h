@@ -18,6 +18,9 @@ const struct input_row *facts_input(const struct report *report, int64_t index);
 const struct coverage_row *facts_coverage(const struct report *report, int64_t index);
 int64_t facts_input_count(const struct report *report);
 
+/* ", site as declared" or ", roles as learned" after the grade of a verdict that rests on that; else nothing. */
+const char *facts_basis(const struct rule_verdict *verdict);
+
 /* Whether this counter says that something was missed. */
 bool facts_missed(const struct coverage_row *row);
 

@@ -176,7 +176,7 @@ static void print_summary(FILE *out, const struct rule_verdict *verdict)
     if (verdict->verdict == VERDICT_FAIL)
         fprintf(out, "severity %s, ", severity_name(rule->severity));
     if (facts_graded(verdict))
-        fputs(grade_name(verdict->grade), out);
+        fprintf(out, "%s%s", grade_name(verdict->grade), facts_basis(verdict));
     fputs("</span>", out);
     if (is_undecided(verdict)) {
         fputs("<span class=\"reason\">", out);

@@ -1,6 +1,9 @@
 /* report/json.c: the report of `cmscope check` as one JSON object. */
 #include "report/json.h"
 
+#include <string.h>
+
+#include "records/schema.h"
 #include "report/facts.h"
 #include "report/report.h"
 #include "report/utc.h"
@@ -130,6 +133,50 @@ static json_t *make_capture(const struct report *report)
     return maker_done(&capture);
 }
 
+/* A value of a row; *row is of the struct that the column belongs to. */
+static json_t *make_value(const struct column *column, const void *row)
+{
+    const char *at = (const char *)row + column->offset;
+    switch (column->type) {
+    case COLUMN_TEXT:
+        return json_from_text(*(const struct text *)(const void *)at);
+    case COLUMN_REAL:
+        return json_from_time(*(const double *)(const void *)at);
+    default:
+        return json_from_int(*(const int64_t *)(const void *)at);
+    }
+}
+
+/* The rows of a table of what is declared; they come from no packet. */
+static json_t *make_declared(const struct report *report, enum table table)
+{
+    const struct table_schema *schema = schema_table(table);
+    struct maker rows = maker_of(json_array());
+    for (int64_t id = 1; id <= store_count(report->store, table); id++) {
+        const void *row = store_row(report->store, table, id);
+        struct maker made = maker_of(json_object());
+        for (size_t i = 0; row != NULL && i < schema->column_count; i++) {
+            const struct column *column = &schema->columns[i];
+            if (strcmp(column->name, "packet") != 0 && strcmp(column->name, "time") != 0)
+                maker_set(&made, column->name, make_value(column, row));
+        }
+        maker_append(&rows, maker_done(&made));
+    }
+    return maker_done(&rows);
+}
+
+/* What the site file declares, by table; empty without one. */
+static json_t *make_site(const struct report *report)
+{
+    struct maker site = maker_of(json_object());
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        const struct table_schema *schema = schema_table((enum table)i);
+        if ((schema->need & NEED_SITE) != 0 && store_count(report->store, (enum table)i) > 0)
+            maker_set(&site, schema->name, make_declared(report, (enum table)i));
+    }
+    return maker_done(&site);
+}
+
 static json_t *make_summary(const struct report *report)
 {
     struct maker summary = maker_of(json_object());
@@ -148,6 +195,7 @@ static json_t *make_evidence(const struct evidence *evidence)
     maker_set(&made, "time", json_from_time(evidence->time));
     maker_set(&made, "subject", json_from_text(evidence->subject));
     maker_set(&made, "why", json_from_text(evidence->why));
+    maker_set(&made, "rests_on", json_from_text(text_of(basis_name(evidence->basis))));
     return maker_done(&made);
 }
 
@@ -189,6 +237,7 @@ static json_t *make_verdict(const struct rule_verdict *verdict)
     maker_set(&made, "severity", json_from_text(text_of(severity_name(rule->severity))));
     maker_set(&made, "result", json_from_text(text_of(verdict_name(verdict->verdict))));
     maker_set(&made, "grade", json_from_text(facts_graded(verdict) ? text_of(grade_name(verdict->grade)) : TEXT_NULL));
+    maker_set(&made, "rests_on", json_from_text(text_of(basis_name(verdict->basis))));
     maker_set(&made, "detail", json_from_text(facts_detail(verdict)));
     maker_set(&made, "evidence", make_evidences(verdict->evidence, verdict->evidence_count));
     maker_set(&made, "evidence_total", json_integer((json_int_t)verdict->evidence_total));
@@ -230,7 +279,7 @@ bool report_json(FILE *out, const struct report *report)
     struct maker whole = maker_of(json_object());
     maker_set(&whole, "cmscope", make_program(report));
     maker_set(&whole, "capture", make_capture(report));
-    maker_set(&whole, "site", json_object());
+    maker_set(&whole, "site", make_site(report));
     maker_set(&whole, "summary", make_summary(report));
     maker_set(&whole, "verdicts", make_verdicts(report));
     maker_set(&whole, "findings", make_findings(report->findings));

@@ -152,10 +152,10 @@ static void print_title(FILE *out, const struct rule_verdict *verdict)
     const struct rule *rule = verdict->rule;
     char line[512];
     if (verdict->verdict == VERDICT_FAIL)
-        snprintf(line, sizeof line, "%s (severity %s, %s)", rule->title, severity_name(rule->severity),
-                 grade_name(verdict->grade));
+        snprintf(line, sizeof line, "%s (severity %s, %s%s)", rule->title, severity_name(rule->severity),
+                 grade_name(verdict->grade), facts_basis(verdict));
     else if (facts_graded(verdict))
-        snprintf(line, sizeof line, "%s (%s)", rule->title, grade_name(verdict->grade));
+        snprintf(line, sizeof line, "%s (%s%s)", rule->title, grade_name(verdict->grade), facts_basis(verdict));
     else
         snprintf(line, sizeof line, "%s", rule->title);
     print_text(out, BODY_INDENT, BODY_INDENT, text_of(line));

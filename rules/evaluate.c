@@ -15,6 +15,13 @@ const char *grade_name(enum grade grade)
     return names[grade];
 }
 
+const char *basis_name(enum basis basis)
+{
+    static const char *const names[] = {
+        [BASIS_NONE] = NULL, [BASIS_DECLARED] = "declared", [BASIS_LEARNED] = "learned"};
+    return names[basis];
+}
+
 /* The columns of a query, and their place in it. */
 enum field {
     FIELD_RESULT,
@@ -25,12 +32,14 @@ enum field {
     FIELD_TIME,
     FIELD_SUBJECT,
     FIELD_WHY,
+    FIELD_RESTS_ON, /* the only one that may be missing */
     FIELD_COUNT
 };
 
 static const char *const field_names[FIELD_COUNT] = {
-    [FIELD_RESULT] = "result", [FIELD_GRADE] = "grade", [FIELD_EVIDENCE] = "evidence", [FIELD_ROW] = "row",
-    [FIELD_PACKET] = "packet", [FIELD_TIME] = "time",   [FIELD_SUBJECT] = "subject",   [FIELD_WHY] = "why",
+    [FIELD_RESULT] = "result",   [FIELD_GRADE] = "grade",   [FIELD_EVIDENCE] = "evidence",
+    [FIELD_ROW] = "row",         [FIELD_PACKET] = "packet", [FIELD_TIME] = "time",
+    [FIELD_SUBJECT] = "subject", [FIELD_WHY] = "why",       [FIELD_RESTS_ON] = "rests_on",
 };
 
 /* One query on its way. */
@@ -38,6 +47,7 @@ struct query {
     const struct rule *rule;
     struct database *database; /* what it is about */
     sqlite3_stmt *statement;
+    unsigned needs;
     int place[FIELD_COUNT];
     struct error *error;
 };
@@ -87,9 +97,11 @@ static enum outcome find_fields(struct query *query)
             if (name != NULL && sqlite3_stricmp(name, field_names[field]) == 0)
                 query->place[field] = i;
         }
-        if (query->place[field] < 0)
-            return error_set(query->error, OUTCOME_MALFORMED, 0, "rule %s: its query has no column \"%s\"",
-                             query->rule->id, field_names[field]);
+        bool needed = field != FIELD_RESTS_ON || (query->needs & NEED_SITE) != 0;
+        if (query->place[field] < 0 && needed)
+            return error_set(query->error, OUTCOME_MALFORMED, 0, "rule %s: its query has no column \"%s\"%s",
+                             query->rule->id, field_names[field],
+                             field == FIELD_RESTS_ON ? ", which one that asks for roles must have" : "");
     }
     return OUTCOME_OK;
 }
@@ -116,10 +128,12 @@ static enum outcome query_open(struct query *query, struct database *database, c
 {
     struct error inner = {0};
     query->database = database;
-    enum outcome outcome = database_prepare(database, query->rule->sql, &query->statement, needs, &inner);
+    enum outcome outcome = database_prepare(database, query->rule->sql, &query->statement, &query->needs, &inner);
     if (outcome != OUTCOME_OK)
         return error_set(query->error, outcome, inner.offset, "rule %s: its query is not valid at byte %llu: %s",
                          query->rule->id, (unsigned long long)inner.offset, inner.text);
+    if (needs != NULL)
+        *needs |= query->needs;
     outcome = find_fields(query);
     return outcome == OUTCOME_OK ? bind_profile(query, profile == NULL ? DEFAULT_PROFILE : profile) : outcome;
 }
@@ -174,6 +188,16 @@ static bool parse_grade(struct text word, enum grade *grade)
     return false;
 }
 
+static bool parse_basis(const struct query *query, enum basis *basis)
+{
+    *basis = BASIS_NONE;
+    struct text word = query->place[FIELD_RESTS_ON] < 0 ? TEXT_NULL : field_text(query, FIELD_RESTS_ON);
+    if (word.at == NULL)
+        return true;
+    *basis = text_is(word, basis_name(BASIS_LEARNED)) ? BASIS_LEARNED : BASIS_DECLARED;
+    return text_is(word, basis_name(*basis));
+}
+
 /* The table's own name, which lives for ever. */
 static bool parse_table(struct text name, struct text *table)
 {
@@ -223,6 +247,10 @@ static enum outcome read_row(const struct query *query, struct evidence *evidenc
         return bad_field(query, FIELD_ROW, "the id of a row of that table, or NULL");
     if (!field_number(query, FIELD_PACKET, &evidence->packet))
         return bad_field(query, FIELD_PACKET, "the number of a packet or NULL");
+    if (!parse_basis(query, &evidence->basis))
+        return bad_field(query, FIELD_RESTS_ON, "declared, learned or NULL");
+    if (evidence->basis == BASIS_LEARNED && evidence->grade == GRADE_PROOF)
+        evidence->grade = GRADE_STRONG;
     int time = query->place[FIELD_TIME];
     bool timed = sqlite3_column_type(query->statement, time) != SQLITE_NULL;
     evidence->time = timed ? sqlite3_column_double(query->statement, time) : REAL_NULL;
@@ -283,6 +311,7 @@ static enum outcome conclude(struct pile *piles, struct arena *arena, struct rul
     struct pile *deciding = &piles[kind];
     verdict->verdict = pile_verdicts[kind];
     verdict->grade = deciding->best;
+    verdict->basis = pile_basis(deciding, kind == PILE_FAIL);
     verdict->evidence_total = deciding->total;
     verdict->detail = describe(deciding, &piles[PILE_REMARK], arena);
     if (verdict->detail.at != NULL && pile_copy(deciding, arena, &verdict->evidence, &verdict->evidence_count) &&

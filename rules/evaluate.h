@@ -9,6 +9,10 @@
  *   packet    packet number, time its time in seconds
  *   subject   who: "10.0.0.5 -> 10.0.0.11", a host, a certificate
  *   why       one sentence without a full stop
+ *   rests_on  declared, learned, or NULL: whether the observation holds only because a host has the role that was
+ *             declared for it (--site), or was learned from traffic. A query that asks for roles, or for anything that is
+ *             declared, must have this column; others need not. What rests on a learned role is never a proof: its
+ *             grade is at most strong (practices.md A0.1).
  *
  * and may use the parameter :profile. The verdict is the first of these that holds: any fail with proof or strong:
  * fail; any pass with proof or strong: pass; any informational: informational; else notobserved. So a fail that is
@@ -24,13 +28,19 @@
 #include "records/database.h"
 #include "rules/benchmark.h"
 
-enum grade { GRADE_HINT, GRADE_STRONG, GRADE_PROOF };
+/* What an observation needs beside what was decoded, the surest first. */
+enum basis { BASIS_NONE, BASIS_DECLARED, BASIS_LEARNED, BASIS_COUNT };
+
+const char *basis_name(enum basis basis); /* declared, learned; NULL for BASIS_NONE */
+
+enum grade { GRADE_HINT, GRADE_STRONG, GRADE_PROOF, GRADE_COUNT };
 
 const char *grade_name(enum grade grade);
 
 struct evidence {
     enum verdict result; /* of this observation */
     enum grade grade;
+    enum basis basis;
     struct text table; /* TEXT_NULL when about the whole capture */
     int64_t row;       /* INT_NULL likewise */
     int64_t packet;    /* INT_NULL likewise */
@@ -46,6 +56,7 @@ struct rule_verdict {
     const struct rule *rule;
     enum verdict verdict;
     enum grade grade;          /* the best among the evidence of the verdict */
+    enum basis basis;          /* of a fail, that of its surest evidence; else that of the least sure */
     struct text detail;        /* one or two sentences for people */
     struct evidence *evidence; /* those that bear the verdict, by packet */
     size_t evidence_count;

@@ -192,6 +192,7 @@ bool pile_add(struct pile *pile, const struct evidence *evidence)
     pile->total++;
     if (evidence->grade > pile->best)
         pile->best = evidence->grade;
+    pile->bases[evidence->grade][evidence->basis] = true;
     struct why_count *why = why_find(pile, evidence->why);
     if (why == NULL) {
         pile->other_whys++;
@@ -200,6 +201,18 @@ bool pile_add(struct pile *pile, const struct evidence *evidence)
     why->observations++;
     count_subject(pile, why, evidence->subject);
     return true;
+}
+
+enum basis pile_basis(const struct pile *pile, bool each_is_enough)
+{
+    enum basis surest = BASIS_COUNT, weakest = BASIS_NONE;
+    for (int basis = BASIS_NONE; basis < BASIS_COUNT; basis++) {
+        if (pile->bases[pile->best][basis] && surest == BASIS_COUNT)
+            surest = (enum basis)basis;
+        for (int grade = GRADE_HINT; grade < GRADE_COUNT; grade++)
+            weakest = pile->bases[grade][basis] ? (enum basis)basis : weakest;
+    }
+    return !each_is_enough ? weakest : surest == BASIS_COUNT ? BASIS_NONE : surest;
 }
 
 bool pile_copy(struct pile *pile, struct arena *arena, struct evidence **evidence, size_t *count)

@@ -29,6 +29,7 @@ struct pile {
     size_t kept_capacity;
     uint64_t total;
     enum grade best;
+    bool bases[GRADE_COUNT][BASIS_COUNT]; /* those that occur among the observations of each grade */
     struct why_count whys[WHYS_MAX];
     size_t why_count;
     uint64_t other_whys; /* observations with a sentence beyond those */
@@ -43,6 +44,10 @@ void pile_free(struct pile *pile);
 
 /* Adds a copy. False when memory ran out. */
 MUST_USE bool pile_add(struct pile *pile, const struct evidence *evidence);
+
+/* What the observations rest on: the surest among those of the best grade, since each of them is enough, or the least
+ * sure of all, since all are needed. BASIS_NONE for an empty pile. */
+enum basis pile_basis(const struct pile *pile, bool each_is_enough);
 
 /* Copies what is kept, sorted by packet, then row, into the arena. False when the arena is full. */
 MUST_USE bool pile_copy(struct pile *pile, struct arena *arena, struct evidence **evidence, size_t *count);

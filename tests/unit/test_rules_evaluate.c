@@ -258,6 +258,46 @@ static void a_bad_query_is_told_with_its_rule(void **state)
                    "result \"NULL\"");
 }
 
+#define RESTING(result, grade, basis) ROW(result, grade, 1, "x") ", " basis " AS rests_on "
+
+static void what_rests_on_learned_roles_is_no_proof(void **state)
+{
+    const struct rule_verdict *v = verdict(state, RESTING("fail", "proof", "'learned'"));
+    assert_int_equal(v->grade, GRADE_STRONG);
+    assert_int_equal(v->basis, BASIS_LEARNED);
+    assert_int_equal(v->evidence[0].basis, BASIS_LEARNED);
+    v = verdict(state, RESTING("fail", "proof", "'declared'"));
+    assert_int_equal(v->grade, GRADE_PROOF);
+    assert_int_equal(v->basis, BASIS_DECLARED);
+    v = verdict(state, RESTING("fail", "proof", "NULL"));
+    assert_int_equal(v->grade, GRADE_PROOF);
+    assert_int_equal(v->basis, BASIS_NONE);
+    assert_int_equal(verdict(state, ROW("fail", "proof", 1, "x"))->basis, BASIS_NONE); /* it needs no such column */
+}
+
+static void a_fail_rests_on_its_surest_and_a_pass_on_its_least_sure_evidence(void **state)
+{
+    assert_int_equal(
+        verdict(state, RESTING("fail", "proof", "'learned'") AND RESTING("fail", "proof", "'declared'"))->basis,
+        BASIS_DECLARED);
+    assert_int_equal(
+        verdict(state, RESTING("fail", "strong", "NULL") AND RESTING("fail", "proof", "'declared'"))->basis,
+        BASIS_DECLARED); /* it is the one that gives the grade */
+    assert_int_equal(verdict(state, RESTING("pass", "strong", "'learned'") AND RESTING("pass", "proof", "NULL"))->basis,
+                     BASIS_LEARNED);
+    /* What does not bear the verdict does not count. */
+    assert_int_equal(verdict(state, RESTING("fail", "hint", "'learned'") AND RESTING("pass", "proof", "NULL"))->basis,
+                     BASIS_NONE);
+}
+
+static void a_query_that_asks_for_roles_must_say_what_it_rests_on(void **state)
+{
+    expect_invalid(state, ROW("fail", "proof", 1, "x") "FROM site_role", "no column \"rests_on\"");
+    expect_invalid(state, RESTING("fail", "proof", "'guess'"), "rests_on \"guess\"");
+    const struct rule_verdict *v = verdict(state, RESTING("fail", "proof", "'declared'") "FROM site_role");
+    assert_int_equal(v->verdict, VERDICT_NOTOBSERVED);
+}
+
 static void needs_of_the_selected_rules(void **state)
 {
     struct bench *bench = bench_of(state);
@@ -305,6 +345,9 @@ int main(void)
         TEST(the_profile_reaches_the_query),
         TEST(rules_can_be_chosen),
         TEST(a_bad_query_is_told_with_its_rule),
+        TEST(what_rests_on_learned_roles_is_no_proof),
+        TEST(a_fail_rests_on_its_surest_and_a_pass_on_its_least_sure_evidence),
+        TEST(a_query_that_asks_for_roles_must_say_what_it_rests_on),
         TEST(needs_of_the_selected_rules),
         TEST(a_full_arena_is_a_limit),
     };
