@@ -26,7 +26,9 @@ enum need {
     NEED_FIELD = 1 << 7,            /* every document is read field by field: all payloads, lists, listings, uploads */
     NEED_SECRETS = 1 << 8,          /* secret values are made readable: only when the user asks for them */
     NEED_NAMES = 1 << 9,            /* questions for names are read, and their answers */
-    NEED_STATEMENT = 1 << 10        /* texts of SQL batches are kept */
+    NEED_STATEMENT = 1 << 10,       /* texts of SQL batches are kept */
+    NEED_TLS = 1 << 14,             /* handshakes of TLS are written down; decrypted they are anyway */
+    NEED_SERVERS = 1 << 15          /* SMB, RPC and Kerberos are read */
 };
 
 /* NULL of a number is a value that no fact has. */
