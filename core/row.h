@@ -29,6 +29,8 @@ enum need {
     NEED_STATEMENT = 1 << 10,       /* texts of SQL batches are kept */
     NEED_UPLOAD = 1 << 11,          /* uploads are kept and read: they are messages too */
     NEED_SITE = 1 << 12,            /* nothing is decoded: it asks what the operator declared of the site */
+    NEED_TLS = 1 << 14,             /* handshakes of TLS are written down; decrypted they are anyway */
+    NEED_SERVERS = 1 << 15,         /* SMB, RPC and Kerberos are read */
     NEED_DERIVED = 1 << 29          /* of a table: made by SQL from other tables (records/derived.h), needs what they need */
 };
 

@@ -1,6 +1,6 @@
 /* dissect/auth.h: who authenticates: tokens of SPNEGO, NTLM and Kerberos, whatever protocol carries them.
  *
- *   SMB, RPC, HTTP, LDAP, TDS --token--> auth_token --> rows of `ntlm` and `kerberos`
+ *   SMB, RPC, HTTP, LDAP, TDS, DNS --token--> auth_token --> rows of `ntlm` and `kerberos`
  *                                            `--> struct auth: what the carrier says in its own row
  *
  * A token is an NTLM message (MS-NLMP 2.2.1), a Kerberos message, or one of them inside GSS (RFC 2743 section 3.1) or
@@ -14,7 +14,7 @@
 /* Where tokens travel. */
 struct auth_carrier {
     struct conversation *conversation;
-    const char *name;      /* http, smb, rpc, ldap, tds */
+    const char *name;      /* http, smb, rpc, ldap, tds, dns */
     enum direction client; /* the direction of the side that authenticates */
 };
 

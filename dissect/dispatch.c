@@ -273,7 +273,8 @@ static void prefix_flush(struct layer *layer, enum direction direction, struct m
         return;
     size_t length = prefix->length[direction];
     prefix->length[direction] = 0;
-    layer->dissector->data(layer->state, direction, cursor_of(prefix->bytes[direction], length), moment);
+    if (!layer->unread)
+        layer->dissector->data(layer->state, direction, cursor_of(prefix->bytes[direction], length), moment);
 }
 
 static void recognition_failed(struct layer *layer, enum direction direction)
@@ -285,6 +286,11 @@ static void recognition_failed(struct layer *layer, enum direction direction)
 
 bool layer_open(struct layer *layer, const struct dissector *dissector, enum direction client)
 {
+    layer->unread = dissector->need != 0 && (layer->conversation->dissect->needs & dissector->need) == 0;
+    if (layer->unread) {
+        layer->dissector = dissector;
+        return true;
+    }
     layer->state = dissector->open == NULL ? layer : dissector->open(layer, client);
     if (layer->state == NULL) {
         layer->attempts = RECOGNITION_ATTEMPTS_MAX;
@@ -309,11 +315,13 @@ static void try_recognise(struct layer *layer, enum direction direction, struct 
         return;
     prefix_flush(layer, direction_reverse(direction), moment);
     prefix_flush(layer, direction, moment);
-    dissector->data(layer->state, direction, bytes, moment);
+    layer_data(layer, direction, bytes, moment);
 }
 
 void layer_data(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment)
 {
+    if (layer->unread)
+        return;
     if (layer->dissector != NULL)
         layer->dissector->data(layer->state, direction, bytes, moment);
     else if (layer->attempts < RECOGNITION_ATTEMPTS_MAX)
@@ -322,6 +330,8 @@ void layer_data(struct layer *layer, enum direction direction, struct cursor byt
 
 void layer_gap(struct layer *layer, enum direction direction, uint64_t bytes, struct moment moment)
 {
+    if (layer->unread)
+        return;
     if (layer->dissector != NULL)
         layer->dissector->gap(layer->state, direction, bytes, moment);
     else
@@ -330,7 +340,7 @@ void layer_gap(struct layer *layer, enum direction direction, uint64_t bytes, st
 
 void layer_ended(struct layer *layer, enum direction direction, struct moment moment)
 {
-    if (layer->dissector != NULL && layer->dissector->ended != NULL)
+    if (layer->dissector != NULL && !layer->unread && layer->dissector->ended != NULL)
         layer->dissector->ended(layer->state, direction, moment);
 }
 
@@ -344,18 +354,19 @@ void layer_datagram(struct layer *layer, enum direction direction, struct cursor
         else
             layer_open(layer, dissector, result == RECOGNISED_CLIENT ? direction : direction_reverse(direction));
     }
-    if (layer->dissector != NULL)
+    if (layer->dissector != NULL && !layer->unread)
         layer->dissector->datagram(layer->state, direction, bytes, moment);
 }
 
 void layer_close(struct layer *layer)
 {
-    if (layer->dissector != NULL && layer->dissector->close != NULL)
+    if (layer->dissector != NULL && !layer->unread && layer->dissector->close != NULL)
         layer->dissector->close(layer->state);
     free(layer->prefix);
     layer->dissector = NULL;
     layer->state = NULL;
     layer->prefix = NULL;
+    layer->unread = false;
 }
 
 /* ---- Events of flows ---- */

@@ -26,6 +26,7 @@ enum recognition {
 struct dissector {
     const char *name; /* as in flow.app */
     bool encrypted;   /* its content is hidden */
+    unsigned need;    /* it is read only when one of these flags (enum need) is asked for; 0: always */
     /* Looks at the first bytes of one direction, or at a datagram. `flow` is for protocols whose bytes alone are too
      * common: a port may confirm what the bytes allow, and never stands for itself. */
     enum recognition (*recognise)(struct cursor first, const struct flow *flow);
@@ -61,6 +62,7 @@ struct layer {
     struct prefix *prefix; /* bytes that wait for recognition, or NULL */
     unsigned attempts;     /* chunks that were not recognised */
     bool secure;           /* it was decrypted from TLS */
+    bool unread;           /* nobody asks what its dissector would tell */
 };
 
 /* One flow as the dissectors see it. */

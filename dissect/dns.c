@@ -5,11 +5,13 @@
  *           u16 counts of questions, answers, authorities, additionals
  *   question: name, u16 type, u16 class      record: name, u16 type, u16 class, u32 ttl, u16 length, data
  *
- * Over TCP each message has its length before it (u16).
+ * Over TCP each message has its length before it (u16). Records of type TKEY carry tokens of GSS-API (RFC 3645): who
+ * authenticates to update names.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dissect/auth.h"
 #include "dissect/dns_name.h"
 #include "dissect/frames.h"
 #include "dissect/internal.h"
@@ -23,7 +25,8 @@
 enum { PORT_DNS = 53, PORT_NBNS = 137, PORT_MDNS = 5353, PORT_LLMNR = 5355 };
 enum { FLAG_RESPONSE = 0x8000, FLAG_TRUNCATED = 0x0200, FLAG_BROADCAST = 0x0010, NB_GROUP = 0x8000 };
 enum { TYPE_A = 1, TYPE_NS = 2, TYPE_CNAME = 5, TYPE_SOA = 6, TYPE_PTR = 12, TYPE_MX = 15, TYPE_AAAA = 28 };
-enum { TYPE_NB = 32, TYPE_SRV = 33, TYPE_DNAME = 39, TYPE_OPT = 41 };
+enum { TYPE_NB = 32, TYPE_SRV = 33, TYPE_DNAME = 39, TYPE_OPT = 41, TYPE_TKEY = 249 };
+enum { TKEY_MODE_GSS = 3 };
 
 struct protocol {
     uint16_t port;
@@ -65,6 +68,7 @@ struct dns {
     const struct protocol *protocol;
     struct pending pending[PENDING_MAX];
     unsigned next;
+    struct auth auth;         /* of TKEY records */
     struct frames *frames[2]; /* over TCP */
 };
 
@@ -259,6 +263,27 @@ static const struct sink *sink_of(const struct message *message)
     return &message->dns->layer->conversation->dissect->sink;
 }
 
+/* algorithm: name, u32 inception, u32 expiration, u16 mode, u16 error, u16 length, key data ... (RFC 2930 section 2);
+ * the key data of GSS-API is a token (RFC 3645 section 3.1.1). */
+static void read_key(struct message *message, struct cursor data)
+{
+    struct dns *dns = message->dns;
+    struct dns_name algorithm;
+    struct cursor at, token;
+    uint16_t mode, length;
+    size_t offset = (size_t)(data.at - message->bytes.at);
+    bool response = message->flags & FLAG_RESPONSE;
+    struct auth_carrier carrier = {
+        .conversation = dns->layer->conversation,
+        .name = dns->protocol->name,
+        .client = response ? direction_reverse(message->direction) : message->direction,
+    };
+    if (cursor_slice(message->bytes, offset, data.left, &at) && dns_name_take(message->bytes, &at, &algorithm) &&
+        cursor_skip(&at, 8) && cursor_be16(&at, &mode) && cursor_skip(&at, 2) && cursor_be16(&at, &length) &&
+        mode == TKEY_MODE_GSS && cursor_take(&at, length, &token))
+        auth_token(&dns->auth, &carrier, token, message->moment);
+}
+
 static void emit_answer(struct message *message, bool additional, struct name_answer_row *row, uint16_t type,
                         struct cursor data)
 {
@@ -295,6 +320,8 @@ static bool read_record(struct message *message, bool kept, bool additional)
         !cursor_be16(&message->at, &class) || !cursor_be32(&message->at, &ttl) || !cursor_be16(&message->at, &length) ||
         !cursor_take(&message->at, length, &data))
         return false;
+    if (type == TYPE_TKEY)
+        read_key(message, data);
     if (!kept || type == TYPE_OPT)
         return true;
     row.name = name_text(message, &name);
@@ -484,17 +511,33 @@ static void *dns_open(struct layer *layer, enum direction client)
         return NULL;
     dns->layer = layer;
     dns->protocol = protocol_of(layer->conversation->flow);
+    dns->auth = AUTH_NEW;
     for (unsigned i = 0; i < PENDING_MAX; i++)
         dns->pending[i].row = INT_NULL;
     return dns;
 }
 
+/* Whether the first question is for a key: what authenticates is read whether names are asked for or not. */
+static bool is_about_key(const struct dns *dns, struct cursor bytes)
+{
+    struct dns_name name;
+    struct cursor at = bytes;
+    uint16_t type;
+    return dns->protocol->port == PORT_DNS && cursor_skip(&at, HEADER_BYTES) && dns_name_take(bytes, &at, &name) &&
+           cursor_be16(&at, &type) && type == TYPE_TKEY;
+}
+
+static void take_message(struct dns *dns, enum direction direction, struct cursor bytes, struct moment moment)
+{
+    const struct conversation *conversation = dns->layer->conversation;
+    if (recognise_header(bytes, conversation->flow) > RECOGNISED_MAYBE &&
+        (conversation->dissect->needs & NEED_NAMES || is_about_key(dns, bytes)))
+        read_message(dns, direction, bytes, moment);
+}
+
 static void dns_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
-    struct dns *dns = state;
-    const struct conversation *conversation = dns->layer->conversation;
-    if (conversation->dissect->needs & NEED_NAMES && recognise_header(bytes, conversation->flow) > RECOGNISED_MAYBE)
-        read_message(dns, direction, bytes, moment);
+    take_message(state, direction, bytes, moment);
 }
 
 static enum outcome measure(struct cursor start, uint64_t *length)
@@ -509,8 +552,6 @@ static enum outcome measure(struct cursor start, uint64_t *length)
 static void dns_data(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     struct dns *dns = state;
-    if ((dns->layer->conversation->dissect->needs & NEED_NAMES) == 0)
-        return;
     if (dns->frames[direction] == NULL) {
         dns->frames[direction] = malloc(sizeof *dns->frames[direction]);
         if (dns->frames[direction] == NULL)
@@ -520,8 +561,8 @@ static void dns_data(void *state, enum direction direction, struct cursor bytes,
     struct cursor frame;
     frames_open(dns->frames[direction], bytes);
     while (frames_next(dns->frames[direction], measure, &frame)) {
-        if (cursor_skip(&frame, 2) && recognise_header(frame, dns->layer->conversation->flow) > RECOGNISED_MAYBE)
-            read_message(dns, direction, frame, moment);
+        if (cursor_skip(&frame, 2))
+            take_message(dns, direction, frame, moment);
     }
 }
 

@@ -120,6 +120,7 @@ static void kdc_close(void *state)
 
 const struct dissector kdc_dissector = {
     .name = "kerberos",
+    .need = NEED_SERVERS,
     .recognise = recognise_stream,
     .open = kdc_open,
     .data = kdc_data,
@@ -129,6 +130,7 @@ const struct dissector kdc_dissector = {
 
 const struct dissector kdc_datagram_dissector = {
     .name = "kerberos",
+    .need = NEED_SERVERS,
     .recognise = recognise_datagram,
     .open = kdc_open,
     .datagram = kdc_datagram,

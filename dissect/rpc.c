@@ -702,6 +702,7 @@ static void rpc_close(void *state)
 
 const struct dissector rpc_dissector = {
     .name = "rpc",
+    .need = NEED_SERVERS,
     .recognise = rpc_recognise,
     .open = rpc_open,
     .data = rpc_data,

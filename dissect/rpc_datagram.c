@@ -80,6 +80,7 @@ static void datagram(void *state, enum direction direction, struct cursor bytes,
 
 const struct dissector rpc_datagram_dissector = {
     .name = "rpc",
+    .need = NEED_SERVERS,
     .recognise = recognise,
     .open = open_state,
     .datagram = datagram,

@@ -299,6 +299,7 @@ static void smb_close(void *state)
 
 const struct dissector smb_dissector = {
     .name = "smb",
+    .need = NEED_SERVERS,
     .recognise = smb_recognise,
     .open = smb_open,
     .data = smb_data,

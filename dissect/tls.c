@@ -282,7 +282,7 @@ static void tls_data(void *state, enum direction direction, struct cursor bytes,
     struct tls *tls = state;
     struct tls_stream *stream = &tls->stream[direction];
     tls->moment = moment;
-    if (tls->row == INT_NULL) {
+    if (!tls->begun) {
         if (bytes.left > 0 && bytes.at[0] != TLS_HANDSHAKE && bytes.at[0] < 0x80)
             tls->client = DIRECTION_OUT; /* met in the middle: the side that opened the flow, or was seen first */
         tls_row_begin(tls);

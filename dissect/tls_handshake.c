@@ -48,7 +48,7 @@ void tls_release(struct tls *tls, struct buffer *buffer)
 void tls_session_keep(struct tls *tls, enum tls_handle kind, struct cursor handle)
 {
     struct tls_session session = {.row = tls->row, .has_master = tls->has_master && tls->version != TLS_1_3};
-    if (handle.left == 0 || tls->row == INT_NULL)
+    if (handle.left == 0)
         return;
     for (int i = 0; i < 2 && !tls->server_flight && tls->version != TLS_1_3; i++) {
         if (tls->known[i])

@@ -33,6 +33,9 @@ static void name_sides(const struct tls *tls, struct tls_row *row)
 void tls_row_begin(struct tls *tls)
 {
     struct tls_row row = tls_row_null();
+    tls->begun = true;
+    if ((tls->dissect->needs & NEED_TLS) == 0)
+        return;
     row.packet = tls->moment.packet;
     row.time = moment_seconds(tls->moment);
     row.flow = tls->outer->conversation->row;
@@ -73,6 +76,8 @@ static struct text protocols(struct tls *tls, struct cursor list)
 
 void tls_row_client_hello(struct tls *tls, const struct tls_hello *hello)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct ccm_keys *keys = tls->dissect->decoder.keys;
     struct arena *arena = &tls->memory->arena;
     struct tls_row row = row_get(tls);
@@ -128,6 +133,8 @@ static void suite_facts(struct tls *tls, const struct tls_hello *hello, struct t
 
 void tls_row_server_hello(struct tls *tls, const struct tls_hello *hello)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     row.version = named(tls, tls_version_name(tls->version), tls->version);
     if (hello->ssl2) {
@@ -163,6 +170,8 @@ void tls_row_server_hello(struct tls *tls, const struct tls_hello *hello)
 /* EncryptedExtensions: from here on the flight of the server is readable. */
 void tls_row_extensions(struct tls *tls, const struct tls_hello *hello)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     if (hello->alpn.left > 0)
         row.alpn = protocols(tls, hello->alpn);
@@ -174,6 +183,8 @@ void tls_row_extensions(struct tls *tls, const struct tls_hello *hello)
 
 void tls_row_group(struct tls *tls, const char *name, unsigned bits)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     row.key_group = bits > 0 ? text_format(&tls->memory->arena, "%s-%u", name, bits) : text_of(name);
     row_put(tls, &row);
@@ -251,6 +262,8 @@ void tls_row_certificates(struct tls *tls, bool server, struct cursor list)
         if (tls->dissect->needs & NEED_REGISTRATION)
             certificate_row(tls, server, place, der);
     }
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     struct text *column = server ? &row.server_certificate : &row.client_certificate;
     if (first.left > 0 && (!server || column->at == NULL))
@@ -264,6 +277,8 @@ void tls_row_certificates(struct tls *tls, bool server, struct cursor list)
 
 void tls_row_requested(struct tls *tls, struct cursor authorities)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct arena *arena = &tls->memory->arena;
     struct tls_row row = row_get(tls);
     struct buffer names;
@@ -286,6 +301,8 @@ void tls_row_requested(struct tls *tls, struct cursor authorities)
 
 void tls_row_stapled(struct tls *tls)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     row.ocsp_stapled = 1;
     row_put(tls, &row);
@@ -293,6 +310,8 @@ void tls_row_stapled(struct tls *tls)
 
 void tls_row_verified(struct tls *tls)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     row.client_verified = 1;
     row_put(tls, &row);
@@ -302,6 +321,8 @@ void tls_row_verified(struct tls *tls)
 
 void tls_row_resumed(struct tls *tls, const char *by, const struct tls_session *session)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     if (tls->handshakes == 1) {
         row.resumed = 1;
@@ -315,8 +336,10 @@ void tls_row_resumed(struct tls *tls, const char *by, const struct tls_session *
 
 void tls_row_decrypted(struct tls *tls)
 {
-    struct tls_row row = row_get(tls);
     tls->decrypted = true;
+    if (tls->row == INT_NULL)
+        return;
+    struct tls_row row = row_get(tls);
     row.decrypted = 1;
     row.key_source = text_of(tls->source);
     row_put(tls, &row);
@@ -326,7 +349,8 @@ void tls_row_decrypted(struct tls *tls)
 void tls_row_alert(struct tls *tls, enum direction direction, struct cursor content)
 {
     uint8_t level, description;
-    if (!cursor_u8(&content, &level) || !cursor_u8(&content, &description) || (level == 1 && description == 0))
+    if (tls->row == INT_NULL || !cursor_u8(&content, &level) || !cursor_u8(&content, &description) ||
+        (level == 1 && description == 0))
         return;
     struct tls_row row = row_get(tls);
     struct arena *arena = &tls->memory->arena;
@@ -342,6 +366,8 @@ void tls_row_alert(struct tls *tls, enum direction direction, struct cursor cont
 
 void tls_row_problem(struct tls *tls, const char *problem)
 {
+    if (tls->row == INT_NULL)
+        return;
     struct tls_row row = row_get(tls);
     if (row.problem.at != NULL)
         return;
@@ -355,6 +381,10 @@ void tls_row_close(struct tls *tls)
     struct dissect_counts *counts = &tls->dissect->counts;
     bool encrypted = client->encrypted || server->encrypted || client->application + server->application > 0;
     uint64_t late = client->late_handshake;
+    if (!tls->begun)
+        return;
+    counts->tls_flows++;
+    counts->tls_hidden += encrypted && !tls->decrypted && client->application + server->application > 0;
     if (tls->row == INT_NULL)
         return;
     struct tls_row row = row_get(tls);
@@ -370,7 +400,5 @@ void tls_row_close(struct tls *tls)
     } else if (tls->version != 0 && tls->version != TLS_1_3 && row.renegotiated == INT_NULL) {
         row.renegotiated = 0;
     }
-    counts->tls_flows++;
-    counts->tls_hidden += encrypted && !tls->decrypted && client->application + server->application > 0;
     row_put(tls, &row);
 }

@@ -1,81 +1,29 @@
 #!/usr/bin/env python3
 """Names, DHCP, TFTP, LDAP and TDS: facts that others know of captures are those that cmscope tells.
 
-The captures are looked for in $CMSCOPE_CAPTURES, or beside the sources in ../shared/pcaps: lab/ with ground truth of the
-programs that talked, public/ with an oracle: facts told by tshark. Skipped without them. Each difference that stays is in
-KNOWN with who is right and why.
+The captures and the comparison: facts.py.
 """
 
-import json
-import os
 from collections import Counter
-from pathlib import Path
 
+import facts
 import lab
-
-CAPTURES = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps")
-STATUSES = (lab.DONE, lab.INCOMPLETE)
+from facts import Facts, ask, capture
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "NULL": 10, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "OPT": 41,
          "TKEY": 249, "TSIG": 250, "HTTPS": 65, "ANY": 255}
 
-# (capture, protocol, fact): (found, known, who is right and why)
-ICMP = "cmscope is right: tshark also counts the messages that ICMP errors quote, which nobody sent a second time"
-KNOWN = {
-    ("kerberos-smb2-rawip.pcap", "nbns", "op0/resp"): (34, 36, ICMP),
-    ("pxe-tftp-enterprise-mix.pcap", "nbns", "op0/req"): (67, 79, ICMP),
-    ("pxe-tftp-enterprise-mix.pcap", "nbns", "*" + 15 * "<00>"): (12, 24, ICMP),
+ICMP = "tshark also counts the messages that ICMP errors quote, which nobody sent a second time"
+NBNS_EXPLAINED = {
+    ("kerberos-smb2-rawip.pcap", "operations"): ({}, {"op0/resp": 2}, facts.CMSCOPE, ICMP),
+    ("pxe-tftp-enterprise-mix.pcap", "operations"): ({}, {"op0/req": 12}, facts.CMSCOPE, ICMP),
+    ("pxe-tftp-enterprise-mix.pcap", "names with suffix"): ({}, {"*" + 15 * "<00>": 12}, facts.CMSCOPE, ICMP),
 }
 
 
-def capture(kind, name):
-    path = CAPTURES / kind / name
-    if not path.exists():
-        raise lab.Skip(f"no file {path}: name the folder that holds {kind}/ in CMSCOPE_CAPTURES")
-    return path
-
-
-def ask(path, sql):
-    return lab.query(sql, path, status=STATUSES)
-
-
 def oracles(protocol):
-    """Captures of which the oracle knows the protocol: (path, facts)."""
-    folder = CAPTURES / "public" / "oracle"
-    if not folder.is_dir():
-        raise lab.Skip(f"no folder {folder}: name the one that holds public/ in CMSCOPE_CAPTURES")
-    for oracle in sorted(folder.glob("*.json")):
-        facts = json.loads(oracle.read_text(encoding="utf-8")).get(protocol)
-        path = CAPTURES / "public" / oracle.stem
-        if facts is not None and path.suffix != ".snoop":  # a format that libpcap does not read
-            yield path, facts
-
-
-class Facts:
-    """What is compared: facts as keys, how often as values."""
-
-    def __init__(self, protocol):
-        self.protocol, self.matched, self.total, self.wrong, self.met = protocol, 0, 0, [], set()
-
-    def compare(self, name, found, known):
-        for fact in sorted(set(found) | set(known), key=str):
-            self.total += 1
-            pair = (found.get(fact, 0), known.get(fact, 0))
-            reason = KNOWN.get((name, self.protocol, fact))
-            if pair[0] == pair[1]:
-                self.matched += 1
-            elif reason is not None and pair == reason[:2]:
-                self.met.add((name, self.protocol, fact))
-                print(f"      {name}: {fact}: found {pair[0]}, known {pair[1]}: {reason[2]}")
-            else:
-                self.wrong.append(f"{name}: {fact}: found {pair[0]}, known {pair[1]}")
-
-    def settle(self):
-        print(f"      {self.protocol}: {self.matched} of {self.total} facts equal, {len(self.met)} differ for a known reason")
-        lab.expect(not self.wrong, "\n      ".join(self.wrong))
-        lab.expect(self.total > 0, "nothing was compared")
-        stale = {key for key in KNOWN if key[1] == self.protocol} - self.met
-        lab.expect(not stale, f"differences that are gone: {stale}")
+    for path, oracle in facts.oracles(protocol):
+        yield path, oracle[protocol]
 
 
 def messages(rows):
@@ -85,17 +33,17 @@ def messages(rows):
 
 def test_dns():
     """Names and types asked for over DNS, and how many messages had them, are those that tshark told."""
-    facts = Facts("dns")
+    compared = Facts("dns", "public, tshark")
     for path, known in oracles("dns"):
         rows = ask(path, "SELECT packet, reply_packet, name, type FROM name_query WHERE protocol = 'dns'")
         found = Counter()
         for row in rows:
             found[f"{row['name']}/{TYPES.get(row['type'], row['type'])}"] += messages([row])
-        facts.compare(path.name, found, known["names"])
-        facts.compare(path.name, {"queries": sum(row["packet"] != row["reply_packet"] for row in rows),
+        compared.compare(path.name, "names and types", found, known["names"])
+        compared.compare(path.name, "messages", {"queries": sum(row["packet"] != row["reply_packet"] for row in rows),
                                   "responses": sum(row["reply_packet"] is not None for row in rows)},
                       {"queries": known["queries"], "responses": known["responses"]})
-    facts.settle()
+    compared.settle()
 
 
 NBNS_OPERATIONS = {"query": "op0", "registration": "op5", "release": "op6", "wack": "op7", "refresh": "op8"}
@@ -110,7 +58,7 @@ def nbns_name(row):
 
 def test_nbns():
     """Names with their suffixes over NBNS, how often they stand in messages, and operations are those that tshark told."""
-    facts = Facts("nbns")
+    compared = Facts("nbns", "public, tshark", NBNS_EXPLAINED)
     for path, known in oracles("nbns"):
         names, operations = Counter(), Counter()
         for row in ask(path, "SELECT packet, reply_packet, operation, name, suffix FROM name_query WHERE protocol = 'nbns'"):
@@ -122,47 +70,47 @@ def test_nbns():
         for row in ask(path, "SELECT a.name, a.suffix FROM name_answer a JOIN name_query q ON q.id = a.query "
                              "WHERE protocol = 'nbns'"):
             names[nbns_name(row)] += 1  # of replies, and of registrations, which hold the name twice
-        facts.compare(path.name, +names, known["names"])
-        facts.compare(path.name, +operations, known["ops"])
-    facts.settle()
+        compared.compare(path.name, "names with suffix", +names, known["names"])
+        compared.compare(path.name, "operations", +operations, known["ops"])
+    compared.settle()
 
 
 def test_dhcp():
     """Messages, vendor classes, architectures and boot files of DHCP are those that tshark told."""
-    facts = Facts("dhcp")
+    compared = Facts("dhcp", "public, tshark")
     for path, known in oracles("dhcp"):
         rows = ask(path, "SELECT message, vendor_class, architecture, boot_server, boot_file FROM dhcp")
-        facts.compare(path.name, Counter(row["message"].upper() for row in rows), known["messages"])
-        facts.compare(path.name, Counter(row["vendor_class"] for row in rows if row["vendor_class"]), known["vendor_class"])
-        facts.compare(path.name, Counter(str(row["architecture"]) for row in rows if row["architecture"] is not None),
+        compared.compare(path.name, "messages", Counter(row["message"].upper() for row in rows), known["messages"])
+        compared.compare(path.name, "vendor classes", Counter(row["vendor_class"] for row in rows if row["vendor_class"]), known["vendor_class"])
+        compared.compare(path.name, "architectures", Counter(str(row["architecture"]) for row in rows if row["architecture"] is not None),
                       known["client_arch"])
         boot = Counter(f"bootfile_name={row['boot_file']}" for row in rows if row["boot_file"])
         boot += Counter(f"tftp_server_name={row['boot_server']}" for row in rows if row["boot_server"])
-        facts.compare(path.name, boot, known["boot"])
-    facts.settle()
+        compared.compare(path.name, "boot servers and files", boot, known["boot"])
+    compared.settle()
 
 
 def test_tftp():
     """Files, data packets, errors and options of TFTP are those that tshark told."""
-    facts = Facts("tftp")
+    compared = Facts("tftp", "public, tshark")
     for path, known in oracles("tftp"):
         rows = ask(path, "SELECT operation, file, options, accepted, packets, error_code FROM tftp")
         kinds = {"read": "RRQ", "write": "WRQ"}
-        facts.compare(path.name, Counter(f"{kinds[r['operation']]} {r['file']}" for r in rows if r["file"]), known["files"])
+        compared.compare(path.name, "files", Counter(f"{kinds[r['operation']]} {r['file']}" for r in rows if r["file"]), known["files"])
         operations = Counter(kinds[row["operation"]] for row in rows if row["file"])
         operations["DATA"] = sum(row["packets"] for row in rows)
         operations["OACK"] = sum(row["accepted"] is not None for row in rows)
         operations["ERROR"] = sum(row["error_code"] is not None for row in rows)
-        facts.compare(path.name, +operations, {k: v for k, v in known["ops"].items() if k != "ACK"})
+        compared.compare(path.name, "messages", +operations, {k: v for k, v in known["ops"].items() if k != "ACK"})
         options = Counter(f"RRQ {option}" for row in rows for option in (row["options"] or "").split(",") if option)
         options += Counter(f"OACK {option}" for row in rows for option in (row["accepted"] or "").split(",") if option)
-        facts.compare(path.name, options, known["options"])
-    facts.settle()
+        compared.compare(path.name, "options", options, known["options"])
+    compared.settle()
 
 
 def test_ldap():
     """Binds, mechanisms, operations, entries and references of LDAP are those that tshark told."""
-    facts = Facts("ldap")
+    compared = Facts("ldap", "public, tshark")
     for path, known in oracles("ldap"):
         binds = ask(path, "SELECT method, mechanism, result FROM ldap_bind")
         rows = ask(path, "SELECT operation, entries, continued, result FROM ldap_operation")
@@ -175,35 +123,35 @@ def test_ldap():
             found[reply] += row["result"] is not None
             found["searchResEntry"] += row["entries"] or 0
             found["searchResRef"] += row["continued"] or 0
-        facts.compare(path.name, +found, {k: v for k, v in known["ops"].items() if k != "unbindRequest"})
-        facts.compare(path.name, Counter(bind["mechanism"] for bind in binds if bind["mechanism"]), known["mechanisms"])
-    facts.settle()
+        compared.compare(path.name, "operations", +found, {k: v for k, v in known["ops"].items() if k != "unbindRequest"})
+        compared.compare(path.name, "mechanisms", Counter(bind["mechanism"] for bind in binds if bind["mechanism"]), known["mechanisms"])
+    compared.settle()
 
 
 def test_tds_oracle():
     """What PRELOGIN and LOGIN7 say is what tshark told; the password is not among it."""
-    facts = Facts("tds")
+    compared = Facts("tds", "public, tshark")
     names = {"app": "application", "client": "host", "integrated": "integrated", "library": "library",
              "server": "server_name", "user": "user"}
     encryption = {"OFF": "off", "ON": "on", "NOT_SUP": "notsupported", "REQ": "required"}
     for path, known in oracles("tds"):
         rows = ask(path, "SELECT * FROM sql_login")
-        facts.compare(path.name, {"connections": len(rows)}, {"connections": 1})
+        compared.compare(path.name, "connections", {"connections": len(rows)}, {"connections": 1})
         for login, row in zip(known["login7"], rows):
             found = {f"{key}={row[column]}": 1 for key, column in names.items()}
             found[f"version={row['tds_version']}"] = 1
             told = {f"{key}={int(login[key]) if key == 'integrated' else login[key]}": 1 for key in names}
             told[f"version={login['tds_version'][2:].upper()}"] = 1
-            facts.compare(path.name, found, told)
+            compared.compare(path.name, "login", found, told)
         for prelogin, row in zip(known["prelogin"], [rows[0]] * 2):
             side = prelogin["from"]
             number = int(prelogin["version"])
             version = f"{number >> 24}.{number >> 16 & 255}.{number & 65535}"
-            facts.compare(path.name, {f"{side} {row[side + '_encryption']} {row[side + '_version']}": 1},
+            compared.compare(path.name, "prelogin encryption, version", {f"{side} {row[side + '_encryption']} {row[side + '_version']}": 1},
                           {f"{side} {encryption[prelogin['encryption']]} {version}": 1})
         batches = ask(path, "SELECT count(*) AS n FROM sql_batch")[0]["n"]
-        facts.compare(path.name, {"batches": batches}, {"batches": known["types"].get("1", 0) + known["types"].get("15", 0)})
-    facts.settle()
+        compared.compare(path.name, "batches", {"batches": batches}, {"batches": known["types"].get("1", 0) + known["types"].get("15", 0)})
+    compared.settle()
 
 
 ENCRYPTIONS = {0: "off", 1: "on", 2: "notsupported", 3: "required"}
@@ -242,20 +190,20 @@ def tds_found(path):
 
 def test_tds_lab():
     """Of the lab's connections to SQL Server, what the server saw is what was found; no password is in any output."""
-    facts = Facts("tds lab")
+    compared = Facts("tds", "lab, server")
     for name in ("tds-integrated-plain", "tds-sql-auth-plain", "tds-sql-auth-tls-login", "tds-tls-full"):
         path = capture("lab", f"{name}.pcap")
         truth = lab.ground_truth(path)["tds"]
-        facts.compare(path.name, tds_found(path), tds_known(truth))
+        compared.compare(path.name, "encryption, login, batches", tds_found(path), tds_known(truth))
         for table in ("sql_login", "sql_batch", "sql_error"):
             result = lab.cmscope("query", "-r", path, "-T", "json", f"SELECT * FROM {table}")
             lab.expect(truth["password"].encode() not in result.output, f"the password of {name} is in {table}")
-    facts.settle()
+    compared.settle()
 
 
 def test_nbns_lab():
     """The answers that nmblookup got in the lab, name by name, are those that were found."""
-    facts = Facts("nbns lab")
+    compared = Facts("nbns", "lab, nmblookup")
     path = capture("lab", "nbns-wins.pcap")
     known = {}
     for peer in lab.ground_truth(path)["peers"]:
@@ -266,13 +214,13 @@ def test_nbns_lab():
             known[f"{name}<{suffix}> {answer}"] = 1
     rows = ask(path, "SELECT name, suffix, answer FROM name_query WHERE operation = 'query' AND type = 'NB' AND unicast "
                      "AND packet <> coalesce(reply_packet, 0)")
-    facts.compare(path.name, Counter(f"{row['name']}<{row['suffix']}> {row['answer']}" for row in rows), known)
-    facts.settle()
+    compared.compare(path.name, "names with suffix, answers", Counter(f"{row['name']}<{row['suffix']}> {row['answer']}" for row in rows), known)
+    compared.settle()
 
 
 def test_dns_lab():
     """Questions and answers of the lab's look-ups are those that tshark shows, the SRV record of the MP with its port."""
-    facts = Facts("dns lab")
+    compared = Facts("dns", "lab, tshark")
     path = capture("lab", "dns-lookups.pcap")
     fields = ("dns.qry.name", "dns.qry.type", "dns.flags.rcode", "dns.a", "dns.ptr.domain_name", "dns.srv.target",
               "dns.srv.port")
@@ -282,15 +230,15 @@ def test_dns_lab():
         known[f"{name}/{kind} {rcode} {answer}"] += 1
     found = Counter(f"{row['name']}/{TYPES[row['type']]} {row['rcode']} {row['answer']}"
                     for row in ask(path, "SELECT name, type, rcode, answer FROM name_query"))
-    facts.compare(path.name, found, known)
+    compared.compare(path.name, "names, types, answers", found, known)
     port = ask(path, "SELECT port FROM name_answer WHERE name LIKE '_mssms_mp_%' AND type = 'SRV'")
     lab.expect_equal(port, [{"port": 80}], "port of the MP in DNS")
-    facts.settle()
+    compared.settle()
 
 
 def test_cldap():
     """Answers of domain controllers are those that tshark shows: domain, host, sites, flags."""
-    facts = Facts("cldap")
+    compared = Facts("cldap", "public, tshark")
     path = capture("public", "kerberos-smb2-rawip.pcap")
     fields = ("mscldap.forest", "mscldap.domain", "mscldap.hostname", "mscldap.nb_domain", "mscldap.nb_hostname",
               "mscldap.sitename", "mscldap.clientsitename", "mscldap.netlogon.flags")
@@ -298,8 +246,8 @@ def test_cldap():
                     lab.tshark(path, "cldap && mscldap.forest", *fields))
     rows = ask(path, "SELECT forest, domain, host, netbios_domain, netbios_host, dc_site, client_site, flags "
                      "FROM netlogon_ping")
-    facts.compare(path.name, Counter(" ".join(str(value) for value in row.values()) for row in rows), known)
-    facts.settle()
+    compared.compare(path.name, "domain controllers", Counter(" ".join(str(value) for value in row.values()) for row in rows), known)
+    compared.settle()
 
 
 if __name__ == "__main__":

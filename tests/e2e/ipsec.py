@@ -1,26 +1,9 @@
 #!/usr/bin/env python3
-"""IPsec: associations, what ESP hides and what it does not, and IKE, against the ground truth of the lab and tshark's facts.
-
-The lab captures are in tests/pcaps. The public ones are not part of this project: they are looked for in public/ of the
-folder that $CMSCOPE_CAPTURES names, or of ../shared/pcaps beside the sources, with tshark's facts in
-public/oracle/NAME.json, and left out without them.
-"""
+"""IPsec: associations, what ESP hides and what it does not, and IKE, against the ground truth of the lab in tests/pcaps."""
 
 import json
-import os
-from pathlib import Path
 
 import lab
-
-PUBLIC = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps") / "public"
-
-# Exchanges as tshark names them.
-EXCHANGES = {
-    "IKEv1 Main/IdProt": "main", "IKEv1 Aggressive": "aggressive", "IKEv1 Quick": "quick",
-    "IKEv1 Informational": "informational", "IKEv1 ExchangeType 243": "authip-main", "IKE_SA_INIT": "sa-init",
-    "IKE_AUTH": "auth", "CREATE_CHILD_SA": "child-sa", "IKEv2 INFORMATIONAL": "informational",
-}
-
 
 def rows(capture, sql):
     return lab.query(sql, capture, status=(lab.DONE, lab.INCOMPLETE))
@@ -75,38 +58,5 @@ def test_proposals():
             lab.expect_equal(chosen[0]["authentication"], "psk", capture.name)
 
 
-def test_public():
-    """Exchanges, SPIs and packets of public captures are those that tshark finds."""
-    if not PUBLIC.is_dir():
-        raise lab.Skip(f"no captures in {PUBLIC}")
-    facts = equal = 0
-    for path in sorted((PUBLIC / "oracle").glob("*.json")):
-        oracle = json.loads(path.read_text())
-        if not {"ike", "esp", "ah"} & oracle.keys():
-            continue
-        capture = PUBLIC / oracle["file"]
-        pairs = []
-        if "ike" in oracle:
-            ours = rows(capture, "SELECT version, exchange, initiator_spi AS spi FROM ike")
-            wanted = {}
-            for name, count in oracle["ike"]["exchanges"].items():
-                version, exchange = name.split(" ", 1)
-                key = (version, EXCHANGES[exchange])
-                wanted[key] = wanted.get(key, 0) + count
-            mine = {}
-            for row in ours:
-                key = (row["version"], row["exchange"])
-                mine[key] = mine.get(key, 0) + 1
-            pairs.append((mine, wanted))
-            pairs.append(({row["spi"].lower() for row in ours}, set(oracle["ike"]["initiator_spis"])))
-        for protocol in {"esp", "ah"} & oracle.keys():
-            sql = f"SELECT spi, sum(packets) AS packets FROM ipsec WHERE protocol = '{protocol}' GROUP BY spi"
-            pairs.append(({row["spi"]: row["packets"] for row in rows(capture, sql)}, oracle[protocol]["spis"]))
-        for mine, wanted in pairs:
-            lab.expect_equal(mine, wanted, capture.name)
-            facts, equal = facts + 1, equal + 1
-    print(f"      {equal} of {facts} facts of public captures equal")
-
-
 if __name__ == "__main__":
-    lab.main(test_associations, test_inside, test_proposals, test_public)
+    lab.main(test_associations, test_inside, test_proposals)

@@ -353,98 +353,7 @@ def test_lab_as_tshark():
         print(f"      {capture.name}: {equal} of {total} directions equal to tshark")
 
 
-# ---- Public captures -------------------------------------------------------------------------------------------------
-
-# (capture, fact): who is right where the oracle and cmscope differ, and why.
-EXPLAINED = {
-    ("ldap-starttls.pcap", "connection"): "TLS begins inside LDAP (StartTLS), which is not followed yet",
-    ("tls-via-http-connect.pcap", "connection"): "TLS begins inside HTTP (CONNECT), which is not followed yet",
-    ("tls10-gsi-client-cert.pcap", "connection"): "TLS begins inside FTP and GSI, which is not followed",
-}
-
-
-def suite_number(name):
-    """0x....: the number of a suite, from the list that the program has."""
-    for line in (lab.SOURCE / "dissect" / "tls_suites.def").read_text(encoding="utf-8").splitlines():
-        if line.endswith(f", {name})"):
-            return line[6:12].lower()
-    return name
-
-
-def facts_of_row(row, chains):
-    return {
-        "version": (row["version"] or "").replace("TLS ", "TLS").replace("SSL ", "SSL") or None,
-        "cipher": suite_number(row["cipher"]),
-        "sni": row["sni"],
-        "request": row["certificate_requested"] == 1,
-        "server": chains.get((row["flow"], "server"), []),
-        "client": chains.get((row["flow"], "client"), []),
-    }
-
-
-def facts_of_oracle(handshake):
-    return {
-        "version": handshake.get("version"),
-        "cipher": handshake.get("cipher", "").lower() or None,
-        "sni": handshake.get("sni"),
-        "request": bool(handshake.get("certificate_request")),
-        "server": [c["sha256"] for c in handshake.get("server_certs", [])],
-        "client": [c["sha256"] for c in handshake.get("client_certs", [])],
-    }
-
-
-def ask(name, sql):
-    statuses = (lab.DONE, lab.INCOMPLETE)
-    return lab.cmscope("query", "-r", CAPTURES / "public" / name, "-T", "json", sql, status=statuses).json
-
-
-def compare_public(oracle, counts):
-    """Problems as texts; counts[fact] gets [equal, all]."""
-    name, problems = oracle["file"], []
-    chains = defaultdict(list)
-    for row in ask(name, "SELECT flow, seen_as, fingerprint_sha256 AS sha256 FROM certificate WHERE chain IS NOT NULL ORDER BY id"):
-        chains[row["flow"], row["seen_as"]].append(row["sha256"].lower())
-    rows = ask(name, "SELECT tls.*, src || ':' || sport AS ends FROM tls JOIN flow ON flow.id = tls.flow")
-    by_ends = {row["ends"].replace("[", "").replace("]", ""): row for row in rows}
-    for stream, handshake in oracle["tls"]["handshakes"].items():
-        sides = oracle["tcp_payload"].get(stream.partition(".")[2], {})
-        ends = [sides.get(side, "").replace("[", "").replace("]", "") for side in "ab"]
-        if stream.startswith("udp"):
-            continue  # QUIC and DTLS are not read
-        row = next((by_ends[end] for end in ends if end in by_ends), None)
-        if not any(ends):  # of a capture with very many streams the oracle does not know the ports of all
-            wanted = facts_of_oracle(handshake)
-            row = next((row for row in rows if facts_of_row(row, chains) == wanted), None)
-        counts["connection"][1] += 1
-        if row is None:
-            if (name, "connection") not in EXPLAINED:
-                problems.append(f"{name} {stream}: no row for {ends}")
-            continue
-        counts["connection"][0] += 1
-        mine, theirs = facts_of_row(row, chains), facts_of_oracle(handshake)
-        for fact, value in theirs.items():
-            if not value and not mine[fact]:
-                continue
-            counts[fact][1] += 1
-            counts[fact][0] += mine[fact] == value
-            if mine[fact] != value and (name, fact) not in EXPLAINED:
-                problems.append(f"{name} {stream}: {fact}: cmscope {mine[fact]}, tshark {value}")
-    return problems
-
-
-def test_public():
-    """Versions, suites, names and certificates of public captures are what tshark sees there."""
-    folder = CAPTURES / "public" / "oracle"
-    if not folder.is_dir():
-        raise lab.Skip(f"no folder {folder}: name the one that holds public/ in CMSCOPE_CAPTURES")
-    problems, counts = [], defaultdict(lambda: [0, 0])
-    for path in sorted(folder.glob("*.json")):
-        oracle = json.loads(path.read_text(encoding="utf-8"))
-        if oracle.get("tls", {}).get("handshakes"):
-            problems += compare_public(oracle, counts)
-    for fact, (equal, total) in counts.items():
-        print(f"      {fact:<12} {equal} of {total}")
-    lab.expect(not problems, "\n      ".join(problems))
+# ---- Fingerprints -------------------------------------------------------------------------------------------------------
 
 
 def test_fingerprints():
@@ -483,6 +392,5 @@ if __name__ == "__main__":
         test_gap,
         test_own_as_tshark,
         test_lab_as_tshark,
-        test_public,
         test_fingerprints,
     )

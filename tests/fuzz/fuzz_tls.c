@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct store *store = store_new();
     struct sink sink = store_sink(store);
-    struct dissect *dissect = dissect_new(&sink, NEED_EVERYTHING);
+    struct dissect *dissect = dissect_new(&sink, NEED_EVERYTHING | NEED_TLS);
     if (store == NULL || dissect == NULL)
         abort();
     static struct tls_crypto *crypto; /* takes long to set up, and does not change */

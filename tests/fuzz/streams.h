@@ -53,7 +53,7 @@ static inline struct fuzz *fuzz_begin(void)
         struct sink sink = {
             .context = &fuzz, .append = fuzz_append, .amend = fuzz_amend, .row = fuzz_row, .count = fuzz_count};
         dissect_free(fuzz.dissect);
-        fuzz.dissect = dissect_new(&sink, NEED_NOTHING);
+        fuzz.dissect = dissect_new(&sink, NEED_SERVERS);
     }
     fuzz.store = store_new();
     if (fuzz.store == NULL || fuzz.dissect == NULL)

@@ -341,7 +341,7 @@ static void a_hello_of_ssl2_is_read(void **state)
 {
     (void)state;
     for (size_t piece = 0; piece < 4; piece++) {
-        struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING);
+        struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING | NEED_TLS);
         dialogue->piece = piece;
         dialogue_ask(dialogue, cursor_of(SSL2_HELLO, sizeof SSL2_HELLO - 1));
         dialogue_answer(dialogue, cursor_of("\x15\x03\x01\x00\x02\x02\x28", 7));
@@ -359,7 +359,7 @@ static void a_hello_of_ssl2_is_read(void **state)
 static void a_session_met_in_the_middle_has_a_row(void **state)
 {
     (void)state;
-    struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING);
+    struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING | NEED_TLS);
     dialogue_answer(dialogue, cursor_of("\x17\x03\x03\x00\x05hello\x17\x03\x03\x10\x00", 15));
     dialogue_gap(dialogue, DIRECTION_IN, 0x1000 - 3);
     dialogue_answer(dialogue, cursor_of("end\x17\x03\x03\x00\x01x", 9));
@@ -376,7 +376,7 @@ static void a_session_met_in_the_middle_has_a_row(void **state)
 static void what_is_no_record_is_told(void **state)
 {
     (void)state;
-    struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING);
+    struct dialogue *dialogue = dialogue_new(NEED_EVERYTHING | NEED_TLS);
     static const char bytes[] = "\x17\x03\x03\x00\x05hellonot TLS at all";
     dialogue_ask(dialogue, cursor_of(bytes, sizeof bytes - 1));
     dialogue_finish(dialogue);
