@@ -1,17 +1,17 @@
 /* wireshark-plugin/compat.h: what differs between the versions of Wireshark that the plugin is built for: 4.0, 4.4, 4.6.
  *
- * A plugin belongs to one minor version. WIRESHARK_MAJOR and WIRESHARK_MINOR come from WiresharkConfig.cmake; what
- * Wireshark itself compares when it loads the plugin comes from its headers. Both must be the same.
+ * A plugin belongs to one minor version: that of the headers it was built with.
  */
 #ifndef CMSCOPE_PLUGIN_COMPAT_H
 #define CMSCOPE_PLUGIN_COMPAT_H
 
-#include <epan/dissectors/packet-http.h> /* after packet.h: it does not stand alone in 4.6 */
+#include <epan/dissectors/packet-http.h>
 #include <epan/packet.h>
 #include <epan/proto.h>
+#include <ws_version.h>
 
 #define WIRESHARK_AT_LEAST(major, minor)                                                                               \
-    (WIRESHARK_MAJOR > (major) || (WIRESHARK_MAJOR == (major) && WIRESHARK_MINOR >= (minor)))
+    (WIRESHARK_VERSION_MAJOR > (major) || (WIRESHARK_VERSION_MAJOR == (major) && WIRESHARK_VERSION_MINOR >= (minor)))
 
 #if !WIRESHARK_AT_LEAST(4, 0)
 #error "Wireshark 4.0 or later is needed (Debian: wireshark-dev, libwireshark-dev)"

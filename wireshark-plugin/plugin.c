@@ -14,8 +14,8 @@
 #define EXPORT __attribute__((visibility("default")))
 
 EXPORT const char plugin_version[] = PLUGIN_VERSION;
-EXPORT const int plugin_want_major = WIRESHARK_MAJOR;
-EXPORT const int plugin_want_minor = WIRESHARK_MINOR;
+EXPORT const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
+EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
 EXPORT void plugin_register(void);
 PLUGIN_DESCRIBE
 
