@@ -1,102 +1,163 @@
 /* wireshark-plugin/plugin.c: ConfigMgr messages in Wireshark: protocol "ccm".
  *
- * Wireshark's HTTP dissector hands multipart/mixed bodies to the dissector of that media type. The plugin takes its
- * place, lets it do its work first, and adds a tree of its own only when the body is a ConfigMgr message: so other
- * people's multipart bodies look as ever. The decoder is that of the program (dissect/configmgr/).
- *
- * BITS uploads use the method BITS_POST, which that dissector does not know: on its ports a request that begins so is
- * handed on without its first five bytes, as POST.
+ * Wireshark's HTTP dissector hands bodies to the dissector of their media type. The plugin takes the place of those
+ * that messages, policies and lists come with. What is none of these goes to the dissector that was there, as if
+ * nothing had been in between (a protocol in name only leaves no trace), so other people's bodies look as ever. The
+ * decoder is that of the program (dissect/configmgr/).
  */
 #include "wireshark-plugin/plugin.h"
 
-#include <epan/dissectors/packet-http.h>
 #include <epan/prefs.h>
+
+#include "wireshark-plugin/show.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 EXPORT const char plugin_version[] = PLUGIN_VERSION;
-EXPORT const int plugin_want_major = WIRESHARK_MAJOR;
-EXPORT const int plugin_want_minor = WIRESHARK_MINOR;
+EXPORT const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
+EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
 EXPORT void plugin_register(void);
 PLUGIN_DESCRIBE
 
 int proto_ccm = -1;
 
-static int proto_bits = -1;
-static dissector_handle_t stock_multipart; /* what Wireshark itself does with multipart/mixed */
-static dissector_handle_t stock_http;
+static int proto_hook = -1;
+static dissector_handle_t ccm_handle, download_handle;
 
 /* ---- Messages ---- */
 
-/* "Policy request GUID:..., signed, valid SHA-256" */
-static void tell(packet_info *pinfo, const struct shown *shown)
+/* What a reader wants to know of a signature: "signed ✓ sha256". */
+static void tell_signature(packet_info *pinfo, const struct ccm_message *message)
 {
-    const struct ccm_message *message = shown->message;
-    col_set_str(pinfo->cinfo, COL_PROTOCOL, "CCM");
-    col_clear(pinfo->cinfo, COL_INFO);
-    struct text endpoint = message->endpoint_name, root = message->root, client = message->header.source_id;
-    col_append_sep_fstr(pinfo->cinfo, COL_INFO, " ", "%.*s %s", endpoint.at == NULL ? 7 : (int)endpoint.length,
-                        endpoint.at == NULL ? "Message" : endpoint.at, message->source.reply ? "reply" : "request");
-    if (root.at != NULL)
-        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%.*s", (int)root.length, root.at);
-    if (client.at != NULL)
-        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%.*s", (int)client.length, client.at);
+    static const char *const MARKS[] = {[CCM_SIGNATURE_VALID] = "signed \xE2\x9C\x93",
+                                        [CCM_SIGNATURE_INVALID] = "signature \xE2\x9C\x97 invalid",
+                                        [CCM_SIGNATURE_NOKEY] = "signed, no key",
+                                        [CCM_SIGNATURE_UNSUPPORTED] = "signed, not checked"};
     const struct ccm_signature *signature = &message->payload_signature;
     if (signature->state == CCM_SIGNATURE_ABSENT) /* a registration carries its signature inside */
         signature = &message->registration_signature;
     if (signature->state != CCM_SIGNATURE_ABSENT)
-        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "signature %s%s%s",
-                            ccm_signature_state_name(signature->state), signature->hash == NULL ? "" : " ",
-                            signature->hash == NULL ? "" : signature->hash);
+        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%s%s%s", MARKS[signature->state],
+                            signature->hash == NULL ? "" : " ", signature->hash == NULL ? "" : signature->hash);
     else if (message->header.document.root != NULL && !message->source.reply)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "unsigned");
+}
+
+/* "MP_PolicyManager request, RequestAssignments, GUID:..., signed ✓ sha256" */
+static void tell(const struct shown *shown)
+{
+    packet_info *pinfo = shown->pinfo;
+    const struct ccm_message *message = shown->message;
+    struct text endpoint = message->endpoint_name, root = message->root, client = message->header.source_id;
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, "CCM");
+    col_clear_fence(pinfo->cinfo, COL_INFO); /* of the parts, which were shown before */
+    col_clear(pinfo->cinfo, COL_INFO);
+    col_append_fstr(pinfo->cinfo, COL_INFO, "%s %s", endpoint.at == NULL ? "Message" : show_copy(shown, endpoint),
+                    message->source.reply ? "reply" : "request");
+    if (root.at != NULL)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, root));
+    if (message->no_reply)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "NoReply");
+    if (client.at != NULL)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, client));
+    tell_signature(pinfo, message);
     if (message->encrypted)
-        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "encrypted");
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", message->decrypted ? "decrypted" : "encrypted");
     if (message->malformed.at != NULL)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "malformed");
 }
 
-static int dissect_multipart(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static int dissect_message(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    int used = call_dissector_only(stock_multipart, tvb, pinfo, tree, data);
+    const media_info *info = data;
     guint length = tvb_captured_length(tvb);
-    struct cursor body = cursor_of(length == 0 ? NULL : tvb_get_ptr(tvb, 0, (int)length), length);
-    const http_message_info_t *http = data;
-    struct text type = text_of(http == NULL ? NULL : http->media_str);
-    if (!ccm_message_recognise(body, type))
-        return used;
     struct ccm_source source = {
-        .body = body,
+        .body = cursor_of(length == 0 ? NULL : tvb_get_ptr(tvb, 0, (int)length), length),
         .content_type = TEXT_NULL, /* the body shows its boundary itself */
-        .reply = http != NULL && http->type == HTTP_RESPONSE,
+        .reply = info != NULL && MEDIA_IS_REPLY(info),
         .secure = proto_is_frame_protocol(pinfo->layers, "tls"),
         .truncated = length < tvb_reported_length(tvb),
     };
     struct ccm_message message;
     const struct remembered *remembered = track_decode(pinfo, &source, &message);
     if (remembered == NULL)
-        return used;
+        return 0;
     struct shown shown = {.tvb = tvb, .pinfo = pinfo, .message = &message, .remembered = remembered};
-    tree_add(tree, &shown);
-    tell(pinfo, &shown);
+    message_add(tree, &shown);
+    tell(&shown);
     statistics_queue(pinfo, &shown);
+    return (int)length;
+}
+
+/* ---- Media types ---- */
+
+static bool is_message(tvbuff_t *tvb, const media_info *info)
+{
+    guint length = tvb_captured_length(tvb);
+    struct cursor body = cursor_of(length == 0 ? NULL : tvb_get_ptr(tvb, 0, (int)length), length);
+    return ccm_message_recognise(body, text_of(info == NULL ? NULL : info->media_str));
+}
+
+/* Multipart bodies: Wireshark shows the parts, then the plugin what they mean. */
+static int dissect_multipart(dissector_handle_t stock, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    int used = call_dissector_only(stock, tvb, pinfo, tree, data);
+    if (is_message(tvb, data))
+        call_dissector_only(ccm_handle, tvb, pinfo, tree, data);
     return used;
 }
 
-/* ---- BITS uploads ---- */
-
-#define BITS_PREFIX 5 /* of BITS_POST */
-
-static int dissect_bits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static int dissect_download(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    pinfo->can_desegment = pinfo->saved_can_desegment; /* this call in between does not count */
-    if (tvb_strneql(tvb, 0, "BITS_POST ", BITS_PREFIX + 5) != 0)
-        return call_dissector_only(stock_http, tvb, pinfo, tree, data);
-    int used = call_dissector_only(stock_http, tvb_new_subset_remaining(tvb, BITS_PREFIX), pinfo, tree, data);
-    if (pinfo->desegment_len != 0 && pinfo->desegment_offset > 0)
-        pinfo->desegment_offset += BITS_PREFIX;
-    col_append_str(pinfo->cinfo, COL_INFO, " (BITS_POST)");
-    return used == 0 ? 0 : used + BITS_PREFIX;
+    return download_dissect(tvb, pinfo, tree, data);
+}
+
+/* Of a reply that is a policy or a list: what was asked for; else NULL. */
+static const char *download_of(packet_info *pinfo, const media_info *info)
+{
+    const char *uri = info != NULL && MEDIA_IS_REPLY(info) ? http_uri_asked(pinfo) : NULL;
+    return uri != NULL && download_recognise(uri) ? uri : NULL;
+}
+
+static int dissect_document(dissector_handle_t stock, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const char *uri = download_of(pinfo, data);
+    int used = uri == NULL ? 0 : call_dissector_only(download_handle, tvb, pinfo, tree, wmem_strdup(pinfo->pool, uri));
+    return used > 0 ? used : call_dissector_only(stock, tvb, pinfo, tree, data);
+}
+
+/* name, media type, dissector */
+#define MEDIA_TYPES(X)                                                                                                 \
+    X(multipart, "multipart/mixed", dissect_multipart)                                                                 \
+    X(xml, "text/xml", dissect_document)                                                                               \
+    X(application_xml, "application/xml", dissect_document)                                                            \
+    X(plain, "text/plain", dissect_document)                                                                           \
+    X(html, "text/html", dissect_document)
+
+#define X(name, type, dissector)                                                                                       \
+    static dissector_handle_t stock_##name;                                                                            \
+    static int dissect_##name##_type(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)                  \
+    {                                                                                                                  \
+        return dissector(stock_##name, tvb, pinfo, tree, data);                                                        \
+    }
+MEDIA_TYPES(X)
+#undef X
+
+static const struct media_type {
+    const char *name;
+    dissector_handle_t *stock;
+    dissector_t dissector;
+} TYPES[] = {
+#define X(name, type, dissector) {type, &stock_##name, dissect_##name##_type},
+    MEDIA_TYPES(X)
+#undef X
+};
+
+/* Bodies of any other type, or of none. */
+static ws_bool find_document(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const char *uri = download_of(pinfo, data);
+    return uri != NULL && download_dissect(tvb, pinfo, tree, uri) > 0;
 }
 
 /* ---- Registration ---- */
@@ -104,31 +165,31 @@ static int dissect_bits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, voi
 static void register_protocol(void)
 {
     proto_ccm = proto_register_protocol("Configuration Manager message", "CCM", "ccm");
-    proto_bits = proto_register_protocol("HTTP with BITS uploads", "HTTP/BITS", "bits");
-    tree_register(proto_ccm);
+    proto_hook = proto_register_protocol_in_name_only("Configuration Manager in HTTP", "CCM in HTTP", "ccm_http",
+                                                      proto_ccm, FT_PROTOCOL);
+    ccm_handle = register_dissector("ccm", dissect_message, proto_ccm);
+    download_handle = create_dissector_handle(dissect_download, proto_ccm);
+    show_register(proto_ccm);
+    message_register(proto_ccm);
+    http_register();
     statistics_register();
-    module_t *module = prefs_register_protocol(proto_ccm, NULL);
-    prefs_register_directory_preference(module, "keys", "Folder with keys",
-                                        "Certificates and keys that verify signatures: PEM or DER, any name",
-                                        &preference_keys);
-    track_register();
+    track_register(prefs_register_protocol(proto_ccm, NULL));
 }
 
 static void hand_off(void)
 {
-    stock_multipart = dissector_get_string_handle(find_dissector_table("media_type"), "multipart/mixed");
-    if (stock_multipart == NULL)
-        return;
-    /* dissector_change_string would be undone when Wireshark loads the user's "Decode As" settings. */
-    dissector_delete_string("media_type", "multipart/mixed", stock_multipart);
-    dissector_add_string("media_type", "multipart/mixed", create_dissector_handle(dissect_multipart, proto_ccm));
-
-    stock_http = find_dissector("http-over-tcp");
-    dissector_table_t ports = find_dissector_table("tcp.port");
-    if (stock_http == NULL || dissector_get_uint_handle(ports, 80) != stock_http)
-        return;
-    dissector_delete_uint("tcp.port", 80, stock_http);
-    dissector_add_uint("tcp.port", 80, create_dissector_handle(dissect_bits, proto_bits));
+    dissector_table_t table = find_dissector_table("media_type");
+    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
+        *TYPES[i].stock = dissector_get_string_handle(table, TYPES[i].name);
+        if (*TYPES[i].stock == NULL)
+            continue;
+        /* dissector_change_string would be undone when Wireshark loads the user's "Decode As" settings. */
+        dissector_delete_string("media_type", TYPES[i].name, *TYPES[i].stock);
+        dissector_add_string("media_type", TYPES[i].name, create_dissector_handle(TYPES[i].dissector, proto_hook));
+    }
+    heur_dissector_add("http", find_document, "Configuration Manager policies and lists", "ccm_http", proto_ccm,
+                       HEURISTIC_ENABLE);
+    http_hand_off();
 }
 
 void plugin_register(void)

@@ -1,12 +1,19 @@
 /* wireshark-plugin/plugin.h: what the files of the plugin share.
  *
- *   plugin.c      registration, and how messages reach it
- *   track.c       what is remembered of a capture: keys, requests that wait for a reply, results of the first pass
- *   tree.c        a message as a tree
- *   statistics.c  taps: the statistics tree, objects to export
+ *   plugin.c      registration, and how bodies of HTTP reach the plugin
+ *   http.c        BITS uploads, whose method Wireshark's HTTP dissector does not know; what a reply was asked for
+ *   track.c       what is remembered of a capture: keys, requests that wait for a reply, policies, results of the first pass
+ *   message.c     a message as a tree: header and conclusions
+ *   content.c     what is in it: envelopes, payload, attachments, body
+ *   document.c    the fields of a document: certificates, assigned policies, everything else by body.def
+ *   download.c    policies and lists of the management point as trees
+ *   show.c        fields, and how a text is shown at its bytes
+ *   statistics.c  taps: the statistics tree, response times, objects to export
  */
 #ifndef CMSCOPE_PLUGIN_H
 #define CMSCOPE_PLUGIN_H
+
+#include <epan/prefs.h>
 
 #include "dissect/configmgr/message.h"
 #include "wireshark-plugin/compat.h"
@@ -23,41 +30,81 @@ struct remembered {
     char *endpoint; /* of a request; of a reply that of its request; NULL when not known */
 };
 
-/* A message on its way through the plugin. */
+/* A message, or another body, on its way through the plugin. */
 struct shown {
-    tvbuff_t *tvb; /* the whole multipart body */
+    tvbuff_t *tvb; /* the whole body */
     packet_info *pinfo;
-    const struct ccm_message *message;
+    struct ccm_message *message; /* NULL: it is none */
+    const char *uri;             /* of a policy or list: what was asked for */
     const struct remembered *remembered;
 };
 
-/* What taps get. */
+/* What the tap "ccm" gets. */
 struct tapped {
     const char *endpoint, *root, *client, *signature; /* NULL when not known */
     const struct remembered *remembered;
     bool reply, is_signed, compressed, encrypted, malformed;
-    const uint8_t *body; /* the body's text, UTF-8; NULL when there is none */
-    size_t body_length;
 };
+
+/* ---- http.c ---- */
+
+void http_register(void);
+void http_hand_off(void);
+/* Of a reply: what its request asked for, from the first pass on; NULL when it is not known. */
+const char *http_uri_asked(packet_info *pinfo);
 
 /* ---- track.c ---- */
 
-void track_register(void);
+void track_register(module_t *module);
 /* Decodes; on the first pass also learns keys and links replies to requests. The decoder keeps what *message points to
  * until the next call. NULL when memory ran out. */
 const struct remembered *track_decode(packet_info *pinfo, struct ccm_source *source, struct ccm_message *message);
-struct arena *track_arena(void);
-/* Name of a preference: folder with keys. */
-extern const char *preference_keys;
+/* NULL when there is no memory for one. */
+struct ccm_decoder *track_decoder(void);
 
-/* ---- tree.c ---- */
+/* Frames that tell of one policy of one client; 0: none, or not yet. */
+struct policy_frames {
+    guint32 assigned, downloaded;
+};
+/* The policy that `client` was assigned (or loaded, with `downloaded`) in this frame, which is noted on the first pass.
+ * NULL when nothing is known of it. */
+const struct policy_frames *track_policy(packet_info *pinfo, struct text id, struct text version, bool downloaded);
 
-void tree_register(int proto);
-void tree_add(proto_tree *tree, const struct shown *shown);
+extern ws_bool preference_show_secrets;
+
+/* ---- message.c ---- */
+
+void message_register(int proto);
+void message_add(proto_tree *tree, const struct shown *shown);
+
+/* ---- content.c ---- */
+
+/* Payload, attachments and body of a message. */
+void content_add(proto_tree *tree, const struct shown *shown);
+void content_add_envelopes(proto_tree *tree, const struct shown *shown, const struct ccm_envelopes *envelopes,
+                           bool hide_innermost);
+
+/* ---- document.c ---- */
+
+/* Certificates, assigned policies and details that have fields of their own, and then all fields of the document. `source`
+ * is the tab with `text`, which the document was parsed from. */
+void document_add(proto_tree *tree, const struct shown *shown, tvbuff_t *source, struct text text,
+                  struct xml_document *document);
+/* A certificate as hex text, handed on to the X.509 dissector. */
+void document_add_certificate(proto_tree *tree, const struct shown *shown, const char *use, struct text hex);
+
+/* ---- download.c ---- */
+
+/* Whether a reply to that request is a policy, or a list of the management point. */
+bool download_recognise(const char *uri);
+/* Shows it; returns the number of bytes, all of them. `type` is the stock dissector of its media type, or NULL. */
+int download_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *uri);
 
 /* ---- statistics.c ---- */
 
 void statistics_register(void);
 void statistics_queue(packet_info *pinfo, const struct shown *shown);
+/* An object to export: `name` and `type` are its file name and ending. */
+void statistics_export(packet_info *pinfo, const char *host, const char *name, const char *type, struct cursor bytes);
 
 #endif

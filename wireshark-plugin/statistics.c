@@ -1,5 +1,7 @@
-/* wireshark-plugin/statistics.c: the statistics tree (-z ccm,tree) and objects to export: see plugin.h. */
+/* wireshark-plugin/statistics.c: the statistics tree (-z ccm,tree), response times (-z ccm,srt), objects to export: see
+ * plugin.h. */
 #include <epan/export_object.h>
+#include <epan/srt_table.h>
 #include <epan/stats_tree.h>
 #include <epan/tap.h>
 #include <epan/to_str.h>
@@ -20,7 +22,11 @@ static const char *text_copy_of(packet_info *pinfo, struct text text)
 void statistics_queue(packet_info *pinfo, const struct shown *shown)
 {
     const struct ccm_message *message = shown->message;
-    if (!have_tap_listener(tap_ccm) && !have_tap_listener(tap_export))
+    if (message->body.at != NULL && message->body.length > 0)
+        statistics_export(pinfo, text_copy_of(pinfo, message->header.source_id),
+                          message->root.at == NULL ? "body" : text_copy_of(pinfo, message->root), "xml",
+                          text_cursor(message->body));
+    if (!have_tap_listener(tap_ccm))
         return;
     struct tapped *tapped = wmem_new0(pinfo->pool, struct tapped);
     tapped->endpoint = text_copy_of(pinfo, message->endpoint_name);
@@ -33,12 +39,7 @@ void statistics_queue(packet_info *pinfo, const struct shown *shown)
     tapped->compressed = message->compressed;
     tapped->encrypted = message->encrypted;
     tapped->malformed = message->malformed.at != NULL;
-    if (message->body.at != NULL) {
-        tapped->body = wmem_memdup(pinfo->pool, message->body.at, message->body.length);
-        tapped->body_length = message->body.length;
-    }
     tap_queue_packet(tap_ccm, pinfo, tapped);
-    tap_queue_packet(tap_export, pinfo, tapped);
 }
 
 /* ---- -z ccm,tree ---- */
@@ -70,10 +71,45 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo, epan_
     } else if (tapped->remembered->other != NULL) {
         nstime_t time;
         nstime_delta(&time, &tapped->remembered->time, &tapped->remembered->other->time);
-        avg_stat_node_add_value_int(tree, "Response time (ms)", root_node, FALSE, (gint)nstime_to_msec(&time));
+        double milliseconds = nstime_to_msec(&time); /* of a capture out of order: anything */
+        if (milliseconds >= 0 && milliseconds <= G_MAXINT)
+            avg_stat_node_add_value_int(tree, "Response time (ms)", root_node, FALSE, (gint)milliseconds);
     }
     if (tapped->malformed)
         tick_stat_node(tree, "Malformed", root_node, FALSE);
+    return TAP_PACKET_REDRAW;
+}
+
+/* ---- -z ccm,srt ---- */
+
+static void srt_init(struct register_srt *srt, GArray *tables)
+{
+    (void)srt;
+    init_srt_table("ConfigMgr response times", NULL, tables, 0, "Endpoint", "ccm.endpoint", NULL);
+}
+
+/* The row of an endpoint, which is made when it is seen first. */
+static int srt_row(srt_stat_table *table, const char *endpoint)
+{
+    int row = 0;
+    while (row < table->num_procs && strcmp(table->procedures[row].procedure, endpoint) != 0)
+        row++;
+    if (row == table->num_procs)
+        init_srt_table_row(table, row, endpoint);
+    return row;
+}
+
+static tap_packet_status srt_packet(void *context, packet_info *pinfo, epan_dissect_t *edt, const void *data,
+                                    tap_flags_t flags)
+{
+    const srt_data_t *tables = context;
+    const struct tapped *tapped = data;
+    (void)edt, (void)flags;
+    if (!tapped->reply || tapped->remembered->other == NULL)
+        return TAP_PACKET_DONT_REDRAW;
+    srt_stat_table *table = g_array_index(tables->srt_array, srt_stat_table *, 0);
+    int row = srt_row(table, tapped->endpoint == NULL ? "(not known)" : tapped->endpoint);
+    add_srt_table_data(table, row, &tapped->remembered->other->time, pinfo);
     return TAP_PACKET_REDRAW;
 }
 
@@ -86,25 +122,42 @@ static void put_name(GString *name, const char *text)
         g_string_append_c(name, g_ascii_isalnum(text[i]) || text[i] == '-' ? text[i] : '_');
 }
 
+struct exported {
+    const char *host, *name, *type;
+    const uint8_t *bytes;
+    size_t length;
+};
+
+void statistics_export(packet_info *pinfo, const char *host, const char *name, const char *type, struct cursor bytes)
+{
+    if (!have_tap_listener(tap_export) || bytes.left == 0)
+        return;
+    struct exported *exported = wmem_new0(pinfo->pool, struct exported);
+    exported->host = host == NULL ? "" : wmem_strdup(pinfo->pool, host);
+    exported->name = wmem_strdup(pinfo->pool, name == NULL ? "" : name);
+    exported->type = type;
+    exported->bytes = wmem_memdup(pinfo->pool, bytes.at, bytes.left);
+    exported->length = bytes.left;
+    tap_queue_packet(tap_export, pinfo, exported);
+}
+
 static tap_packet_status export_packet(void *list, packet_info *pinfo, epan_dissect_t *edt, const void *data,
                                        tap_flags_t flags)
 {
     export_object_list_t *objects = list;
-    const struct tapped *tapped = data;
+    const struct exported *exported = data;
     (void)edt, (void)flags;
-    if (tapped->body == NULL || tapped->body_length == 0)
-        return TAP_PACKET_DONT_REDRAW;
     GString *name = g_string_new(NULL);
     g_string_printf(name, "%u-", pinfo->num);
-    put_name(name, tapped->root == NULL ? "body" : tapped->root);
-    g_string_append(name, ".xml");
+    put_name(name, exported->name);
+    g_string_append_printf(name, ".%s", exported->type);
     export_object_entry_t *entry = g_new0(export_object_entry_t, 1);
     entry->pkt_num = pinfo->num;
-    entry->hostname = g_strdup(tapped->client == NULL ? "" : tapped->client);
-    entry->content_type = g_strdup(tapped->endpoint == NULL ? "text/xml" : tapped->endpoint);
+    entry->hostname = g_strdup(exported->host);
+    entry->content_type = g_strdup(strcmp(exported->type, "cer") == 0 ? "application/pkix-cert" : "text/xml");
     entry->filename = g_string_free(name, FALSE);
-    entry->payload_len = tapped->body_length;
-    entry->payload_data = g_memdup2(tapped->body, tapped->body_length);
+    entry->payload_len = exported->length;
+    entry->payload_data = g_memdup2(exported->bytes, exported->length);
     objects->add_entry(objects->gui_data, entry);
     return TAP_PACKET_REDRAW;
 }
@@ -113,5 +166,6 @@ void statistics_register(void)
 {
     tap_ccm = register_tap("ccm");
     tap_export = register_export_object(proto_ccm, export_packet, NULL);
-    stats_tree_register_plugin("ccm", "ccm", "ConfigMgr/Messages", 0, tree_packet, tree_init, NULL);
+    register_srt_table(proto_ccm, NULL, 1, srt_packet, srt_init, NULL);
+    stats_tree_register_plugin("ccm", "ccm", "ConfigMgr" MENU_SEPARATOR "Messages", 0, tree_packet, tree_init, NULL);
 }

@@ -5,13 +5,17 @@
  */
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
+#include <epan/to_str.h>
 
 #include "dissect/configmgr/keyfile.h"
 #include "wireshark-plugin/plugin.h"
 
 #define WAITING_MAX 256 /* requests of a connection that wait for a reply */
 
-const char *preference_keys = "";
+ws_bool preference_show_secrets = 0;
+
+static const char *preference_keys = "";
+static wmem_map_t *policies; /* "id version client": struct policy_frames */
 
 static struct ccm_decoder decoder; /* Wireshark dissects in one thread */
 static bool ready;
@@ -39,16 +43,49 @@ static void end(void)
     ready = false;
 }
 
-void track_register(void)
+void track_register(module_t *module)
 {
+    prefs_register_directory_preference(
+        module, "keys", "Folder with keys",
+        "Certificates and public keys that verify signatures, and private keys that open "
+        "what is encrypted: PEM, DER or PKCS#12, any name",
+        &preference_keys);
+    prefs_register_bool_preference(module, "show_secrets", "Show secrets",
+                                   "Show secret values of policies, such as passwords of accounts",
+                                   &preference_show_secrets);
+    policies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
     register_init_routine(begin);
     register_cleanup_routine(end);
 }
 
-struct arena *track_arena(void)
+struct ccm_decoder *track_decoder(void)
 {
-    return &decoder.arena;
+    return ready ? &decoder : NULL;
 }
+
+/* ---- Policies ---- */
+
+const struct policy_frames *track_policy(packet_info *pinfo, struct text id, struct text version, bool downloaded)
+{
+    if (id.at == NULL || id.length == 0)
+        return NULL;
+    const char *name =
+        wmem_strdup_printf(pinfo->pool, "%.*s %.*s %s", (int)id.length, id.at, (int)version.length,
+                           version.at == NULL ? "" : version.at, address_to_str(pinfo->pool, &pinfo->dst));
+    struct policy_frames *frames = wmem_map_lookup(policies, name);
+    if (PINFO_FD_VISITED(pinfo))
+        return frames;
+    if (frames == NULL) {
+        frames = wmem_new0(wmem_file_scope(), struct policy_frames);
+        wmem_map_insert(policies, wmem_strdup(wmem_file_scope(), name), frames);
+    }
+    guint32 *frame = downloaded ? &frames->downloaded : &frames->assigned;
+    if (*frame == 0)
+        *frame = pinfo->num;
+    return frames;
+}
+
+/* ---- Requests and replies ---- */
 
 static struct waiting *waiting_of(packet_info *pinfo)
 {
@@ -130,8 +167,10 @@ const struct remembered *track_decode(packet_info *pinfo, struct ccm_source *sou
     bool first = remembered == NULL;
     if (first)
         remembered = remember(pinfo, source);
-    if (source->reply && remembered->endpoint != NULL)
+    if (source->reply) {
         source->endpoint = text_of(remembered->endpoint);
+        source->server = text_of(address_to_str(pinfo->pool, &pinfo->src));
+    }
     ccm_message_decode(&decoder, source, NEED_EVERYTHING, message);
     if (first) {
         settle(remembered, message);

@@ -382,6 +382,7 @@ void ccm_envelopes_read(struct ccm_keys *keys, struct cursor bytes, bool open, s
         }
         if (!open || !ccm_envelope_open(keys, envelope, arena, &result->inside))
             return;
+        envelope->plain = result->inside;
         result->opened = true;
     }
 }

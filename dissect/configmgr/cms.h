@@ -36,6 +36,7 @@ struct ccm_envelope {
     size_t content_bytes;
     int cipher_row;                  /* -1: a cipher that is not known here */
     const struct ccm_key *opened_by; /* public half of the private key that opened it, or NULL */
+    struct cursor plain;             /* what it holds, in the arena; empty when it was not opened */
     struct text problem;             /* why it was not opened; TEXT_NULL when it was */
 };
 

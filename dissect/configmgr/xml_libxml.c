@@ -103,8 +103,14 @@ static xmlEntityPtr on_entity(void *context, const xmlChar *name)
     return xmlGetPredefinedEntity(name);
 }
 
+#if LIBXML_VERSION >= 21200
+typedef const xmlError *xml_error; /* const from libxml2 2.12 on */
+#else
+typedef xmlErrorPtr xml_error;
+#endif
+
 /* An XML error text without its line end, and only the first: the rest follows from it. */
-static void on_error(void *context, xmlErrorPtr error)
+static void on_error(void *context, xml_error error)
 {
     struct builder *builder = context;
     if (error->level < XML_ERR_ERROR || error->domain == XML_FROM_NAMESPACE || builder->outcome != OUTCOME_OK)
