@@ -379,7 +379,7 @@ static const struct {
      "for "
      "segments out of order and an eighth for HTTP bodies that are being collected; what is missed to stay within them "
      "is "
-     "counted in the table coverage. Records take a sixteenth, at most 16 MB: rows above that are written to a file "
+     "counted in the table coverage. Records take a sixteenth, at most 8 MB: rows above that are written to a file "
      "without a name in the folder TMPDIR (default: /var/tmp), which only its owner could open and which is gone when "
      "cmscope ends. It takes about as much of the disk as the rows: some 2 KB for a message with its exchange and "
      "texts. "

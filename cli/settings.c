@@ -98,9 +98,9 @@ struct memory_shares memory_divide(const struct settings *settings)
 {
     uint64_t memory = settings->memory == 0 ? MEMORY_DEFAULT : settings->memory;
     return (struct memory_shares){
-        .records = clamp(memory / 16, 1 * MB, 16 * MB),
+        .records = clamp(memory / 16, 1 * MB, 8 * MB),
         .records_most = clamp(memory / 4, 64 * MB, MEMORY_MAX),
-        .settle = clamp(memory / 64, 1 * MB, 4 * MB),
+        .settle = clamp(memory / 64, 1 * MB, 2 * MB),
         .settle_most = clamp(memory / 16, 16 * MB, MEMORY_MAX),
         .flows = clamp(memory / 2, 4 * MB, MEMORY_MAX),
         .waiting = clamp(memory / 8, 4 * MB, MEMORY_MAX),

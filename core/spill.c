@@ -20,15 +20,19 @@
 /* Of the limit, for windows. */
 #define WINDOW_SHARE 4
 #define WINDOWS_MIN 8
+/* After so many windows all memory of files is given back, for what was read through addresses kept for long. Looking
+ * through all of a file's addresses takes some 0.3 ms for a GB. */
+#define SWEEP 4096
 
 struct spill {
     struct spill_pool *pool;
     struct spill *previous, *next;
     char *base; /* NULL: no addresses yet */
     uint64_t used, spilled, committed, reserved;
-    int file;       /* -1: none yet */
-    uint8_t *seen;  /* for each window that is in the file: whether it is among pool->windows */
-    size_t windows; /* of `seen` */
+    uint64_t before; /* reserved before the base */
+    int file;        /* -1: none yet */
+    uint8_t *seen;   /* for each window that is in the file: whether it is among pool->windows */
+    size_t windows;  /* of `seen` */
 };
 
 void spill_pool_init(struct spill_pool *pool, uint64_t limit, uint64_t most)
@@ -81,31 +85,52 @@ static size_t windows_allowed(const struct spill_pool *pool)
     return allowed < WINDOWS_MIN ? WINDOWS_MIN : allowed > SPILL_WINDOWS_MAX ? SPILL_WINDOWS_MAX : (size_t)allowed;
 }
 
-static void window_forget(struct spill_window *window)
+/* Only memory is given back: the next read brings it in again. */
+static void give_back(const struct spill *spill, uint64_t offset, uint64_t size)
 {
+    if (size > 0)
+        (void)madvise(spill->base + offset, size, MADV_DONTNEED);
+}
+
+static void windows_forget(struct spill *spill)
+{
+    struct spill_pool *pool = spill->pool;
+    for (size_t i = 0; i < SPILL_WINDOWS_MAX; i++) {
+        if (pool->windows[i].spill == spill) {
+            spill->seen[pool->windows[i].number] = 0;
+            pool->windows[i].spill = NULL;
+        }
+        if (pool->past[i].spill == spill)
+            pool->past[i].spill = NULL;
+    }
+    give_back(spill, 0, spill->spilled);
+}
+
+/* The oldest window leaves the ring. It may be read once more through an address that somebody kept, so it is given
+ * back again when its place in `past` is needed. */
+static void window_leave(struct spill_window *window, struct spill_window *past)
+{
+    if (past->spill != NULL && !past->spill->seen[past->number])
+        give_back(past->spill, past->number * SPILL_WINDOW, SPILL_WINDOW);
+    *past = *window;
     if (window->spill == NULL)
         return;
     window->spill->seen[window->number] = 0;
-    /* Only memory is given back: the next read brings it in again. */
-    (void)madvise(window->spill->base + window->number * SPILL_WINDOW, SPILL_WINDOW, MADV_DONTNEED);
-    window->spill = NULL;
-}
-
-static void windows_forget(const struct spill *spill)
-{
-    for (size_t i = 0; i < SPILL_WINDOWS_MAX; i++) {
-        if (spill->pool->windows[i].spill == spill)
-            window_forget(&spill->pool->windows[i]);
-    }
+    give_back(window->spill, window->number * SPILL_WINDOW, SPILL_WINDOW);
 }
 
 static void window_enter(struct spill *spill, uint64_t number)
 {
     struct spill_pool *pool = spill->pool;
     pool->window = (pool->window + 1) % windows_allowed(pool);
-    window_forget(&pool->windows[pool->window]);
+    window_leave(&pool->windows[pool->window], &pool->past[pool->window]);
     pool->windows[pool->window] = (struct spill_window){spill, number};
     spill->seen[number] = 1;
+    if (++pool->entered < SWEEP)
+        return;
+    pool->entered = 0;
+    for (const struct spill *each = pool->first; each != NULL; each = each->next)
+        give_back(each, 0, each->spilled);
 }
 
 static void enter(struct spill *spill, uint64_t offset, uint64_t size)
@@ -147,7 +172,7 @@ void spill_free(struct spill *spill)
         return;
     link_out(spill);
     if (spill->base != NULL)
-        munmap(spill->base, spill->reserved);
+        munmap(spill->base - spill->before, spill->before + spill->reserved);
     if (spill->file >= 0)
         close(spill->file);
     free(spill->seen);
@@ -188,10 +213,13 @@ static int file_open(void)
     return file;
 }
 
+/* A window at a time: what is written at once Linux may keep, and map in, as one piece, which would be larger than the
+ * window that is counted. */
 static bool file_write(int file, const char *bytes, uint64_t size, uint64_t offset)
 {
     while (size > 0) {
-        ssize_t done = pwrite(file, bytes, size, (off_t)offset);
+        uint64_t room = SPILL_WINDOW - offset % SPILL_WINDOW;
+        ssize_t done = pwrite(file, bytes, size < room ? size : room, (off_t)offset);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0) {
@@ -278,8 +306,11 @@ static bool reserve(struct spill *spill)
         void *base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (base == MAP_FAILED)
             continue;
-        spill->base = base;
-        spill->reserved = size;
+        /* Windows at round addresses: Linux brings in no part of the next one then. What is before stays unused. */
+        uint64_t before = (SPILL_WINDOW - (uintptr_t)base % SPILL_WINDOW) % SPILL_WINDOW;
+        spill->base = (char *)base + before;
+        spill->before = before;
+        spill->reserved = size - before;
         /* Huge pages would count far more than is used; and a core file shall not hold what was captured. */
         (void)madvise(base, size, MADV_NOHUGEPAGE);
         (void)madvise(base, size, MADV_DONTDUMP);

@@ -7,7 +7,8 @@
  *
  * When the spills of a pool together exceed its limit, the older half of the largest one is written to a file without
  * a name (mode 0600, in $TMPDIR or else /var/tmp), which is then mapped for reading at the same address. So pointers
- * stay valid, and what is read of the file takes memory only for the windows that were read last. Nothing is mapped
+ * stay valid, and what is read of the file takes memory only for the windows that were read last. What is read of
+ * others through an address that was kept is given back a little later. Nothing is mapped
  * that was not written before, and nothing is written through a mapping: a full disk is an error of a write, never a
  * signal.
  *
@@ -41,7 +42,9 @@ struct spill_pool {
     int problem;    /* errno: why nothing more can be written; 0 when nothing is wrong */
     struct spill *first;
     struct spill_window windows[SPILL_WINDOWS_MAX]; /* of files, in memory; a ring */
-    size_t window;                                  /* the oldest */
+    struct spill_window past[SPILL_WINDOWS_MAX];    /* those that were there before, each at the same place */
+    size_t window;                                  /* the latest */
+    uint64_t entered;                               /* windows, since all were given back */
 };
 
 /* A part of the limit is kept for windows. */

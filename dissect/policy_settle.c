@@ -3,16 +3,10 @@
  * A download belongs to the assignment of the same policy and version to the same client: by its client id, or where the
  * token names none by its address; the last one before the download, else the first one after it.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "dissect/policy.h"
 #include "dissect/settle.h"
-
-struct entry {
-    uint64_t key; /* of policy, version and client */
-    int64_t id;   /* row of policy: an assignment */
-};
 
 static uint64_t key_add(uint64_t key, struct text text)
 {
@@ -38,50 +32,79 @@ static bool same_policy(const struct policy_row *a, const struct policy_row *b)
     return same_text(a->policy_id, b->policy_id) && same_text(a->version, b->version);
 }
 
-static int compare_entries(const void *a, const void *b)
+/* Adds an assignment to the list, by a key of policy, version and client. */
+static bool list_assignment(struct spill *list, const struct policy_row *row, struct text client, int64_t id)
 {
-    const struct entry *left = a, *right = b;
-    if (left->key != right->key)
-        return left->key < right->key ? -1 : 1;
-    return left->id < right->id ? -1 : left->id > right->id;
+    struct spill_pair entry = {(int64_t)key_of(row, client), id};
+    return spill_append(list, &entry, sizeof entry) != NULL;
 }
 
-/* All assignments, by client id and by address. */
-static struct entry *list_assignments(struct dissect *dissect, int64_t rows, size_t *count)
+/* All assignments, by client id and by address; NULL when there is no memory for them. */
+static struct spill *list_assignments(struct dissect *dissect, int64_t rows)
 {
-    struct entry *entries = calloc((size_t)rows * 2, sizeof *entries);
-    *count = 0;
-    for (int64_t id = 1; entries != NULL && id <= rows; id++) {
+    struct spill *list = spill_new(settle_pool(dissect));
+    bool ok = list != NULL;
+    for (int64_t id = 1; ok && id <= rows; id++) {
         const struct policy_row *row = settle_row(dissect, TABLE_policy, id);
         if (row == NULL || row->fetched != 0 || row->policy_id.length == 0)
             continue;
-        if (row->client_id.length > 0)
-            entries[(*count)++] = (struct entry){key_of(row, row->client_id), id};
-        entries[(*count)++] = (struct entry){key_of(row, row->client), id};
+        ok = (row->client_id.length == 0 || list_assignment(list, row, row->client_id, id)) &&
+             list_assignment(list, row, row->client, id);
     }
-    if (entries != NULL && *count > 0)
-        qsort(entries, *count, sizeof *entries, compare_entries);
-    return entries;
+    if (ok && spill_sort(&list, settle_pool(dissect)))
+        return list;
+    spill_free(list);
+    return NULL;
 }
 
-static int64_t find_assignment(struct dissect *dissect, const struct entry *entries, size_t count,
-                               const struct policy_row *download, struct text client)
+/* The place of the first entry that is not before (key, id). */
+static uint64_t place_of(struct spill *list, uint64_t count, int64_t key, int64_t id)
 {
-    uint64_t key = key_of(download, client);
-    size_t low = 0, high = count;
+    uint64_t low = 0, high = count;
     while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (entries[middle].key < key)
+        uint64_t middle = low + (high - low) / 2;
+        struct spill_pair entry = *spill_pair_at(list, middle);
+        if (entry.key < key || (entry.key == key && entry.value < id))
             low = middle + 1;
         else
             high = middle;
     }
-    int64_t found = INT_NULL;
-    for (size_t i = low; i < count && entries[i].key == key; i++) {
-        const struct policy_row *row = settle_row(dissect, TABLE_policy, entries[i].id);
-        if (row == NULL || !same_policy(row, download) || (found != INT_NULL && row->packet > download->packet))
-            continue;
-        found = entries[i].id;
+    return low;
+}
+
+/* The assignment at that place if it is one of the key and of the policy; else NULL. *other: it is of another key. */
+static const struct policy_row *assignment_at(struct dissect *dissect, struct spill *list, uint64_t place, int64_t key,
+                                              const struct policy_row *download, bool *other)
+{
+    struct spill_pair entry = *spill_pair_at(list, place);
+    *other = entry.key != key;
+    const struct policy_row *row = *other ? NULL : settle_row(dissect, TABLE_policy, entry.value);
+    return row != NULL && same_policy(row, download) ? row : NULL;
+}
+
+/* Rows stand in the order of their packets: the last one before the download stands just before its id, or behind it
+ * where both are of one packet. */
+static int64_t find_assignment(struct dissect *dissect, struct spill *list, const struct policy_row *download,
+                               int64_t id, struct text client)
+{
+    int64_t key = (int64_t)key_of(download, client), found = INT_NULL;
+    uint64_t count = spill_size(list) / sizeof(struct spill_pair), middle = place_of(list, count, key, id);
+    bool other = false;
+    for (uint64_t i = middle; i < count && !other; i++) {
+        const struct policy_row *row = assignment_at(dissect, list, i, key, download, &other);
+        if (row != NULL && row->packet > download->packet) {
+            found = found == INT_NULL ? spill_pair_at(list, i)->value : found;
+            break;
+        }
+        found = row == NULL ? found : spill_pair_at(list, i)->value;
+    }
+    const struct policy_row *after = settle_row(dissect, TABLE_policy, found);
+    if (after != NULL && after->packet <= download->packet)
+        return found;
+    other = false;
+    for (uint64_t i = middle; i-- > 0 && !other;) {
+        if (assignment_at(dissect, list, i, key, download, &other) != NULL)
+            return spill_pair_at(list, i)->value;
     }
     return found;
 }
@@ -167,24 +190,24 @@ static void find_departures(struct dissect *dissect, int64_t id, int64_t assignm
 void settle_policies(struct dissect *dissect)
 {
     int64_t rows = dissect->sink.count(dissect->sink.context, TABLE_policy);
-    size_t count;
-    struct entry *entries = rows == 0 ? NULL : list_assignments(dissect, rows, &count);
-    if (entries == NULL)
+    struct spill *list = rows == 0 ? NULL : list_assignments(dissect, rows);
+    if (list == NULL) {
+        dissect->counts.unsettled += (uint64_t)rows;
         return;
+    }
     for (int64_t id = 1; id <= rows; id++) {
         const struct policy_row *kept = settle_row(dissect, TABLE_policy, id);
         if (kept == NULL || kept->fetched != 1)
             continue;
         struct policy_row row = *kept;
-        int64_t found =
-            row.client_id.length == 0 ? INT_NULL : find_assignment(dissect, entries, count, &row, row.client_id);
+        int64_t found = row.client_id.length == 0 ? INT_NULL : find_assignment(dissect, list, &row, id, row.client_id);
         if (found == INT_NULL)
-            found = find_assignment(dissect, entries, count, &row, row.client);
+            found = find_assignment(dissect, list, &row, id, row.client);
         const struct policy_row *assignment = settle_row(dissect, TABLE_policy, found);
         row.hash_ok = assignment == NULL ? INT_NULL : compare_hashes(assignment, &row);
         if (row.hash_ok != INT_NULL)
             sink_amend(&dissect->sink, TABLE_policy, id, &row);
         find_departures(dissect, id, found);
     }
-    free(entries);
+    spill_free(list);
 }

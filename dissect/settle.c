@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/spill.h"
 #include "dissect/configmgr/reply.h"
+#include "dissect/pairs.h"
 #include "dissect/policy.h"
 #include "dissect/suspect.h"
 
@@ -64,6 +64,11 @@ void settle_limit(struct settle *settle, uint64_t memory, uint64_t most)
 {
     settle->pool.limit = memory;
     settle->pool.most = most;
+}
+
+struct spill_pool *settle_pool(struct dissect *dissect)
+{
+    return &dissect->settle->pool;
 }
 
 static uint64_t waiting_count(const struct settle *settle)
@@ -517,96 +522,82 @@ static void settle_attempt_pair(struct dissect *dissect, int64_t first, int64_t 
 
 /* ---- Order of registration (schema.md 8, C43 and C44) ---- */
 
-struct step {
-    struct text smsid;
-    double time;
-    int64_t status;
-    int64_t message;
-    bool confirmation;
-};
-
-static int compare_steps(const void *a, const void *b)
+/* Registrations by client and time; the value is the row. */
+static void list_steps(struct dissect *dissect, struct pairs *steps)
 {
-    const struct step *left = a, *right = b;
-    size_t length = left->smsid.length < right->smsid.length ? left->smsid.length : right->smsid.length;
-    int order = strncasecmp(left->smsid.at, right->smsid.at, length);
-    if (order == 0 && left->smsid.length != right->smsid.length)
-        order = left->smsid.length < right->smsid.length ? -1 : 1;
-    if (order == 0 && left->time < right->time)
-        order = -1;
-    else if (order == 0 && left->time > right->time)
-        order = 1;
-    return order;
-}
-
-static size_t list_steps(const struct dissect *dissect, struct step *steps, int64_t count)
-{
-    size_t used = 0;
+    int64_t count = dissect->sink.count(dissect->sink.context, TABLE_registration);
     for (int64_t id = 1; id <= count; id++) {
         const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
         if (row != NULL && row->smsid.length > 0 && row->status != INT_NULL)
-            steps[used++] = (struct step){row->smsid, row->time, row->status, row->message,
-                                          text_is_like(row->request_type, "Confirmation")};
+            pairs_add(dissect, steps,
+                      (struct pair){pairs_digest(dissect, row->smsid), pairs_time(row->time), (uint64_t)id});
     }
-    return used;
 }
 
 #define CONFIRMATION_DELAY_MIN 25.0 /* s: the documentation says 30; clocks and rounding get some room */
 
-static void check_confirmations(struct dissect *dissect, const struct step *steps, size_t count)
+/* Is the second a confirmation that came too soon after the first? Their times and what they are. */
+static bool is_hasty(const struct registration_row *first, const struct registration_row *second)
 {
-    for (size_t i = 1; i < count; i++) {
-        bool same = steps[i].smsid.length == steps[i - 1].smsid.length &&
-                    strncasecmp(steps[i].smsid.at, steps[i - 1].smsid.at, steps[i].smsid.length) == 0;
-        if (same && steps[i].confirmation && steps[i - 1].status == 1 &&
-            steps[i].time - steps[i - 1].time < CONFIRMATION_DELAY_MIN)
-            settle_find(dissect, steps[i].message, "C44", "advisory",
-                        "a confirmation comes sooner after a pending registration than 30 s");
+    return first != NULL && second != NULL && text_is_like(second->request_type, "Confirmation") &&
+           first->status == 1 && second->time - first->time < CONFIRMATION_DELAY_MIN;
+}
+
+static void check_confirmations(struct dissect *dissect, const struct pairs *steps)
+{
+    struct pairs found = {0};
+    for (uint64_t i = 1; i < pairs_count(steps); i++) {
+        struct pair first = pairs_at(steps, i - 1), second = pairs_at(steps, i);
+        if (first.group != second.group)
+            continue;
+        const struct registration_row *row = settle_row(dissect, TABLE_registration, (int64_t)second.value);
+        if (is_hasty(settle_row(dissect, TABLE_registration, (int64_t)first.value), row))
+            pairs_add(dissect, &found, (struct pair){.order = row->message});
     }
+    uint64_t count = pairs_sort(dissect, &found) ? pairs_count(&found) : 0;
+    for (uint64_t i = 0; i < count; i++)
+        settle_find(dissect, pairs_at(&found, i).order, "C44", "advisory",
+                    "a confirmation comes sooner after a pending registration than 30 s");
+    pairs_free(&found);
 }
 
 /* What was the last answer to a registration of this client before `time`: 1 is pending. */
-static bool is_pending(const struct step *steps, size_t count, struct text smsid, double time)
+static bool is_pending(struct dissect *dissect, const struct pairs *steps, struct text smsid, double time)
 {
-    struct step wanted = {.smsid = smsid, .time = time};
-    size_t low = 0, high = count; /* the first step that is not before `wanted` */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_steps(&steps[middle], &wanted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    uint64_t group = pairs_digest(dissect, smsid), place = pairs_find(steps, group, pairs_time(time));
+    struct pair before = place == 0 ? (struct pair){0} : pairs_at(steps, place - 1);
+    if (place == 0 || before.group != group)
+        return false;
+    const struct registration_row *row = settle_row(dissect, TABLE_registration, (int64_t)before.value);
+    return row != NULL && row->status == 1;
+}
+
+static bool needs_approval(const struct message_row *row)
+{
+    static const char *const endpoints[] = {"MP_PolicyManager", "MP_DdrEndpoint", "MP_HinvEndpoint", "MP_SinvEndpoint",
+                                            "MP_SinvCollFileEndpoint"};
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
+        if (text_is_like(row->endpoint, endpoints[i]))
+            return text_is(row->direction, "request") && row->source_id.length > 0;
     }
-    return low > 0 && steps[low - 1].smsid.length == smsid.length &&
-           strncasecmp(steps[low - 1].smsid.at, smsid.at, smsid.length) == 0 && steps[low - 1].status == 1;
+    return false;
 }
 
 static void settle_order(struct dissect *dissect)
 {
-    static const char *const endpoints[] = {"MP_PolicyManager", "MP_DdrEndpoint", "MP_HinvEndpoint", "MP_SinvEndpoint",
-                                            "MP_SinvCollFileEndpoint"};
-    int64_t registrations = dissect->sink.count(dissect->sink.context, TABLE_registration);
+    struct pairs steps = {0};
+    if (!(dissect->needs & NEED_FINDING))
+        return;
+    list_steps(dissect, &steps);
     int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
-    if (registrations == 0 || !(dissect->needs & NEED_FINDING))
-        return;
-    struct step *steps = calloc((size_t)registrations, sizeof *steps);
-    if (steps == NULL) {
-        dissect->counts.unsettled++;
-        return;
-    }
-    size_t count = list_steps(dissect, steps, registrations);
-    qsort(steps, count, sizeof *steps, compare_steps);
-    check_confirmations(dissect, steps, count);
-    for (int64_t id = 1; id <= messages; id++) {
+    bool any = pairs_sort(dissect, &steps);
+    check_confirmations(dissect, &steps);
+    for (int64_t id = 1; any && id <= messages; id++) {
         const struct message_row *row = settle_row(dissect, TABLE_message, id);
-        bool asked = false;
-        for (size_t i = 0; row != NULL && i < sizeof endpoints / sizeof endpoints[0]; i++)
-            asked = asked || text_is_like(row->endpoint, endpoints[i]);
-        if (asked && text_is(row->direction, "request") && row->source_id.length > 0 &&
-            is_pending(steps, count, row->source_id, row->time))
+        if (row != NULL && needs_approval(row) && is_pending(dissect, &steps, row->source_id, row->time))
             settle_find(dissect, id, "C43", "rule", "policy or inventory is sent while the registration is pending");
     }
-    free(steps);
+    pairs_free(&steps);
 }
 
 void settle_finish(struct dissect *dissect)

@@ -3,11 +3,12 @@
 #ifndef CMSCOPE_DISSECT_SETTLE_H
 #define CMSCOPE_DISSECT_SETTLE_H
 
+#include "core/spill.h"
 #include "dissect/internal.h"
 
 /* What waits is held in so much memory, and above that in a temporary file (core/spill.h); the second number is the
  * memory when no file can be written. */
-#define SETTLE_MEMORY ((uint64_t)4 << 20)
+#define SETTLE_MEMORY ((uint64_t)2 << 20)
 #define SETTLE_MEMORY_MOST ((uint64_t)128 << 20)
 
 struct settle *settle_new(void); /* NULL when out of memory */
@@ -42,6 +43,9 @@ uint64_t settle_renumber(struct settle *settle, int64_t (*new_id)(const void *co
                          const void *context);
 
 void settle_finish(struct dissect *dissect);
+
+/* The memory of what waits, for the lists of those who settle. */
+struct spill_pool *settle_pool(struct dissect *dissect);
 
 /* For suspect.c: calls `repeated` for each two signed requests of the same identity that follow each other. */
 void settle_each_replay(struct dissect *dissect,

@@ -1,72 +1,49 @@
 /* dissect/shared_keys.c: see shared_keys.h. */
 #include "dissect/shared_keys.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
+#include "dissect/pairs.h"
+#include "dissect/settle.h"
 
-struct owned {
-    struct text certificate, smsid;
-    int64_t row;
-};
-
-static int compare_texts(struct text a, struct text b)
+/* Rows by certificate and client. */
+static void list(struct dissect *dissect, struct pairs *owned)
 {
-    size_t length = a.length < b.length ? a.length : b.length;
-    int order = length == 0 ? 0 : strncasecmp(a.at, b.at, length);
-    if (order != 0)
-        return order;
-    return a.length < b.length ? -1 : a.length > b.length;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const struct owned *left = a, *right = b;
-    int order = compare_texts(left->certificate, right->certificate);
-    return order != 0 ? order : compare_texts(left->smsid, right->smsid);
-}
-
-static const struct registration_row *row_of(const struct dissect *dissect, int64_t id)
-{
-    return dissect->sink.row(dissect->sink.context, TABLE_registration, id);
-}
-
-static size_t list(const struct dissect *dissect, struct owned *owned, int64_t count)
-{
-    size_t used = 0;
+    int64_t count = dissect->sink.count(dissect->sink.context, TABLE_registration);
     for (int64_t id = 1; id <= count; id++) {
-        const struct registration_row *row = row_of(dissect, id);
+        const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
         if (row != NULL && row->signing_certificate.length > 0 && row->smsid.length > 0)
-            owned[used++] = (struct owned){row->signing_certificate, row->smsid, id};
+            pairs_add(dissect, owned,
+                      (struct pair){pairs_digest(dissect, row->signing_certificate),
+                                    (int64_t)pairs_digest(dissect, row->smsid), (uint64_t)id});
     }
-    return used;
 }
 
 /* Registrations [start, end) show the same certificate. */
-static void tell(struct dissect *dissect, const struct owned *owned, size_t start, size_t end)
+static void tell(struct dissect *dissect, const struct pairs *owned, uint64_t start, uint64_t end)
 {
     int64_t clients = 1;
-    for (size_t i = start + 1; i < end; i++)
-        clients += compare_texts(owned[i - 1].smsid, owned[i].smsid) != 0;
-    for (size_t i = start; i < end; i++) {
-        struct registration_row row = *row_of(dissect, owned[i].row);
+    for (uint64_t i = start + 1; i < end; i++)
+        clients += pairs_at(owned, i - 1).order != pairs_at(owned, i).order;
+    for (uint64_t i = start; i < end; i++) {
+        int64_t id = (int64_t)pairs_at(owned, i).value;
+        const struct registration_row *kept = settle_row(dissect, TABLE_registration, id);
+        if (kept == NULL)
+            continue;
+        struct registration_row row = *kept;
         row.certificate_clients = clients;
-        sink_amend(&dissect->sink, TABLE_registration, owned[i].row, &row);
+        sink_amend(&dissect->sink, TABLE_registration, id, &row);
     }
 }
 
 void shared_keys_finish(struct dissect *dissect)
 {
-    int64_t count = dissect->sink.count(dissect->sink.context, TABLE_registration);
-    struct owned *owned = count == 0 ? NULL : calloc((size_t)count, sizeof *owned);
-    size_t used = owned == NULL ? 0 : list(dissect, owned, count), start = 0;
-    if (used > 0)
-        qsort(owned, used, sizeof *owned, compare);
-    for (size_t i = 1; i <= used; i++) {
-        if (i < used && compare_texts(owned[i].certificate, owned[start].certificate) == 0)
+    struct pairs owned = {0};
+    list(dissect, &owned);
+    uint64_t count = pairs_sort(dissect, &owned) ? pairs_count(&owned) : 0, start = 0;
+    for (uint64_t i = 1; i <= count; i++) {
+        if (i < count && pairs_at(&owned, i).group == pairs_at(&owned, start).group)
             continue;
-        tell(dissect, owned, start, i);
+        tell(dissect, &owned, start, i);
         start = i;
     }
-    free(owned);
+    pairs_free(&owned);
 }

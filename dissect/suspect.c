@@ -3,10 +3,10 @@
 #include "dissect/suspect.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "dissect/pairs.h"
 #include "dissect/settle.h"
 
 #define HINT "hint"
@@ -50,80 +50,34 @@ static void check_replays(struct dissect *dissect)
 
 /* ---- One thing with several others: T02, T03, T07, C41 ---- */
 
-struct pair {
-    uint64_t group, value;
-    int64_t message;
-};
-
-struct pairs {
-    struct pair *items;
-    size_t count, room;
-};
-
-static uint64_t digest_of(struct dissect *dissect, struct text text)
-{
-    uint8_t digest[CCM_HASH_BYTES_MAX] = {0};
-    char upper[128];
-    size_t length = text.length < sizeof upper ? text.length : sizeof upper;
-    for (size_t i = 0; i < length; i++)
-        upper[i] = text.at[i] >= 'a' && text.at[i] <= 'z' ? (char)(text.at[i] - 32) : text.at[i];
-    ccm_hash(dissect->decoder.keys, CCM_SHA256, cursor_of(upper, length), digest);
-    uint64_t value;
-    memcpy(&value, digest, sizeof value);
-    return value;
-}
-
 static void add_pair(struct dissect *dissect, struct pairs *pairs, struct text group, struct text value,
                      int64_t message)
 {
-    if (group.length == 0 || value.length == 0 || pairs->count == pairs->room)
-        return;
-    pairs->items[pairs->count++] = (struct pair){digest_of(dissect, group), digest_of(dissect, value), message};
-}
-
-static int compare_pairs(const void *a, const void *b)
-{
-    const struct pair *left = a, *right = b;
-    if (left->group != right->group)
-        return left->group < right->group ? -1 : 1;
-    return left->message < right->message ? -1 : left->message > right->message;
-}
-
-static int compare_groups(const void *a, const void *b)
-{
-    const struct pair *left = a, *right = b;
-    return left->group < right->group ? -1 : left->group > right->group;
-}
-
-static int compare_by_message(const void *a, const void *b)
-{
-    const struct pair *left = a, *right = b;
-    return left->message < right->message ? -1 : left->message > right->message;
+    if (group.length > 0 && value.length > 0)
+        pairs_add(dissect, pairs, (struct pair){pairs_digest(dissect, group), message, pairs_digest(dissect, value)});
 }
 
 /* A finding where a group meets a value that is neither its first one nor the one just before. */
 static void find_several(struct dissect *dissect, struct pairs *pairs, const char *code, const char *level,
                          const char *text)
 {
-    size_t kept = 0;
+    struct pairs found = {0};
     struct pair start = {0};
-    uint64_t last = 0;
-    if (pairs->count > 0)
-        qsort(pairs->items, pairs->count, sizeof *pairs->items, compare_pairs);
-    for (size_t i = 0; i < pairs->count; i++) {
-        struct pair pair = pairs->items[i];
+    uint64_t last = 0, count = pairs_sort(dissect, pairs) ? pairs_count(pairs) : 0;
+    for (uint64_t i = 0; i < count; i++) {
+        struct pair pair = pairs_at(pairs, i);
         bool starts = i == 0 || pair.group != start.group;
         if (starts)
             start = pair;
         else if (pair.value != start.value && pair.value != last)
-            pairs->items[kept++] = pair; /* kept <= i */
+            pairs_add(dissect, &found, (struct pair){.order = pair.order}); /* by message */
         last = pair.value;
     }
-    if (kept > 0)
-        qsort(pairs->items, kept, sizeof *pairs->items, compare_by_message);
-    for (size_t i = 0; i < kept; i++)
-        settle_find(dissect, pairs->items[i].message, code, level, text);
-    pairs->count = 0;
+    count = pairs_sort(dissect, &found) ? pairs_count(&found) : 0;
+    for (uint64_t i = 0; i < count; i++)
+        settle_find(dissect, pairs_at(&found, i).order, code, level, text);
+    pairs_free(&found);
+    pairs_free(pairs);
 }
 
 /* The host's name without its domain: senders use both forms. */
@@ -178,7 +132,7 @@ static size_t list_shared(struct dissect *dissect, uint64_t shared[SHARED_MAX])
     for (int64_t id = 1; id <= rows && count < SHARED_MAX; id++) {
         const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
         bool many = row != NULL && (row->agent_type == 1 || row->agent_type == 4 || row->agent_type == 8);
-        uint64_t key = many && row->key_fingerprint.at != NULL ? digest_of(dissect, row->key_fingerprint) : 0;
+        uint64_t key = many && row->key_fingerprint.at != NULL ? pairs_digest(dissect, row->key_fingerprint) : 0;
         if (key != 0 && !is_shared(shared, count, key))
             shared[count++] = key;
     }
@@ -198,7 +152,7 @@ static void check_senders(struct dissect *dissect, struct pairs *pairs, int64_t 
     for (int64_t id = 1; id <= messages; id++) {
         const struct message_row *row = settle_row(dissect, TABLE_message, id);
         if (row == NULL || !text_is(row->direction, "request") || !text_is(row->signature, "valid") ||
-            is_shared(shared, shared_count, digest_of(dissect, row->key_fingerprint)))
+            is_shared(shared, shared_count, pairs_digest(dissect, row->key_fingerprint)))
             continue;
         add_pair(dissect, pairs, row->key_fingerprint, row->source_id, id);
     }
@@ -247,16 +201,18 @@ static void check_sent_time(struct dissect *dissect, int64_t id)
 
 /* ---- T05: a secret policy at once after registration ---- */
 
+/* Whether the pair at that place is one of the group. */
+static bool is_of_group(const struct pairs *pairs, uint64_t place, uint64_t group)
+{
+    return place < pairs_count(pairs) && pairs_at(pairs, place).group == group;
+}
+
 /* The message of a registration of the client of `policy` shortly before, or INT_NULL. */
 static int64_t registered_before(struct dissect *dissect, const struct pairs *pairs, const struct policy_row *policy)
 {
-    struct pair wanted = {.group = digest_of(dissect, policy->client_id)};
-    const struct pair *end = pairs->items + pairs->count;
-    const struct pair *at = bsearch(&wanted, pairs->items, pairs->count, sizeof wanted, compare_groups);
-    while (at != NULL && at > pairs->items && at[-1].group == wanted.group)
-        at--;
-    for (; at != NULL && at < end && at->group == wanted.group; at++) {
-        const struct registration_row *made = settle_row(dissect, TABLE_registration, at->message);
+    uint64_t group = pairs_digest(dissect, policy->client_id);
+    for (uint64_t i = pairs_find(pairs, group, 0); is_of_group(pairs, i, group); i++) {
+        const struct registration_row *made = settle_row(dissect, TABLE_registration, pairs_at(pairs, i).order);
         if (made != NULL && policy->time >= made->time && policy->time - made->time <= REGISTERED_AT_ONCE)
             return made->message;
     }
@@ -272,9 +228,8 @@ static void check_haste(struct dissect *dissect, struct pairs *pairs)
         if (row != NULL && row->status == 0)
             add_pair(dissect, pairs, row->smsid, row->smsid, id);
     }
-    if (pairs->count > 0)
-        qsort(pairs->items, pairs->count, sizeof *pairs->items, compare_pairs);
-    for (int64_t id = 1; id <= policies && pairs->count > 0; id++) {
+    bool any = pairs_sort(dissect, pairs);
+    for (int64_t id = 1; any && id <= policies; id++) {
         const struct policy_row *row = settle_row(dissect, TABLE_policy, id);
         bool secret = row != NULL && row->fetched == 1 &&
                       (text_is(row->body, "secret-cms") || (text_is(row->body, "clear") && row->has_secret == 1));
@@ -285,7 +240,7 @@ static void check_haste(struct dissect *dissect, struct pairs *pairs)
             settle_find(dissect, message, "T05", HINT,
                         "a secret policy is fetched within seconds of this registration");
     }
-    pairs->count = 0;
+    pairs_free(pairs);
 }
 
 /* ---- C11, C12: transport against mode ---- */
@@ -323,29 +278,23 @@ static void check_modes(struct dissect *dissect, struct pairs *pairs, int64_t me
         if (row != NULL && text_is(row->direction, "request") && text_is(row->transport, "https"))
             add_pair(dissect, pairs, row->server, row->server, id);
     }
-    if (pairs->count > 0)
-        qsort(pairs->items, pairs->count, sizeof *pairs->items, compare_pairs);
-    for (int64_t id = 1; id <= messages && pairs->count > 0; id++) {
+    bool any = pairs_sort(dissect, pairs);
+    for (int64_t id = 1; any && id <= messages; id++) {
         const struct message_row *row = settle_row(dissect, TABLE_message, id);
         if (row == NULL || !text_is(row->direction, "request") || !text_is(row->transport, "http") ||
             text_is_like(row->endpoint, "MP_LocationManager"))
             continue;
-        struct pair wanted = {.group = digest_of(dissect, row->server)};
-        if (bsearch(&wanted, pairs->items, pairs->count, sizeof wanted, compare_groups) != NULL)
+        uint64_t group = pairs_digest(dissect, row->server);
+        if (is_of_group(pairs, pairs_find(pairs, group, 0), group))
             settle_find(dissect, id, "C11", "advisory",
                         "a message crosses the wire without TLS at a management point that takes others in TLS");
     }
-    pairs->count = 0;
+    pairs_free(pairs);
 }
 
 static void check_messages(struct dissect *dissect, int64_t messages)
 {
-    struct pairs pairs = {.room = (size_t)messages * 2};
-    pairs.items = calloc(pairs.room, sizeof *pairs.items);
-    if (pairs.items == NULL) {
-        dissect->counts.unsettled++;
-        return;
-    }
+    struct pairs pairs = {0};
     check_replays(dissect);
     check_registered(dissect, &pairs);
     check_senders(dissect, &pairs, messages);
@@ -355,7 +304,6 @@ static void check_messages(struct dissect *dissect, int64_t messages)
         check_sent_time(dissect, id);
         check_internet(dissect, id);
     }
-    free(pairs.items);
 }
 
 void suspect_finish(struct dissect *dissect)

@@ -162,8 +162,16 @@ static int make_derived(struct database *database)
     return SQLITE_OK;
 }
 
+/* Temporary files are read, not mapped: what is mapped counts as memory, and a disk that fails would be a signal.
+ * Refused, and so without effect, where SQLite has already been started by something else. */
+static void map_no_files(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MMAP_SIZE, (sqlite3_int64)0, (sqlite3_int64)0);
+}
+
 static int start(struct database *database)
 {
+    map_no_files();
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
     int result = sqlite3_open_v2(":memory:", &database->db, flags, NULL);
     if (result == SQLITE_OK)

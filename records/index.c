@@ -51,7 +51,7 @@ static bool row_key(struct store *store, const void *row, const struct column *c
     case COLUMN_TEXT:
         memcpy(&key->text, member, sizeof key->text);
         if (key->text.at != NULL)
-            store_seen(store, key->text);
+            (void)store_seen(store, key->text);
         return key->text.at != NULL;
     case COLUMN_REAL:
         memcpy(&key->real, member, sizeof key->real);

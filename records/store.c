@@ -72,9 +72,9 @@ const void *store_row(struct store *store, enum table table, int64_t id)
     return spill_at(rows->bytes, (uint64_t)(id - 1) * size, size);
 }
 
-void store_seen(struct store *store, struct text text)
+bool store_seen(struct store *store, struct text text)
 {
-    textpool_seen(&store->texts, text);
+    return textpool_seen(&store->texts, text);
 }
 
 bool store_append_kept(struct store *store, enum table table, const void *row)
@@ -125,7 +125,7 @@ static bool keep_texts(struct store *store, const struct table_schema *schema, v
         struct text *text = text_member(row, column);
         struct text before = old == NULL ? TEXT_NULL : text_value(old, column);
         if (before.at != NULL && before.at != text->at && before.length == text->length)
-            store_seen(store, before);
+            (void)store_seen(store, before);
         if (before.at != NULL && text_equal(before, *text))
             *text = before;
         else if (!textpool_keep(&store->texts, text))
@@ -178,7 +178,7 @@ static const void *sink_row(void *context, enum table table, int64_t id)
     const struct table_schema *schema = schema_table(table);
     for (size_t i = 0; i < schema->column_count; i++) {
         if (schema->columns[i].type == COLUMN_TEXT)
-            store_seen(store, text_value(row, &schema->columns[i]));
+            (void)store_seen(store, text_value(row, &schema->columns[i]));
     }
     return row;
 }

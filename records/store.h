@@ -23,7 +23,7 @@ struct store;
 
 /* Bytes of rows, texts and indexes that a new store holds in memory. More makes little faster: the system caches the
  * temporary file where memory is free. */
-#define STORE_MEMORY ((uint64_t)16 * 1024 * 1024)
+#define STORE_MEMORY ((uint64_t)8 * 1024 * 1024)
 /* The same when no temporary file can be written. */
 #define STORE_MEMORY_MOST ((uint64_t)512 * 1024 * 1024)
 
@@ -42,8 +42,8 @@ int64_t store_count(const struct store *store, enum table table);
  * where many are. The address stays valid as long as nothing is absorbed or sorted. */
 const void *store_row(struct store *store, enum table table, int64_t id);
 
-/* A text of a row will be read: keeps the memory for texts that are in the file small. */
-void store_seen(struct store *store, struct text text);
+/* A text of a row will be read: keeps the memory for texts that are in the file small. Whether this one is there. */
+bool store_seen(struct store *store, struct text text);
 
 /* Rows that could not be kept (no memory, ROWS_MAX, the limits), and changes of rows that could not. */
 uint64_t store_lost(const struct store *store);

@@ -184,10 +184,11 @@ bool textpool_keep(struct textpool *pool, struct text *text)
     return false;
 }
 
-void textpool_seen(struct textpool *pool, struct text text)
+bool textpool_seen(struct textpool *pool, struct text text)
 {
     for (size_t i = 0; i < pool->spill_count; i++) {
         if (spill_seen(pool->spills[i], text.at, text.length))
-            return;
+            return spill_is_written(pool->spills[i], text.at);
     }
+    return false;
 }

@@ -36,7 +36,7 @@ MUST_USE bool textpool_adopt(struct textpool *pool, struct textpool *from);
 MUST_USE bool textpool_keep(struct textpool *pool, struct text *text);
 
 /* A text of the pool will be read. */
-void textpool_seen(struct textpool *pool, struct text text);
+bool textpool_seen(struct textpool *pool, struct text text);
 
 /* A 64-bit hash of bytes; for tables in memory only, never stored. Who does not know `seed` cannot choose collisions
  * cheaply. */

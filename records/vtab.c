@@ -12,7 +12,8 @@
 
 enum plan { PLAN_SCAN, PLAN_ID, PLAN_COLUMN };
 
-#define COST_LOOKUP 3.0 /* of a hash look-up, in rows of a scan */
+#define COPIED_MAX ((size_t)64 * 1024) /* of a text in a file: what SQLite keeps of it must not bring it in again */
+#define COST_LOOKUP 3.0                /* of a hash look-up, in rows of a scan */
 
 struct table_vtab {
     sqlite3_vtab base;
@@ -22,9 +23,8 @@ struct table_vtab {
 
 struct table_cursor {
     sqlite3_vtab_cursor base;
-    int64_t id;   /* the row it stands on; 0 past the end */
-    int64_t last; /* of a scan */
-    const void *row;
+    int64_t id;          /* the row it stands on; 0 past the end */
+    int64_t last;        /* of a scan */
     struct index *index; /* NULL in a scan */
     struct index_place place;
     const struct column *column;
@@ -144,7 +144,6 @@ static void cursor_forget(struct table_cursor *cursor)
     free(cursor->key_text);
     cursor->index = NULL;
     cursor->key_text = NULL;
-    cursor->row = NULL;
     cursor->id = 0;
 }
 
@@ -159,8 +158,7 @@ static int table_close(sqlite3_vtab_cursor *base)
 static void cursor_stand(struct table_cursor *cursor, int64_t id)
 {
     const struct vtab_source *source = vtab_from(cursor->base.pVtab)->source;
-    cursor->row = id == 0 ? NULL : store_row(source->indexes->store, source->table, id);
-    cursor->id = cursor->row == NULL ? 0 : id;
+    cursor->id = store_row(source->indexes->store, source->table, id) == NULL ? 0 : id;
 }
 
 static int scan_start(struct table_cursor *cursor)
@@ -264,8 +262,8 @@ static void column_result(sqlite3_context *context, struct store *store, const s
         memcpy(&text, member, sizeof text);
         if (text.at == NULL)
             return;
-        store_seen(store, text);
-        sqlite3_result_text64(context, text.at, text.length, SQLITE_STATIC, SQLITE_UTF8);
+        bool copied = store_seen(store, text) && text.length <= COPIED_MAX;
+        sqlite3_result_text64(context, text.at, text.length, copied ? SQLITE_TRANSIENT : SQLITE_STATIC, SQLITE_UTF8);
     } else if (column->type == COLUMN_REAL) {
         double real;
         memcpy(&real, member, sizeof real);
@@ -283,10 +281,12 @@ static int table_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
 {
     const struct table_cursor *cursor = cursor_from(base);
     const struct table_vtab *vtab = vtab_from(base->pVtab);
+    struct store *store = vtab->source->indexes->store;
     if (column == 0)
         sqlite3_result_int64(context, cursor->id);
-    else
-        column_result(context, vtab->source->indexes->store, &vtab->schema->columns[column - 1], cursor->row);
+    else /* the row is looked up each time: other cursors may have read much since this one came to stand on it */
+        column_result(context, store, &vtab->schema->columns[column - 1],
+                      store_row(store, vtab->source->table, cursor->id));
     return SQLITE_OK;
 }
 

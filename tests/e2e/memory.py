@@ -84,7 +84,7 @@ def test_nothing_is_left_behind():
         capture = many(folder)
         lab.cmscope("messages", "-r", capture, "--memory", "1M", environment={"TMPDIR": files}, status=None)
         lab.expect_equal(os.listdir(files), [], "files")
-        found = lab.cmscope("messages", "-r", capture, "--memory", "1G", environment=NOWHERE, status=None)
+        found = lab.cmscope("messages", "-r", lab.SCCMWTF, environment=NOWHERE, status=None)
         lab.expect("TMPDIR" not in found.errors, "not used")
 
 
