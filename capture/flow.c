@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "capture/flow_table.h"
+#include "capture/late.h"
 #include "capture/refuse.h"
 
 #define SECOND INT64_C(1000000000)
@@ -56,9 +57,10 @@ struct tracker {
     struct flow_table table;
     struct flow_ends lists[LIST_COUNT];
     struct flow_ends born;
-    uint32_t closed; /* flows on LIST_CLOSED */
-    int64_t due;     /* no flow is due before */
-    int64_t time_ns; /* of the packet before */
+    uint32_t closed;   /* flows on LIST_CLOSED */
+    struct late *late; /* those that had to leave it early; NULL: none yet */
+    int64_t due;       /* no flow is due before */
+    int64_t time_ns;   /* of the packet before */
 };
 
 struct tracker_limits tracker_limits_default(void)
@@ -262,6 +264,23 @@ static void pass_time(struct tracker *tracker, int64_t time_ns)
     tracker->due = next_due(tracker);
 }
 
+/* A closed flow that has to go before its time: a late packet must not open another. */
+static void remember(struct tracker *tracker, const struct flow *flow)
+{
+    if (flow->transport != TRANSPORT_TCP)
+        return;
+    if (tracker->late == NULL)
+        tracker->late = late_new();
+    late_add(tracker->late, flow->private->hash, flow->private->touched);
+}
+
+/* Is it a late packet of such a flow? */
+static bool is_late(const struct tracker *tracker, uint64_t hash, const struct segment *segment, int64_t now)
+{
+    return tracker->late != NULL && late_may_be(segment) && now >= INT64_MIN + CLOSED_NS &&
+           late_has(tracker->late, hash, now - CLOSED_NS);
+}
+
 /* Forgets the flow that is missed least. False when there is none. */
 static bool evict(struct tracker *tracker)
 {
@@ -271,6 +290,8 @@ static bool evict(struct tracker *tracker)
         if (flow == NULL)
             continue;
         tracker->tcp.counts.evicted += order[i] < LIST_CLOSING;
+        if (order[i] == LIST_CLOSED)
+            remember(tracker, flow);
         forget(tracker, flow, FLOW_EVICTED);
         return true;
     }
@@ -320,6 +341,7 @@ static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const stru
                               struct moment moment)
 {
     struct flow *flow = add_flow(tracker, hash);
+    tracker->tcp.counts.evicted += flow == NULL; /* no memory for it: its packets are lost */
     if (flow == NULL)
         return NULL;
     enum direction sender = sender_opened(segment) ? DIRECTION_OUT : DIRECTION_IN;
@@ -466,8 +488,10 @@ static void take_tcp(struct tracker *tracker, struct flow *flow, uint64_t hash, 
         forget(tracker, flow, FLOW_OPEN);
         flow = NULL;
     }
-    if (flow == NULL)
+    if (flow == NULL && !is_late(tracker, hash, segment, moment.time_ns)) {
+        late_remove(tracker->late, hash);
         flow = open_flow(tracker, hash, segment, moment);
+    }
     if (flow == NULL || is_closed(flow))
         return;
     enum direction direction = direction_of(flow, segment);
@@ -530,5 +554,6 @@ void tracker_free(struct tracker *tracker)
     tracker->tcp.events = silent;
     tracker_finish(tracker);
     flow_table_free(&tracker->table);
+    late_free(tracker->late);
     free(tracker);
 }

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "cli/options.h"
+#include "core/spill.h"
+
+_Static_assert(SPILL_UNREADABLE == EXIT_INPUT, "the exit status of an input that cannot be read");
 
 int main(int argc, char **argv)
 {
@@ -11,6 +14,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of a write */
+    spill_guard();
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,22 @@ bool spill_pool_problem(const struct spill_pool *pool, struct error *error)
         "more room, or give more --memory",
         folder(), strerror(pool->problem));
     return true;
+}
+
+static void on_unreadable(int number)
+{
+    static const char sentence[] =
+        "cmscope: what was written to a temporary file cannot be read back, or a file that is in use was cut off; set "
+        "TMPDIR to a folder on another disk\n";
+    (void)number;
+    ssize_t written = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    (void)written;
+    _exit(SPILL_UNREADABLE);
+}
+
+void spill_guard(void)
+{
+    (void)signal(SIGBUS, on_unreadable);
 }
 
 static void link_in(struct spill *spill, struct spill_pool *pool)

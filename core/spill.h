@@ -54,6 +54,11 @@ uint64_t spill_pool_written(const struct spill_pool *pool);
 /* Why nothing could be written: a sentence that says what to do. False when nothing is wrong. */
 bool spill_pool_problem(const struct spill_pool *pool, struct error *error);
 
+/* From now on a page of a temporary file that cannot be read back (its disk fails) ends the program with a sentence on
+ * standard error and this exit status, rather than with a signal: what was read through an address cannot fail else. */
+#define SPILL_UNREADABLE 3
+void spill_guard(void);
+
 /* An empty spill; NULL when out of memory. Freed before its pool. */
 struct spill *spill_new(struct spill_pool *pool);
 void spill_free(struct spill *spill); /* NULL is allowed */

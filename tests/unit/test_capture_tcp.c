@@ -537,9 +537,66 @@ static void flows_close_in_the_order_in_which_they_opened(void **state)
     play_free(play);
 }
 
+static void other_connection(struct play *play, uint16_t port)
+{
+    static const char *const flags[] = {"S", "SA", "A", "FA", "FA", "A"};
+    static const uint32_t numbers[][2] = {{CLIENT, 0},
+                                          {SERVER, CLIENT + 1},
+                                          {CLIENT + 1, SERVER + 1},
+                                          {CLIENT + 1, SERVER + 1},
+                                          {SERVER + 1, CLIENT + 2},
+                                          {CLIENT + 2, SERVER + 2}};
+    for (size_t i = 0; i < 6; i++) {
+        enum direction direction = i == 1 || i == 4 ? DIRECTION_IN : DIRECTION_OUT;
+        struct segment segment = segment_of(direction, flags[i], numbers[i][0], numbers[i][1], "");
+        *(direction == DIRECTION_OUT ? &segment.sport : &segment.dport) = port;
+        give(play, &segment);
+    }
+    assert_log(play, "opened\nended out\nended in\nclosed closed\n");
+}
+
+static void late_packets_of_a_connection_that_had_to_be_forgotten_open_no_other(void **state)
+{
+    (void)state;
+    struct tracker_limits limits = tracker_limits_default();
+    limits.closed = 2;
+    struct play *play = play_new_with(&limits);
+    for (uint16_t port = CLIENT_PORT; port < CLIENT_PORT + 50; port++)
+        other_connection(play, port);
+    out(play, "FA", CLIENT + 1, SERVER + 1, "");
+    in(play, "FA", SERVER + 1, CLIENT + 2, "");
+    out(play, "A", CLIENT + 2, SERVER + 2, "");
+    in(play, "R", SERVER + 2, 0, "");
+    assert_log(play, "");
+    out(play, "S", CLIENT + 70000, 0, ""); /* the ports are used again */
+    in(play, "SA", SERVER + 70000, CLIENT + 70001, "");
+    assert_log(play, "opened\n");
+    tracker_finish(play->tracker);
+    assert_log(play, "closed open\n");
+    assert_int_equal(tracker_counts(play->tracker).flows, 51);
+    assert_int_equal(tracker_counts(play->tracker).evicted, 0);
+    play_free(play);
+
+    play = play_new_with(&limits);
+    for (uint16_t port = CLIENT_PORT; port < CLIENT_PORT + 50; port++)
+        other_connection(play, port);
+    out(play, "PA", CLIENT + 1, SERVER + 1, "data"); /* nothing that is only late */
+    assert_log(play, "opened\nout data\n");
+    play_free(play);
+
+    play = play_new_with(&limits);
+    for (uint16_t port = CLIENT_PORT; port < CLIENT_PORT + 50; port++)
+        other_connection(play, port);
+    play->moment.time_ns += 121 * SECOND; /* as long as closed connections are remembered */
+    out(play, "A", CLIENT + 2, SERVER + 2, "");
+    assert_log(play, "opened\n");
+    play_free(play);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(late_packets_of_a_connection_that_had_to_be_forgotten_open_no_other),
         cmocka_unit_test(request_and_reply_are_delivered_and_closed),
         cmocka_unit_test(late_packets_after_the_close_open_nothing),
         cmocka_unit_test(ports_used_again_are_a_new_flow),

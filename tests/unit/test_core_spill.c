@@ -2,13 +2,16 @@
  * memory; and sorting them. */
 #define _GNU_SOURCE
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -192,6 +195,99 @@ static void what_is_larger_than_all_memory_is_refused(void **state)
     spill_free(spill);
 }
 
+static void a_full_disk_is_told(void **state)
+{
+    (void)state;
+    uint8_t bytes[PIECE];
+    struct error error = {0};
+    struct rlimit before, small = {0};
+    struct spill_pool pool;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = 5 * SPILL_WINDOW / 2, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    spill_pool_init(&pool, LIMIT, 4 * LIMIT);
+    struct spill *spill = spill_new(&pool);
+    size_t kept = 0;
+    for (const void *at = spill; at != NULL; kept += at != NULL) {
+        make_piece(kept, bytes);
+        at = spill_append(spill, bytes, sizeof bytes);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_in_range(kept, LIMIT / PIECE, 5 * LIMIT / PIECE);
+    assert_true(spill_pool_problem(&pool, &error));
+    assert_non_null(strstr(error.text, "set TMPDIR"));
+    for (size_t i = 0; i < kept; i++) {
+        make_piece(i, bytes);
+        assert_memory_equal(spill_at(spill, i * PIECE, PIECE), bytes, PIECE);
+    }
+    spill_free(spill);
+}
+
+/* Cuts off all files without a name that this process has. */
+static void cut_files(void)
+{
+    char path[64], name[256];
+    for (int file = 3; file < 64; file++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+        ssize_t length = readlink(path, name, sizeof name - 1);
+        name[length > 0 ? length : 0] = '\0';
+        if (strstr(name, "(deleted)") != NULL)
+            assert_int_equal(ftruncate(file, 0), 0);
+    }
+}
+
+static void a_file_that_cannot_be_read_back_ends_with_a_sentence(void **state)
+{
+    (void)state;
+    int ends[2], status = 0;
+    char told[512] = "";
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct spill_pool pool;
+        dup2(ends[1], STDERR_FILENO);
+        spill_guard();
+        spill_pool_init(&pool, LIMIT, LIMIT);
+        struct spill *spill = fill(&pool, NULL);
+        cut_files();
+        _exit(*(const uint8_t *)spill_at(spill, 0, 1) == 0 ? 0 : 1);
+    }
+    close(ends[1]);
+    ssize_t length = read(ends[0], told, sizeof told - 1);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), SPILL_UNREADABLE);
+    assert_true(length > 0);
+    assert_non_null(strstr(told, "cannot be read back"));
+}
+
+/* What is read through addresses that were kept, without being told to the spill, is given back too. */
+static void what_is_read_behind_its_back_is_given_back(void **state)
+{
+    (void)state;
+    struct spill_pool pool;
+    spill_pool_init(&pool, LIMIT, LIMIT);
+    struct spill *spill = spill_new(&pool);
+    static uint8_t block[SPILL_WINDOW];
+    uint64_t sum = 0;
+    const size_t blocks = 512; /* 32 MB */
+    for (size_t i = 0; i < blocks; i++)
+        assert_non_null(spill_append(spill, block, sizeof block));
+    uint64_t before = resident();
+    if (before == 0)
+        skip();
+    const uint8_t *base = spill_at(spill, 0, 1);
+    for (size_t i = 12; i < 16 * blocks; i++) {
+        sum += *(const uint8_t *)spill_at(spill, i * 7 % blocks * SPILL_WINDOW, 1);
+        sum += base[(i - 12) * 7 % blocks * SPILL_WINDOW]; /* was told, but is no longer among the windows */
+    }
+    assert_int_equal(sum, 0);
+    assert_true(resident() < before + 4 * LIMIT);
+    spill_free(spill);
+}
+
 /* ---- Sorting ---- */
 
 static void check_sorted(struct spill_pool *pool, int64_t count, int64_t (*key)(int64_t i))
@@ -263,6 +359,9 @@ int main(void)
         cmocka_unit_test(spills_share_the_memory_of_their_pool_and_change_it),
         cmocka_unit_test(the_file_has_no_name_and_a_missing_folder_is_told),
         cmocka_unit_test(what_is_larger_than_all_memory_is_refused),
+        cmocka_unit_test(a_full_disk_is_told),
+        cmocka_unit_test(a_file_that_cannot_be_read_back_ends_with_a_sentence),
+        cmocka_unit_test(what_is_read_behind_its_back_is_given_back),
         cmocka_unit_test(pairs_are_sorted_in_memory_and_in_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
