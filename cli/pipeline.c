@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "cli/pipeline.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,9 @@ struct item {
     struct error problem;
 };
 
+/* Packets are read ahead as long as their bytes stay where they are: see tracker_segments. */
+#define PENDING_MAX 64
+
 struct pipeline {
     const struct options *options;
     struct store *store;
@@ -34,6 +38,8 @@ struct pipeline {
     size_t item_count;
     int64_t packets;
     struct moment last;
+    struct sighting pending[PENDING_MAX]; /* read, and not yet handed on */
+    size_t pending_count;
     struct pipeline_result *result;
     bool progress;
     double progress_at;
@@ -126,13 +132,32 @@ static void end_progress(struct pipeline *pipeline)
     pipeline->progress_at = 0;
 }
 
-static void take_packet(struct pipeline *pipeline, const struct packet *packet)
+static void hand_on(struct pipeline *pipeline)
 {
-    struct segment segment;
+    workers_segments(pipeline->workers, pipeline->pending, pipeline->pending_count);
+    pipeline->pending_count = 0;
+}
+
+/* Does the decoder own the payload (a datagram put together from fragments), so that the next packet overwrites it? */
+static bool is_decoders(const struct segment *segment, const struct packet *packet)
+{
+    uintptr_t at = (uintptr_t)segment->payload.at, start = (uintptr_t)packet->bytes.at;
+    return segment->payload.left > 0 && (at < start || at - start >= packet->bytes.left);
+}
+
+/* `ready`: the packet's bytes stay until another one was read. */
+static void take_packet(struct pipeline *pipeline, const struct packet *packet, bool ready)
+{
+    struct sighting *sighting = &pipeline->pending[pipeline->pending_count];
     pipeline->packets++;
     pipeline->last = packet->moment;
-    if (decoded_has_flow(decoder_packet(pipeline->decoder, packet, &segment)))
-        workers_segment(pipeline->workers, &segment, packet->moment);
+    if (decoded_has_flow(decoder_packet(pipeline->decoder, packet, &sighting->segment))) {
+        sighting->moment = packet->moment;
+        pipeline->pending_count++;
+        ready = ready && !is_decoders(&sighting->segment, packet);
+    }
+    if (!ready || pipeline->pending_count == PENDING_MAX)
+        hand_on(pipeline);
 }
 
 /* What will be known of a file. It is written when the workers are done: until then the store is theirs. */
@@ -201,9 +226,10 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     int64_t filtered = pipeline->filtered; /* in the files before: packets count whether they pass the filter or not */
     while ((outcome = source_next(source, pipeline->packets + filtered + 1, &packet, &item->problem)) == OUTCOME_OK) {
         take_secrets(pipeline, source, &secrets);
-        take_packet(pipeline, &packet);
+        take_packet(pipeline, &packet, source_ready(source));
         show_progress(pipeline, item->path);
     }
+    hand_on(pipeline); /* the next one was there, but damaged */
     end_progress(pipeline);
     if (item->problem.text[0] != '\0') {
         complain("%s", item->problem.text);
