@@ -33,6 +33,8 @@
 #define TOUCH_NS (10 * SECOND)
 /* An RST further off than this from what its sender sent last is not believed (RFC 5961: it must be in the window). */
 #define RESET_WINDOW (INT64_C(16) << 20)
+/* Segments whose flows are looked up before the first of them is taken. Each asks for about ten lines of memory. */
+#define AHEAD 16
 /* Ports below are servers' (RFC 6335), when nothing else tells who opened the connection. */
 #define SYSTEM_PORTS 1024
 
@@ -522,13 +524,10 @@ static void take_datagram(struct tracker *tracker, struct flow *flow, uint64_t h
         tracker->tcp.events.datagram(tracker->tcp.events.context, flow, direction, segment->payload, moment);
 }
 
-void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment moment)
+static void take_segment(struct tracker *tracker, uint64_t hash, const struct segment *segment, struct moment moment)
 {
     pass_time(tracker, moment.time_ns);
-    uint64_t hash = hash_flow(&tracker->tcp.seed, segment);
     struct flow *flow = flow_table_find(&tracker->table, hash, segment);
-    if (flow != NULL && flow->user != NULL)
-        __builtin_prefetch(flow->user);
     flow = still_there(tracker, flow, moment.time_ns);
     if (segment->is_error) {
         *(flow == NULL ? &tracker->tcp.counts.icmp_unmatched : &tracker->tcp.counts.icmp_errors) += 1;
@@ -538,6 +537,36 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     } else {
         take_tcp(tracker, flow, hash, segment, moment);
     }
+}
+
+void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment moment)
+{
+    take_segment(tracker, hash_flow(&tracker->tcp.seed, segment), segment, moment);
+}
+
+/* At most AHEAD of them. */
+static void take_group(struct tracker *tracker, const struct sighting *sightings, size_t count)
+{
+    uint64_t hashes[AHEAD];
+    const struct flow *flows[AHEAD];
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_flow(&tracker->tcp.seed, &sightings[i].segment);
+        flow_table_fetch(&tracker->table, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        flows[i] = flow_table_fetch_flow(&tracker->table, hashes[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (flows[i] != NULL) /* what is no flow any more is still memory of the table */
+            __builtin_prefetch(flows[i]->user);
+    }
+    for (size_t i = 0; i < count; i++)
+        take_segment(tracker, hashes[i], &sightings[i].segment, sightings[i].moment);
+}
+
+void tracker_segments(struct tracker *tracker, const struct sighting *sightings, size_t count)
+{
+    for (size_t done = 0; done < count; done += AHEAD)
+        take_group(tracker, sightings + done, count - done < AHEAD ? count - done : AHEAD);
 }
 
 void tracker_finish(struct tracker *tracker)

@@ -160,10 +160,19 @@ struct tracker_counts {
 
 struct tracker;
 
+/* What was seen, and when. */
+struct sighting {
+    struct segment segment;
+    struct moment moment;
+};
+
 /* NULL when out of memory. `events` is copied. */
 struct tracker *tracker_new(const struct tracker_limits *limits, const struct flow_events *events);
 /* Takes what decoder_packet gave, where decoded_has_flow. */
 void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment moment);
+/* The same for several in turn. Those to come are looked up while the first ones are taken, so that their memory is at
+ * hand: faster, with many flows at one time. */
+void tracker_segments(struct tracker *tracker, const struct sighting *sightings, size_t count);
 /* Ends all flows, in the order in which they were opened. */
 void tracker_finish(struct tracker *tracker);
 struct tracker_counts tracker_counts(const struct tracker *tracker);

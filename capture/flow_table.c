@@ -64,13 +64,30 @@ static void fetch(const struct flow *flow)
         __builtin_prefetch(slot + at);
 }
 
+void flow_table_fetch(const struct flow_table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->entries[hash & table->mask]);
+}
+
+struct flow *flow_table_fetch_flow(const struct flow_table *table, uint64_t hash)
+{
+    size_t i = hash & table->mask;
+    while (table->entries[i].flow != NULL && table->entries[i].hash != hash)
+        i = (i + 1) & table->mask;
+    struct flow *flow = table->entries[i].flow;
+    if (flow != NULL) {
+        __builtin_prefetch(flow);
+        fetch(flow);
+    }
+    return flow;
+}
+
 struct flow *flow_table_find(const struct flow_table *table, uint64_t hash, const struct segment *segment)
 {
     for (size_t i = hash & table->mask; table->entries[i].flow != NULL; i = (i + 1) & table->mask) {
         struct flow *flow = table->entries[i].flow;
         if (table->entries[i].hash != hash)
             continue;
-        fetch(flow);
         if (flow->transport == segment->transport && (flow_is_out(flow, segment) || flow_is_in(flow, segment)))
             return flow;
     }

@@ -25,6 +25,11 @@ void flow_table_free(struct flow_table *table);
 /* The flow between the ends of `segment`, in either direction; NULL when there is none. */
 struct flow *flow_table_find(const struct flow_table *table, uint64_t hash, const struct segment *segment);
 
+/* Asks for the memory where the search of a hash begins; and, once that is there, for that of the flow, which is
+ * returned: it may be another one, or NULL. */
+void flow_table_fetch(const struct flow_table *table, uint64_t hash);
+struct flow *flow_table_fetch_flow(const struct flow_table *table, uint64_t hash);
+
 /* A zeroed flow, and a place for it; NULL when out of memory. */
 MUST_USE struct flow *flow_table_add(struct flow_table *table, uint64_t hash);
 /* Its memory is used again. */

@@ -192,6 +192,13 @@ size_t input_left(const struct input *input)
     return input->filled - input->at;
 }
 
+struct cursor input_there(const struct input *input)
+{
+    struct cursor bytes;
+    return cursor_slice(cursor_of(input->bytes, input->filled), input->at, input_left(input), &bytes) ? bytes
+                                                                                                      : CURSOR_EMPTY;
+}
+
 enum outcome input_ended(const struct input *input, struct error *error)
 {
     if (input->ending.outcome != OUTCOME_OK && error != NULL)

@@ -35,6 +35,8 @@ void input_swap16(struct input *input, const uint8_t *at);
 uint64_t input_offset(const struct input *input);
 /* Bytes that came and are not consumed; when input_view failed, these are the last. */
 size_t input_left(const struct input *input);
+/* Those bytes: input_view gives as many without reading, nor moving what it gave before. */
+struct cursor input_there(const struct input *input);
 /* How the input ended, as far as it is known: OUTCOME_OK: whole, or not yet; OUTCOME_MORE: compressed data is cut off;
  * OUTCOME_MALFORMED: it is damaged; OUTCOME_SYSTEM: the system refused. error->text says why. */
 MUST_USE enum outcome input_ended(const struct input *input, struct error *error);

@@ -86,6 +86,16 @@ static void exchange(uint32_t *a, uint32_t *b)
     *b = kept;
 }
 
+bool pcap_file_ready(const struct pcap_file *file)
+{
+    struct cursor bytes = input_there(file->input);
+    uint32_t captured, wire;
+    if (!cursor_skip(&bytes, 8) || !order_u32(&bytes, file->big, &captured) || !order_u32(&bytes, file->big, &wire))
+        return false;
+    size_t longer = file->always || (file->sometimes && captured > wire) ? wire : captured;
+    return bytes.left >= file->header - PACKET_HEADER && bytes.left - (file->header - PACKET_HEADER) >= longer;
+}
+
 enum outcome pcap_file_next(struct pcap_file *file, struct packet *packet, struct error *error)
 {
     struct cursor bytes;

@@ -30,4 +30,7 @@ MUST_USE enum outcome pcap_file_open(struct pcap_file *file, struct input *input
  * OUTCOME_MALFORMED: damage at error->offset. */
 MUST_USE enum outcome pcap_file_next(struct pcap_file *file, struct packet *packet, struct error *error);
 
+/* Is the next packet whole in the input's buffer? Then taking it leaves the bytes of those before where they are. */
+bool pcap_file_ready(const struct pcap_file *file);
+
 #endif

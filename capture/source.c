@@ -224,6 +224,11 @@ enum outcome source_next(struct source *source, int64_t number, struct packet *p
     return OUTCOME_OK;
 }
 
+bool source_ready(const struct source *source)
+{
+    return source->filter == NULL && source->pcapng == NULL && pcap_file_ready(&source->pcap_file);
+}
+
 enum outcome source_first_time(const char *path, int64_t *time_ns, struct error *error)
 {
     struct source *source;

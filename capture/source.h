@@ -6,6 +6,7 @@
 #ifndef CMSCOPE_CAPTURE_SOURCE_H
 #define CMSCOPE_CAPTURE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "capture/packet.h"
@@ -52,6 +53,10 @@ MUST_USE enum outcome source_open(const char *path, const char *filter, struct s
  * (error->text empty) or the file is cut off (error->text says so). Any other: error->text says that it is damaged, or
  * that something in it could not be used, and error->offset where. All packets given before are good. */
 MUST_USE enum outcome source_next(struct source *source, int64_t number, struct packet *packet, struct error *error);
+
+/* Is the next packet there already, so that asking for it waits for nothing, and the bytes of the packets before stay
+ * valid? Never said of pcapng, nor with a filter: more than one block or packet may have to be read. */
+bool source_ready(const struct source *source);
 
 struct source_facts source_facts(const struct source *source);
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "cli/pipeline.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +26,9 @@ struct item {
     struct error problem;
 };
 
+/* Packets are read ahead as long as their bytes stay where they are: see tracker_segments. */
+#define PENDING_MAX 64
+
 struct pipeline {
     const struct options *options;
     struct store *store;
@@ -35,7 +39,9 @@ struct pipeline {
     size_t item_count;
     int64_t packets;
     struct moment last;
-    struct site *site; /* NULL: none was given */
+    struct site *site;                    /* NULL: none was given */
+    struct sighting pending[PENDING_MAX]; /* read, and not yet handed on */
+    size_t pending_count;
     struct pipeline_result *result;
     bool progress;
     double progress_at;
@@ -156,19 +162,43 @@ static bool starts_tls(struct cursor payload)
            (cursor_slice(payload, TDS_HEADER, sizeof record, &inside) && cursor_starts(inside, record, sizeof record));
 }
 
+/* Before the first handshake is handed on. */
+static void look_ahead(struct pipeline *pipeline, struct reading *reading, struct cursor payload)
+{
+    if (reading->looked_ahead || !starts_tls(payload))
+        return;
+    reading->looked_ahead = true;
+    (void)source_look_ahead(reading->source); /* what comes late is counted */
+    take_secrets(pipeline, reading);
+}
+
+static void hand_on(struct pipeline *pipeline)
+{
+    workers_segments(pipeline->workers, pipeline->pending, pipeline->pending_count);
+    pipeline->pending_count = 0;
+}
+
+/* Does the decoder own the payload (a datagram put together from fragments), so that the next packet overwrites it? */
+static bool is_decoders(const struct segment *segment, const struct packet *packet)
+{
+    uintptr_t at = (uintptr_t)segment->payload.at, start = (uintptr_t)packet->bytes.at;
+    return segment->payload.left > 0 && (at < start || at - start >= packet->bytes.left);
+}
+
 static void take_packet(struct pipeline *pipeline, const struct packet *packet, struct reading *reading)
 {
-    struct segment segment;
+    bool ready = source_ready(reading->source); /* the packet's bytes stay until another one was read */
+    struct sighting *sighting = &pipeline->pending[pipeline->pending_count];
     pipeline->packets++;
     pipeline->last = packet->moment;
-    if (!decoded_has_flow(decoder_packet(pipeline->decoder, packet, &segment)))
-        return;
-    if (!reading->looked_ahead && starts_tls(segment.payload)) {
-        reading->looked_ahead = true;
-        (void)source_look_ahead(reading->source); /* what comes late is counted */
-        take_secrets(pipeline, reading);
+    if (decoded_has_flow(decoder_packet(pipeline->decoder, packet, &sighting->segment))) {
+        look_ahead(pipeline, reading, sighting->segment.payload);
+        sighting->moment = packet->moment;
+        pipeline->pending_count++;
+        ready = ready && !is_decoders(&sighting->segment, packet);
     }
-    workers_segment(pipeline->workers, &segment, packet->moment);
+    if (!ready || pipeline->pending_count == PENDING_MAX)
+        hand_on(pipeline);
 }
 
 /* What will be known of a file. It is written when the workers are done: until then the store is theirs. */
@@ -230,6 +260,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
         take_packet(pipeline, &packet, &reading);
         show_progress(pipeline, item->path);
     }
+    hand_on(pipeline); /* the next one was there, but damaged */
     end_progress(pipeline);
     if (item->problem.text[0] != '\0') {
         complain("%s", item->problem.text);

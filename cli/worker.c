@@ -19,10 +19,7 @@
 struct batch {
     struct buffer secrets; /* TLS key log: for the segments of this batch and all that follow */
     size_t count, used;
-    struct {
-        struct segment segment;
-        struct moment moment;
-    } items[BATCH_SEGMENTS];
+    struct sighting items[BATCH_SEGMENTS];
     uint8_t bytes[BATCH_BYTES];
 };
 
@@ -65,8 +62,7 @@ static void take_batch(struct worker *worker, struct batch *batch)
     if (batch->secrets.length > 0)
         dissect_take_secrets(worker->dissect, text_from(buffer_cursor(&batch->secrets)));
     forget_secrets(batch);
-    for (size_t i = 0; i < batch->count; i++)
-        tracker_segment(worker->tracker, &batch->items[i].segment, batch->items[i].moment);
+    tracker_segments(worker->tracker, batch->items, batch->count);
 }
 
 static void *work(void *context)
@@ -123,12 +119,17 @@ static void queue_segment(struct worker *worker, const struct segment *segment, 
     batch->count++;
 }
 
-void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment)
+void workers_segments(struct workers *workers, const struct sighting *sightings, size_t count)
 {
-    if (!workers->threaded)
-        tracker_segment(workers->items[0].tracker, segment, moment);
-    else
-        queue_segment(&workers->items[hash_hosts(&workers->seed, segment) % workers->count], segment, moment);
+    if (!workers->threaded) {
+        tracker_segments(workers->items[0].tracker, sightings, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct segment *segment = &sightings[i].segment;
+        queue_segment(&workers->items[hash_hosts(&workers->seed, segment) % workers->count], segment,
+                      sightings[i].moment);
+    }
 }
 
 void workers_secrets(struct workers *workers, struct text keylog)
@@ -211,6 +212,8 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, const
     for (size_t i = 0; i < count; i++) {
         struct worker *worker = &made->items[i];
         worker->store = i == 0 ? store : store_new(); /* the first one's becomes that of all */
+        if (i > 0 && worker->store != NULL)
+            store_drop(worker->store, store_dropped(store));
         if (worker->store == NULL || !start_parts(worker, count, needs, settings))
             return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
         enum outcome outcome = keys == NULL ? OUTCOME_OK : dissect_load_keys(worker->dissect, keys, error);

@@ -26,8 +26,8 @@ struct workers;
 MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, const struct settings *settings,
                                     struct store *store, struct workers **workers, struct error *error);
 
-/* Hands on a segment, whose bytes may be forgotten afterwards. */
-void workers_segment(struct workers *workers, const struct segment *segment, struct moment moment);
+/* Hands on segments, whose bytes may be forgotten afterwards. */
+void workers_segments(struct workers *workers, const struct sighting *sightings, size_t count);
 
 /* Hands on TLS secrets (a key log) for the segments that follow. What does not fit into memory is left out. */
 void workers_secrets(struct workers *workers, struct text keylog);

@@ -29,9 +29,10 @@ enum need {
     NEED_STATEMENT = 1 << 10,       /* texts of SQL batches are kept */
     NEED_UPLOAD = 1 << 11,          /* uploads are kept and read: they are messages too */
     NEED_SITE = 1 << 12,            /* nothing is decoded: it asks what the operator declared of the site */
+    NEED_ATTEMPT = 1 << 13,         /* messages are compared with those sent before; NEED_PAYLOAD implies it */
     NEED_TLS = 1 << 14,             /* handshakes of TLS are written down; decrypted they are anyway */
     NEED_SERVERS = 1 << 15,         /* SMB, RPC and Kerberos are read */
-    NEED_DERIVED = 1 << 29          /* of a table: made by SQL from other tables (records/derived.h), needs what they need */
+    NEED_DERIVED = 1 << 29 /* of a table: made by SQL from other tables (records/derived.h), needs what they need */
 };
 
 /* NULL of a number is a value that no fact has. */
@@ -117,6 +118,18 @@ enum table {
 #undef COLUMN
 #undef TABLE_END
 
+/* A set of tables. */
+typedef uint64_t table_set;
+_Static_assert(TABLE_COUNT <= 64, "a table_set has a bit for each table");
+
+static inline table_set table_bit(enum table table)
+{
+    return (table_set)1 << table;
+}
+
+/* The id of a row that was not kept because nobody reads its table. */
+#define ROW_DROPPED 0
+
 /* Where rows go. `append` returns the new row's id (1, 2 ...), or INT_NULL when it could not be kept, which the sink
  * counts. `amend` replaces the row `id` of the same table; an id of INT_NULL is ignored. `row` points to the struct of
  * `table`; nothing in it is kept by reference. */
@@ -128,16 +141,23 @@ struct sink {
      * only be settled when more is known than one packet. */
     const void *(*row)(void *context, enum table table, int64_t id);
     int64_t (*count)(void *context, enum table table);
+    table_set dropped; /* tables that nobody reads: sink_append returns ROW_DROPPED, which is the id of no row */
 };
+
+/* Will rows of this table be read? Where not, they need not be made. */
+static inline bool sink_keeps(const struct sink *sink, enum table table)
+{
+    return !(sink->dropped & table_bit(table));
+}
 
 static inline int64_t sink_append(const struct sink *sink, enum table table, const void *row)
 {
-    return sink->append(sink->context, table, row);
+    return sink_keeps(sink, table) ? sink->append(sink->context, table, row) : ROW_DROPPED;
 }
 
 static inline void sink_amend(const struct sink *sink, enum table table, int64_t id, const void *row)
 {
-    if (id != INT_NULL)
+    if (id != INT_NULL && sink_keeps(sink, table))
         sink->amend(sink->context, table, id, row);
 }
 

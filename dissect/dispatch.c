@@ -217,6 +217,9 @@ static void on_opened(void *context, struct flow *flow)
     conversation->dissect = dissect;
     conversation->flow = flow;
     conversation->layer.conversation = conversation;
+    conversation->row = ROW_DROPPED;
+    if (!sink_keeps(&dissect->sink, TABLE_flow))
+        return;
     struct flow_row row = flow_row_of(conversation);
     conversation->row = sink_append(&dissect->sink, TABLE_flow, &row);
 }
@@ -411,8 +414,8 @@ static void on_closed(void *context, struct flow *flow)
     struct conversation *conversation = flow->user;
     if (conversation == NULL)
         return;
-    struct flow_row row = flow_row_of(conversation);
     const struct dissector *dissector = conversation->layer.dissector;
+    struct flow_row row = sink_keeps(&dissect->sink, TABLE_flow) ? flow_row_of(conversation) : flow_row_null();
     layer_close(&conversation->layer);
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
     dissect->counts.unrecognised +=

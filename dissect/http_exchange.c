@@ -118,6 +118,10 @@ static void write_row(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
     struct arena *arena = &dissect->scratch;
+    if (!sink_keeps(&dissect->sink, TABLE_http)) {
+        exchange->row = ROW_DROPPED;
+        return;
+    }
     const struct http_row *kept =
         exchange->row == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, TABLE_http, exchange->row);
     struct http_row row = kept == NULL ? http_row_null() : *kept;

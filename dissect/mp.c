@@ -391,7 +391,7 @@ void mp_request(struct http_exchange *exchange)
     keep(message.header.source_id, exchange->mp.client_id, sizeof exchange->mp.client_id);
     message_row_remember(dissect, &message, row);
     write_registration(exchange, &message, row);
-    if (may_repeat(exchange))
+    if ((dissect->needs & (NEED_ATTEMPT | NEED_PAYLOAD | NEED_FINDING)) && may_repeat(exchange))
         settle_attempt(dissect, row, body);
 }
 

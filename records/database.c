@@ -20,7 +20,12 @@ struct database {
     bool derived[TABLE_COUNT];   /* the derived tables that it reads, likewise */
     bool learned;                /* the next is known */
     unsigned below[TABLE_COUNT]; /* of a derived table: needs of what it follows from */
+    table_set reads;             /* the tables that all statements so far read */
 };
+
+/* Tables whose rows, as far as they cost nothing (NEED_NOTHING), are filled without looking at rows of other tables. */
+static const enum table independent[] = {TABLE_input,   TABLE_coverage, TABLE_flow,
+                                         TABLE_refused, TABLE_http,     TABLE_message};
 
 /* What FINDING stands for: a message is checked in all its parts, but its text need not be kept. */
 static unsigned needs_expand(unsigned needs)
@@ -52,13 +57,14 @@ static const struct table_schema *find_table(const char *name)
     return NULL;
 }
 
-static unsigned column_need(const struct table_schema *schema, const char *name)
+/* NULL for id, rowid, or "" when rows are only counted. */
+static const struct column *find_column(const struct table_schema *schema, const char *name)
 {
     for (size_t i = 0; name != NULL && i < schema->column_count; i++) {
         if (sqlite3_stricmp(schema->columns[i].name, name) == 0)
-            return schema->columns[i].need;
+            return &schema->columns[i];
     }
-    return NEED_NOTHING; /* id, rowid, or "" when rows are only counted */
+    return NULL;
 }
 
 static int authorize_read(struct database *database, const char *table, const char *column)
@@ -66,9 +72,13 @@ static int authorize_read(struct database *database, const char *table, const ch
     const struct table_schema *schema = table == NULL ? NULL : find_table(table);
     if (schema == NULL)
         return table != NULL && is_harmless_table(table) ? SQLITE_OK : SQLITE_DENY;
-    database->needs |= schema->need | column_need(schema, column);
+    const struct column *read = find_column(schema, column);
+    database->needs |= schema->need | (read == NULL ? NEED_NOTHING : read->need);
     if (schema->need & NEED_DERIVED)
         database->derived[schema_index(schema)] = true;
+    database->reads |= table_bit(schema_index(schema));
+    if (read != NULL && read->type == COLUMN_REF) /* ids are those of rows that are kept */
+        database->reads |= table_bit(read->refers);
     return SQLITE_OK;
 }
 
@@ -257,6 +267,14 @@ static bool is_blank(sqlite3 *db, const char *tail)
         tail = next;
     }
     return true;
+}
+
+table_set database_unread(const struct database *database, unsigned needs)
+{
+    table_set others = database->reads;
+    for (size_t i = 0; i < sizeof independent / sizeof independent[0]; i++)
+        others &= ~table_bit(independent[i]);
+    return needs != NEED_NOTHING || others != 0 ? 0 : ~database->reads;
 }
 
 static enum outcome check_single(struct database *database, sqlite3_stmt *statement, const char *tail,

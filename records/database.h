@@ -33,6 +33,10 @@ MUST_USE enum outcome database_rows(struct database *database, enum table table,
 MUST_USE enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement,
                                        unsigned *needs, struct error *error);
 
+/* The tables of which no rows are needed for the statements so far, when captures are decoded for `needs`: for
+ * store_drop. None when a statement reads what is filled from rows of other tables. */
+table_set database_unread(const struct database *database, unsigned needs);
+
 /* Copies all tables into the SQLite file `path`, which must not exist or must be a database made by this function (it
  * is replaced, all at once). Same names of tables and columns, same ids. Only its owner can read the file.
  * OUTCOME_SYSTEM names the file and what to do. */

@@ -33,6 +33,16 @@ void store_limit(struct store *store, uint64_t memory, uint64_t most)
     store->pool.most = most;
 }
 
+void store_drop(struct store *store, table_set tables)
+{
+    store->dropped = tables;
+}
+
+table_set store_dropped(const struct store *store)
+{
+    return store->dropped;
+}
+
 int64_t store_count(const struct store *store, enum table table)
 {
     return store->tables[table].count;
@@ -190,6 +200,10 @@ static int64_t sink_count(void *context, enum table table)
 
 struct sink store_sink(struct store *store)
 {
-    return (struct sink){
-        .context = store, .append = store_append, .amend = store_amend, .row = sink_row, .count = sink_count};
+    return (struct sink){.context = store,
+                         .append = store_append,
+                         .amend = store_amend,
+                         .row = sink_row,
+                         .count = sink_count,
+                         .dropped = store->dropped};
 }

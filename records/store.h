@@ -33,6 +33,10 @@ void store_free(struct store *store);
 /* Other limits than STORE_MEMORY and STORE_MEMORY_MOST. What is already held stays until more is appended. */
 void store_limit(struct store *store, uint64_t memory, uint64_t most);
 
+/* Tables that nobody will read: no rows of them are kept. To be told before store_sink. */
+void store_drop(struct store *store, table_set tables);
+table_set store_dropped(const struct store *store);
+
 /* The sink that writes into this store; valid as long as the store. */
 struct sink store_sink(struct store *store);
 

@@ -17,6 +17,7 @@ struct store {
     struct textpool texts;
     uint64_t lost;
     uint64_t generation;
+    table_set dropped;
 };
 
 /* Appends a row whose texts already live in the store's pool. False when it could not be kept (counted). */

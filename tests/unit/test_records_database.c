@@ -363,6 +363,48 @@ static void functions_about_names_and_addresses(void **state)
                         "- - - - -");
 }
 
+/* What only counts messages needs no other table; what reads a reference needs that table; what is read at a cost is
+ * filled from rows of all. */
+static void tables_that_nobody_reads_are_known(void **state)
+{
+    struct bench *bench = bench_of(state);
+    sqlite3_stmt *statement = NULL;
+    struct error error = {0};
+    assert_int_equal(database_unread(bench->database, NEED_NOTHING), UINT64_MAX);
+    assert_int_equal(database_prepare(bench->database, "SELECT count(*) FROM message", &statement, NULL, &error),
+                     OUTCOME_OK);
+    sqlite3_finalize(statement);
+    assert_int_equal(database_unread(bench->database, NEED_NOTHING), ~table_bit(TABLE_message));
+    assert_int_equal(database_unread(bench->database, NEED_PAYLOAD), 0);
+    assert_int_equal(database_prepare(bench->database, "SELECT flow FROM http", &statement, NULL, &error), OUTCOME_OK);
+    sqlite3_finalize(statement);
+    assert_int_equal(database_unread(bench->database, NEED_NOTHING),
+                     ~(table_bit(TABLE_message) | table_bit(TABLE_http) | table_bit(TABLE_flow)));
+    assert_int_equal(database_prepare(bench->database, "SELECT packet FROM smb", &statement, NULL, &error), OUTCOME_OK);
+    sqlite3_finalize(statement);
+    assert_int_equal(database_unread(bench->database, NEED_NOTHING), 0);
+}
+
+/* Of a table that is dropped nothing is kept, and nothing counts as lost. */
+static void nothing_is_kept_of_a_dropped_table(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    assert_non_null(store);
+    store_drop(store, table_bit(TABLE_flow));
+    struct sink sink = store_sink(store);
+    struct flow_row flow = flow_row_null();
+    struct http_row http = http_row_null();
+    int64_t id = sink_append(&sink, TABLE_flow, &flow);
+    assert_int_equal(id, ROW_DROPPED);
+    sink_amend(&sink, TABLE_flow, id, &flow);
+    assert_null(sink.row(sink.context, TABLE_flow, id));
+    assert_int_equal(sink_append(&sink, TABLE_http, &http), 1);
+    assert_int_equal(store_count(store, TABLE_flow), 0);
+    assert_int_equal(store_lost(store), 0);
+    store_free(store);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -384,6 +426,8 @@ int main(void)
         TEST(an_error_tells_the_place),
         TEST(ctes_windows_and_json_are_there),
         TEST(functions_about_names_and_addresses),
+        TEST(tables_that_nobody_reads_are_known),
+        TEST(nothing_is_kept_of_a_dropped_table),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }
