@@ -18,10 +18,9 @@
 #include "report/tree.h"
 #include "report/utc.h"
 
-#define INDENT 4    /* of lines in a section */
-#define STEP 2      /* of each level of a tree */
-#define ABOUT_AT 64 /* column where it is told what a field is */
-#define DEEPEST 24  /* levels that are shown as such */
+#define INDENT 4   /* of lines in a section */
+#define STEP 2     /* of each level of a tree */
+#define DEEPEST 24 /* levels that are shown as such */
 
 /* Statements that find what belongs to a message. */
 enum related {
@@ -92,6 +91,19 @@ static void print_value(FILE *out, const char *name, struct text value)
     fputc('\n', out);
 }
 
+/* The same with what the value says. */
+static void print_explained(FILE *out, const char *name, struct text value, const char *about)
+{
+    if (value.at == NULL)
+        return;
+    layout_spaces(out, INDENT);
+    fprintf(out, "%s:", name);
+    size_t column = INDENT + strlen(name) + 1 + tree_text(out, value, INDENT);
+    if (about != NULL)
+        tree_about(out, column, text_of(about));
+    fputc('\n', out);
+}
+
 static void print_time(FILE *out, const char *name, double time)
 {
     char text[UTC_TEXT_MAX];
@@ -159,6 +171,22 @@ static void print_exchange(FILE *out, const struct http_row *http)
         fprintf(out, "    status: %" PRId64 "\n", http->status);
 }
 
+/* The first line: what the message is, as its root tells. */
+static void print_says(struct report_messages *report, int64_t id)
+{
+    for (EACH_RELATED(field_id, report, RELATED_FIELD, id)) {
+        const struct field_row *field = store_row(report->store, TABLE_field, field_id);
+        if (field->depth > 0 || !text_is(field->part, "body"))
+            continue;
+        if (field->about.at != NULL) {
+            fputs("  ", report->out);
+            text_print_safe(report->out, field->about);
+            fputc('\n', report->out);
+        }
+        return;
+    }
+}
+
 static void print_transport(struct report_messages *report, const struct message_row *row, int64_t id)
 {
     FILE *out = report->out;
@@ -207,8 +235,7 @@ static void print_field(FILE *out, const struct field_row *field, int64_t base)
         column += print_piece(out, group ? ": " : text_is(field->kind, "size") ? " " : " = ", field->meaning);
     }
     if (field->about.at != NULL) {
-        layout_spaces(out, column + STEP < ABOUT_AT ? ABOUT_AT - column : STEP);
-        print_piece(out, "| ", field->about);
+        tree_about(out, column, field->about);
         if (text_is(field->certainty, "uncertain"))
             fputs(" (uncertain)", out);
     }
@@ -244,23 +271,78 @@ static void print_fields(struct report_messages *report, int64_t message, enum s
 
 /* ---- Signature and payload ---- */
 
-static void print_signature(FILE *out, const struct message_row *row)
+/* What the state of a signature says, and where a key comes from, in words. */
+static const char *explain(struct text value)
 {
+    static const char *const words[][2] = {
+        {"absent", "there is none"},
+        {"valid", "the bytes are those that the holder of the key signed"},
+        {"invalid", "the bytes were changed, or signed by somebody else"},
+        {"nokey", "cannot be checked: the signer's key was not seen"},
+        {"unsupported", "cannot be checked: see the reason"},
+        {"header", "the message brings it: that proves possession, not identity"},
+        {"registration", "the client was registered with it before"},
+        {"keys", "it was given with --keys"},
+        {"embedded", "the signature brings it"},
+        {"mpcert", "the management point showed its certificate"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (text_is(value, words[i][0]))
+            return words[i][1];
+    }
+    return NULL;
+}
+
+/* A registration is signed in its body, not in its header. */
+static struct text signature_of_body(struct report_messages *report, int64_t id)
+{
+    int64_t registration = next_related(report, RELATED_REGISTRATION, id, true);
+    const struct registration_row *row =
+        registration == 0 ? NULL : store_row(report->store, TABLE_registration, registration);
+    return row == NULL ? TEXT_NULL : row->signature;
+}
+
+static void print_signature(struct report_messages *report, const struct message_row *row, int64_t id)
+{
+    FILE *out = report->out;
+    struct text body = signature_of_body(report, id);
     bool any = row->signature.at != NULL || row->client_id_signature.at != NULL || row->token_signature.at != NULL;
     if (!any)
         return;
     print_title(out, "Signature");
-    print_value(out, "of the payload", row->signature);
-    print_value(out, "of the client id", row->client_id_signature);
+    if (body.at != NULL)
+        print_explained(out, "in the body", body, explain(body));
+    if (body.at == NULL || !text_is(row->signature, "absent"))
+        print_explained(out, "of the payload", row->signature, explain(row->signature));
+    print_value(out, "reason", row->signature_reason);
+    if (!text_is(row->client_id_signature, "absent"))
+        print_explained(out, "of the client id", row->client_id_signature, explain(row->client_id_signature));
     if (!text_is(row->token_signature, "absent"))
-        print_value(out, "of the token", row->token_signature);
+        print_explained(out, "of the token", row->token_signature, explain(row->token_signature));
     print_value(out, "hash", row->hash);
-    print_value(out, "key from", row->key_source);
+    print_explained(out, "key from", row->key_source, explain(row->key_source));
     if (row->key_bits != INT_NULL)
         fprintf(out, "    key: %" PRId64 " bits\n", row->key_bits);
     print_value(out, "key fingerprint", row->key_fingerprint);
     if (row->key_registered != INT_NULL)
         print_value(out, "key is the registered one", row->key_registered ? TEXT("yes") : TEXT("no"));
+}
+
+/* Against the tables of the 2007 documentation. */
+static void print_flags(FILE *out, const struct message_row *row)
+{
+    if (row->flags_required.at == NULL)
+        return;
+    print_title(out, "Security flags");
+    print_explained(out, "shown", row->flags_shown, "what the message shows");
+    print_explained(out, "required", row->flags_required, "what the documentation of 2007 asks for");
+    if (row->flags_missing.length > 0)
+        print_explained(out, "missing", row->flags_missing, "required and not shown");
+    if (row->flags_excess.length > 0)
+        print_explained(out, "excess", row->flags_excess, "shown and not in the tables");
+    print_explained(out, "source", row->flags_confidence,
+                    text_is(row->flags_confidence, "read") ? "the page was read"
+                                                           : "the page was not readable here: taken from related ones");
 }
 
 static void print_bytes(FILE *out, const char *name, int64_t bytes)
@@ -366,10 +448,12 @@ static void print_message(struct report_messages *report, int64_t id)
     print_piece(out, "", row->direction);
     print_piece(out, text_is(row->direction, "reply") ? " of " : " to ", service_text(row));
     fprintf(out, ", packet %" PRId64 "\n", row->packet);
+    print_says(report, id);
     print_transport(report, row, id);
     print_fields(report, id, SHOWN_HEADER, TEXT_NULL, "Header");
     print_fields(report, id, SHOWN_HOOKS, TEXT_NULL, "Hooks");
-    print_signature(out, row);
+    print_signature(report, row, id);
+    print_flags(out, row);
     print_payload(out, row);
     print_fields(report, id, SHOWN_OTHERS, TEXT("body"), "Body");
     if (row->body.at != NULL) {

@@ -13,27 +13,31 @@
 
 #define INDENT_STEP 2
 
-static void print_number(FILE *out, const struct column *column, int64_t value)
+/* These return the columns that they take. */
+static size_t print_number(FILE *out, const struct column *column, int64_t value)
 {
+    int length;
     if (column->type == COLUMN_BOOL)
-        fputs(value == 0 ? " no" : " yes", out);
+        length = fprintf(out, "%s", value == 0 ? " no" : " yes");
     else if (column->unit[0] != '\0')
-        fprintf(out, " %" PRId64 " %s", value, column->unit);
+        length = fprintf(out, " %" PRId64 " %s", value, column->unit);
     else
-        fprintf(out, " %" PRId64, value);
+        length = fprintf(out, " %" PRId64, value);
+    return length < 0 ? 0 : (size_t)length;
 }
 
 /* All columns in seconds are moments (records/tables.def). */
-static void print_real(FILE *out, const struct column *column, double value)
+static size_t print_real(FILE *out, const struct column *column, double value)
 {
     char time[UTC_TEXT_MAX];
     fputc(' ', out);
     if (strcmp(column->unit, "s") == 0 && utc_format(value, time)) {
         fputs(time, out);
-        return;
+        return 1 + strlen(time);
     }
     safe_real(out, value);
     fprintf(out, "%s%s", column->unit[0] == '\0' ? "" : " ", column->unit);
+    return 0; /* no table has such a column */
 }
 
 static size_t line_length(struct text text)
@@ -57,17 +61,25 @@ static void print_lines(FILE *out, struct text text, int indent)
     }
 }
 
-void tree_text(FILE *out, struct text text, int indent)
+size_t tree_text(FILE *out, struct text text, int indent)
 {
     if (text.at != NULL && memchr(text.at, '\n', text.length) != NULL) {
         print_lines(out, text, indent);
-        return;
+        return 0;
     }
     fputc(' ', out);
-    text_print_safe(out, text);
+    return 1 + text_print_safe(out, text);
 }
 
-static void print_column(FILE *out, const struct column *column, const void *row, int indent)
+void tree_about(FILE *out, size_t column, struct text about)
+{
+    layout_spaces(out, column + 2 < TREE_ABOUT_AT ? TREE_ABOUT_AT - column : 2);
+    fputs("| ", out);
+    text_print_safe(out, about);
+}
+
+/* `about`: with what the column means. */
+static void print_column(FILE *out, const struct column *column, const void *row, int indent, bool about)
 {
     const char *at = (const char *)row + column->offset;
     int64_t number = INT_NULL;
@@ -83,12 +95,15 @@ static void print_column(FILE *out, const struct column *column, const void *row
         return;
     layout_spaces(out, (size_t)indent);
     fprintf(out, "%s:", column->name);
+    size_t width;
     if (column->type == COLUMN_TEXT)
-        tree_text(out, text, indent);
+        width = tree_text(out, text, indent);
     else if (column->type == COLUMN_REAL)
-        print_real(out, column, real);
+        width = print_real(out, column, real);
     else
-        print_number(out, column, number);
+        width = print_number(out, column, number);
+    if (about && width > 0)
+        tree_about(out, (size_t)indent + strlen(column->name) + 1 + width, text_of(column->meaning));
     fputc('\n', out);
 }
 
@@ -102,7 +117,7 @@ void tree_details(FILE *out, struct store *store, enum table table, int64_t id, 
         for (size_t j = 0; j < sizeof skipped / sizeof skipped[0]; j++)
             skip = skip || strcmp(schema->columns[i].name, skipped[j]) == 0;
         if (!skip)
-            print_column(out, &schema->columns[i], row, indent);
+            print_column(out, &schema->columns[i], row, indent, true);
     }
 }
 
@@ -113,5 +128,5 @@ void report_row_tree(FILE *out, struct store *store, enum table table, int64_t i
     const struct table_schema *schema = schema_table(table);
     const void *row = store_row(store, table, id);
     for (size_t i = 0; i < schema->column_count; i++)
-        print_column(out, &schema->columns[i], row, indent < 0 ? 0 : indent);
+        print_column(out, &schema->columns[i], row, indent < 0 ? 0 : indent, false);
 }

@@ -17,6 +17,7 @@ SOURCE = Path(__file__).resolve().parents[1]
 SAMPLES = [
     ("Registration", "sdk-http-full", "root = 'ClientRegistrationRequest'"),
     ("Answer to a registration: pending", "sdk-http-full", "root = 'ClientRegistrationResponse'"),
+    ("Question whether a pending registration is done", "sdk-http-full", "id = 3"),
     ("Request of policies, signed", "sdk-http-full", "root = 'RequestAssignments'"),
     ("Policies that are assigned", "sdk-http-full", "root = 'ReplyAssignments'"),
     ("Request of policies by boot media", "sharpsccm-media", "direction = 'request'"),
@@ -33,6 +34,7 @@ SAMPLES = [
     ("Registration that is encrypted", "sdk-encrypted", "encrypted"),
     ("Answer that is signed", "sdk-signed-replies", "direction = 'reply' AND signed"),
     ("Request that is sent again after a 401", "sccmwtf-http", "attempt_of IS NOT NULL"),
+    ("Upload by BITS", "bits-upload", "carrier = 'bits'"),
 ]
 
 HEAD = """# Messages
@@ -43,6 +45,12 @@ messages are from the captures in `tests/pcaps`; this page is made by `tests/mes
 Each line of a tree is a field: its name, its value as sent, behind `=` what the value means, and behind `|` what the field is.
 `(uncertain)` marks what sources contradict each other about. Long values are cut and their length told. The same is in the
 table `field` (see [tables.md](tables.md)) and in `cmscope messages -T json`.
+
+A message has a header, which says who sends it to which service, and a body, which says what is wanted. Hooks tell what was done to
+the body: signed, compressed, encrypted. To read one: the line under its number says what it is, then **Body** what it says, and
+**Findings** what is odd about it. Messages to a fallback status point, uploads of a bare body and client notification
+(`carrier` in the table `message`) have no such header; no capture of the tests holds a message to a fallback status point, or client
+notification.
 """
 
 
