@@ -54,7 +54,7 @@ A ratio is the median of the ratios of each round.
 
 
 def write(results):
-    parts = [introduction(results), targets(results), captures(results), floor(results), others(results), growth(results),
+    parts = [introduction(results), targets(results), captures(results), floor(results), stages(results), others(results), growth(results),
              startup(results)]
     return "\n".join(part for part in parts if part)
 
@@ -189,6 +189,18 @@ def floor(results):
              f"{part['count'] / part['seconds']:,.0f}"] for name, part in results["kinds"]["mp"]["floor"].items()]
     rows.append(["sum", f"{floor_seconds(results):.2f}", "", "", ""])
     return "## Floor of everything on mp\n\n" + table(["", "processor s", "times", "MB/s (inflated, or signed)", "a second"], rows)
+
+
+def stages(results):
+    measured = dict(results.get("stages", {}))
+    count = measured.pop("messages", 0)
+    if not count:
+        return ""
+    rows = [[name, f"{seconds * 1e6 / count:.2f}", f"{seconds * 100 / sum(measured.values()):.0f}"] for name, seconds in measured.items()]
+    return ("## Cost of a message by stage\n\n"
+            f"Processor time of each stage for {count:,} messages of mp, by `bench/stages.c`. The last stage is paid only by who reads "
+            "the table `field` or asks for `messages -V`.\n\n"
+            + table(["", "µs a message", "%"], rows))
 
 
 def others(results):

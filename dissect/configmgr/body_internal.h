@@ -21,6 +21,7 @@ enum names_table {
 struct field_definition {
     const char *root; /* "*": any */
     const char *path;
+    size_t path_length;
     enum ccm_field_kind kind;
     enum names_table names;
     enum certainty certainty;

@@ -6,7 +6,7 @@
 static const struct field_definition FIELDS[] = {
 #define ROOT(root, certainty, about)
 #define FIELD(root, path, kind, names, certainty, about)                                                               \
-    {root, path, CCM_FIELD_##kind, NAMES_##names, CERTAINTY_##certainty, about},
+    {root, path, sizeof(path) - 1, CCM_FIELD_##kind, NAMES_##names, CERTAINTY_##certainty, about},
 #define PROPERTY_VALUE(name, kind, names)
 #include "dissect/configmgr/body.def"
 #undef ROOT
@@ -15,7 +15,8 @@ static const struct field_definition FIELDS[] = {
 };
 
 static const struct field_definition ROOTS[] = {
-#define ROOT(root, certainty, about) {root, root, CCM_FIELD_GROUP, NAMES_NONE, CERTAINTY_##certainty, about},
+#define ROOT(root, certainty, about)                                                                                   \
+    {root, root, sizeof(root) - 1, CCM_FIELD_GROUP, NAMES_NONE, CERTAINTY_##certainty, about},
 #define FIELD(root, path, kind, names, certainty, about)
 #define PROPERTY_VALUE(name, kind, names)
 #include "dissect/configmgr/body.def"
@@ -104,6 +105,18 @@ static bool path_fits(struct text path, const struct xml_element *element)
     return true;
 }
 
+/* Most definitions are of something else, which their end tells: the last letter, and what stands before the name. */
+static bool end_fits(const struct field_definition *definition, struct text name, char before)
+{
+    const char *path = definition->path;
+    size_t length = definition->path_length;
+    if (path[length - 1] == '*')
+        return before == '/';
+    if (name.length == 0 || length < name.length || ((path[length - 1] ^ name.at[name.length - 1]) & ~0x20) != 0)
+        return false;
+    return length == name.length ? before == '/' : path[length - name.length - 1] == before;
+}
+
 static bool definition_fits(const struct field_definition *definition, const struct xml_element *element,
                             struct text attribute)
 {
@@ -116,8 +129,10 @@ static bool definition_fits(const struct field_definition *definition, const str
 
 const struct field_definition *definition_of(struct text root, const struct xml_element *element, struct text attribute)
 {
+    bool of_element = attribute.at == NULL;
+    struct text name = of_element ? element->name : attribute;
     for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
-        if (definition_fits(&FIELDS[i], element, attribute) &&
+        if (end_fits(&FIELDS[i], name, of_element ? '/' : '@') && definition_fits(&FIELDS[i], element, attribute) &&
             (FIELDS[i].root[0] == '*' || text_is(root, FIELDS[i].root)))
             return &FIELDS[i];
     }
