@@ -328,7 +328,7 @@ final AS (
            d.mode, 'declared', l.signal, 'proof', coalesce('declared; ' || l.why, 'declared')
     FROM site_role d
     LEFT JOIN named n ON n.host = d.host
-    LEFT JOIN learned l ON l.host = d.host AND l.role = d.role AND (l.site_code = d.site_code OR d.site_code IS NULL)
+    LEFT JOIN learned l ON l.host = d.host AND l.role = d.role
     GROUP BY d.id
 )
 SELECT packet, time, flow, host, name, role, site_code, mode, source, signal, grade, why

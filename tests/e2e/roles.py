@@ -25,6 +25,8 @@ def test_own_captures():
     captures = len([path for path in lab.PCAPS.glob("*.json") if path.with_suffix(".pcap").exists()])
     lab.expect_equal(summary.split(":")[0], f"{captures} captures", "all captures are compared")
     lab.expect_in("unexplained 0", summary, "differences")
+    matched, known = map(int, summary.split("roles ")[1].split(";")[0].split(" of "))
+    lab.expect(matched == known > 80, summary)
 
 
 def test_lab_captures():
