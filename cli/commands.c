@@ -12,6 +12,7 @@
 #include "cli/pipeline.h"
 #include "records/schema.h"
 #include "report/report.h"
+#include "rules/site.h"
 
 /* ---- Questions over records ---- */
 
@@ -303,9 +304,14 @@ int run_schema(const struct options *options)
         schema_print_markdown(stdout);
         return EXIT_DONE;
     }
+    if (strcmp(format, "site") == 0 && only == NULL) {
+        site_print_keys(stdout);
+        return EXIT_DONE;
+    }
     if (strcmp(format, "text") != 0 && strcmp(format, "sql") != 0) {
-        complain("'%s' is no format of 'cmscope schema%s'; there are text, sql and, for all tables, markdown", format,
-                 only == NULL ? "" : " TABLE");
+        complain("'%s' is no format of 'cmscope schema%s'; there are text, sql and, for all tables, markdown, and site "
+                 "(the keys of the site file)",
+                 format, only == NULL ? "" : " TABLE");
         return EXIT_USAGE;
     }
     for (int i = 0; i < TABLE_COUNT; i++) {

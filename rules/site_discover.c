@@ -50,36 +50,48 @@ static bool is_value(struct text text)
 
 /* ---- What is asked ---- */
 
-/* The columns are the keys of the section by their names; `comment` is written after the first. A row must have
- * what the section requires. */
+/* The columns are the keys of the section by their names; `comment` follows them. A row must have what the section
+ * requires. */
+/* clang-format off */
 static const struct question {
     enum site_section_id section;
     const char *sql;
 } QUESTIONS[] = {
-    {SITE_SECTION_sites, "SELECT upper(site_code) AS code,"
-                         " CASE WHEN count(DISTINCT mode) = 1 THEN min(mode) END AS mode,"
-                         " count(DISTINCT host) || ' hosts' AS comment"
-                         " FROM role WHERE upper(site_code) GLOB '[0-9A-Z][0-9A-Z][0-9A-Z]' AND source = 'learned'"
-                         " GROUP BY upper(site_code) ORDER BY 1"},
+    {SITE_SECTION_sites,
+     "SELECT upper(site_code) AS code,"
+     " CASE WHEN count(DISTINCT mode) = 1 THEN min(mode) END AS mode,"
+     " 'hosts: ' || count(DISTINCT host) AS comment"
+     " FROM role WHERE upper(site_code) GLOB '[0-9A-Z][0-9A-Z][0-9A-Z]'"
+     " GROUP BY upper(site_code) ORDER BY 1"},
     {SITE_SECTION_roles,
      "SELECT role, host AS address,"
      " CASE WHEN instr(name, '.') > 0 THEN name END AS fqdn, CASE WHEN instr(name, '.') = 0 THEN name END AS netbios,"
      " CASE WHEN upper(site_code) GLOB '[0-9A-Z][0-9A-Z][0-9A-Z]' THEN upper(site_code) END AS site, mode,"
-     " grade || coalesce(', ' || signal, '') || coalesce(', packet ' || packet, '') AS comment"
-     " FROM role WHERE role <> 'client' AND is_ip(host) AND source = 'learned'"
+     " grade || coalesce(', ' || signal, '') || coalesce(', ' || why, '') || coalesce(', packet ' || packet, '')"
+     " AS comment"
+     " FROM role WHERE role <> 'client' AND is_ip(host) AND grade <> 'hint'"
      " ORDER BY host, role, packet"},
-    {SITE_SECTION_domain_controllers, "SELECT server AS address, host AS fqdn, domain, forest,"
-                                      " 'packet ' || min(packet) AS comment"
-                                      " FROM netlogon_ping WHERE is_ip(server) GROUP BY server ORDER BY server"},
+    {SITE_SECTION_domain_controllers,
+     "SELECT server AS address, host AS fqdn, domain, forest, 'packet ' || min(packet) AS comment"
+     " FROM netlogon_ping WHERE is_ip(server) GROUP BY server ORDER BY server"},
     {SITE_SECTION_sql_servers,
      "SELECT server AS address, port,"
      " upper(substr(database, instr(database, '_') + 1)) AS site, 'packet ' || min(packet) AS comment"
      " FROM sql_login WHERE (upper(database) GLOB 'SMS_[0-9A-Z][0-9A-Z][0-9A-Z]'"
      " OR upper(database) GLOB 'CM_[0-9A-Z][0-9A-Z][0-9A-Z]') AND is_ip(server)"
      " AND upper(substr(database, instr(database, '_') + 1)) IN"
-     " (SELECT upper(site_code) FROM role WHERE source = 'learned' AND site_code IS NOT NULL)"
+     " (SELECT upper(site_code) FROM role WHERE site_code IS NOT NULL)"
      " GROUP BY server, port, site ORDER BY server, port, site"},
 };
+/* clang-format on */
+
+/* Roles that cannot be declared as they are: for a comment each. */
+static const char UNSURE[] =
+    "SELECT role || coalesce(' ' || host, '') || coalesce(' ' || name, '') || coalesce(', site ' || site_code, '')"
+    " || CASE WHEN host IS NULL THEN ': its address was not seen' ELSE ': only a hint' END"
+    " || coalesce(', ' || why, '') || coalesce(', packet ' || packet, '')"
+    " FROM role WHERE role <> 'client' AND (host IS NULL OR grade = 'hint') ORDER BY packet, id";
+
 #define QUESTION_COUNT (sizeof QUESTIONS / sizeof QUESTIONS[0])
 
 enum outcome site_discover_needs(struct database *database, unsigned *needs, struct error *error)
@@ -90,6 +102,11 @@ enum outcome site_discover_needs(struct database *database, unsigned *needs, str
         outcome = database_prepare(database, QUESTIONS[i].sql, &statement, needs, error);
         sqlite3_finalize(statement);
     }
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    sqlite3_stmt *statement = NULL;
+    outcome = database_prepare(database, UNSURE, &statement, needs, error);
+    sqlite3_finalize(statement);
     return outcome;
 }
 
@@ -106,7 +123,7 @@ static void write_row(FILE *out, sqlite3_stmt *statement)
             continue;
         if (strcmp(key, "comment") == 0 || !is_value(value)) {
             fprintf(out, "    # %s", strcmp(key, "comment") == 0 ? "" : key);
-            if (is_value(value))
+            if (strcmp(key, "comment") == 0 || is_value(value))
                 site_print_escaped(out, value);
             else
                 fputs(": left out, it is longer than 255 bytes, empty, or not text", out);
@@ -143,6 +160,27 @@ static enum outcome write_section(struct database *database, const struct questi
     return outcome;
 }
 
+static enum outcome write_unsure(struct database *database, FILE *out, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    enum outcome outcome = database_prepare(database, UNSURE, &statement, NULL, error);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    int state;
+    uint32_t rows = 0;
+    while ((state = sqlite3_step(statement)) == SQLITE_ROW && rows < SITE_ENTRIES_MAX) {
+        if (rows++ == 0)
+            fputs("\n# Not sure enough to be declared, or without an address:\n", out);
+        fputs("#   ", out);
+        site_print_escaped(out, column_text(statement, 0));
+        fputc('\n', out);
+    }
+    if (state != SQLITE_DONE && state != SQLITE_ROW)
+        outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
+    sqlite3_finalize(statement);
+    return outcome;
+}
+
 #define FORM_WIDTH 24 /* of a key, before what it may be */
 
 /* A section that nothing is known of, as a form to be filled in. */
@@ -167,6 +205,8 @@ enum outcome site_discover(struct database *database, FILE *out, struct error *e
           out);
     for (size_t i = 0; i < QUESTION_COUNT && outcome == OUTCOME_OK; i++)
         outcome = write_section(database, &QUESTIONS[i], out, written, error);
+    if (outcome == OUTCOME_OK)
+        outcome = write_unsure(database, out, error);
     for (int i = 0; i < SITE_SECTION_COUNT && outcome == OUTCOME_OK; i++) {
         if (!written[i])
             write_form(out, &SITE_SECTIONS[i]);

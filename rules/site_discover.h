@@ -12,7 +12,8 @@ MUST_USE enum outcome site_discover_needs(struct database *database, unsigned *n
 /* Writes sites, roles, domain controllers and SQL servers as site_read takes them, with comments that say how sure each
  * role is and which packet told it, and what could be declared besides. Every text of the capture stands in double
  * quotes, with all escaped that YAML or a terminal would take for more than text (YAML 1.1 section 5.7, 7.3.1); one that a
- * site file cannot hold is left out, and a comment says so. Roles of clients are left out. */
+ * site file cannot hold is left out, and a comment says so. Roles of which there are only hints, or no address, are comments;
+ * those of clients are left out. */
 MUST_USE enum outcome site_discover(struct database *database, FILE *out, struct error *error);
 
 /* Text as it stands between double quotes in YAML, on one line: it reads back as the same text. Invalid UTF-8 becomes

@@ -116,10 +116,11 @@ static void print_key(FILE *out, const struct site_section *section, const struc
 
 void site_print_keys(FILE *out)
 {
+    fputs("# Keys of the site file\n\nMade by `cmscope schema -T site`. [site.md](site.md) tells what the file is for.\n\n", out);
     for (size_t i = 0; i < SITE_SECTION_COUNT; i++) {
         const struct site_section *section = &SITE_SECTIONS[i];
         const struct table_schema *table = schema_table(section->table);
-        fprintf(out, "### `%s`\n\n%s. Table `%s`.\n\n| key | value | meaning |\n|---|---|---|\n", section->name,
+        fprintf(out, "## `%s`\n\n%s. Table `%s`.\n\n| key | value | meaning |\n|---|---|---|\n", section->name,
                 table->meaning, table->name);
         for (size_t j = 0; section->keys[j].name != NULL; j++)
             print_key(out, section, &section->keys[j]);

@@ -53,4 +53,4 @@ GROUP BY host, why
 UNION ALL
 SELECT 'notobserved', 'hint', NULL, NULL, NULL, NULL, NULL,
        'no site system was seen to ask DHCP for an address; that none does, a short capture cannot tell', NULL
-WHERE EXISTS (SELECT 1 FROM system)
+WHERE EXISTS (SELECT host FROM system)

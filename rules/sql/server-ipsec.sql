@@ -39,6 +39,14 @@ between_servers AS (
     WHERE one.host <> other.host
       AND NOT EXISTS (SELECT 1 FROM declared WHERE declared.a = exchange.a AND declared.b = exchange.b)
 ),
+-- The first conversation of each kind that was readable outside of IPsec.
+open_flow AS (
+    SELECT flow.src, flow.dst, flow.app, flow.id, min(flow.packet) AS packet, flow.time
+    FROM flow
+    WHERE flow.app IN ('smb', 'rpc', 'tds', 'ldap') AND coalesce(flow.ipsec, 'mixed') = 'mixed'
+      AND flow.id NOT IN (SELECT flow FROM smb WHERE encrypted = 1 AND flow IS NOT NULL)
+    GROUP BY flow.src, flow.dst, flow.app
+),
 -- Keys: what was agreed on, or what was only proposed.
 agreed AS (
     SELECT ike.id, ike.packet, ike.time, ike.src, ike.dst, coalesce(ike.response, 0) AS chosen,
@@ -82,19 +90,19 @@ stray AS (
 ),
 doubt AS (
     SELECT EXISTS (SELECT 1 FROM declared WHERE id NOT IN (SELECT id FROM guarded))
-        OR EXISTS (SELECT 1 FROM stray)
+        OR EXISTS (SELECT a FROM stray)
         OR EXISTS (SELECT 1 FROM between_servers WHERE protection IS NULL AND app NOT IN ('kerberos', 'ike')
                    AND clear + signed + hidden + readable > 0)
-        OR EXISTS (SELECT 1 FROM weak_keys)
+        OR EXISTS (SELECT id FROM weak_keys)
         OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0) AS any
 )
-SELECT 'fail' AS result, 'proof' AS grade, 'host_pair' AS evidence, id AS row, packet, time,
+SELECT 'fail' AS result, 'proof' AS grade, 'flow' AS evidence, open_flow.id AS row, open_flow.packet, open_flow.time,
        src || ' -> ' || dst AS subject,
        upper(app) || CASE WHEN clear > 0 THEN ' between servers can be read, outside of IPsec'
                           ELSE ' between servers is signed, but can be read, outside of IPsec' END AS why,
        source AS rests_on
-FROM between_servers
-WHERE app IN ('smb', 'rpc', 'tds', 'ldap') AND clear + signed > 0
+FROM between_servers JOIN open_flow USING (src, dst, app)
+WHERE clear + signed > 0
 UNION ALL
 SELECT 'fail', 'proof', 'ipsec', ipsec.id, ipsec.packet, ipsec.time, ipsec.src || ' -> ' || ipsec.dst,
        'IPsec between servers does not encrypt, and the site file wants encryption', 'declared'

@@ -18,6 +18,11 @@ def expect_generated(path, *arguments):
     lab.expect(same, f"{path} is not up to date: make it with cmscope {' '.join(arguments)} > {path}")
 
 
+def test_site_keys():
+    """docs/site_keys.md is what `cmscope schema -T site` prints."""
+    expect_generated(DOCS / "site_keys.md", "schema", "-T", "site")
+
+
 def test_tables():
     """docs/tables.md is what `cmscope schema -T markdown` prints."""
     expect_generated(DOCS / "tables.md", "schema", "-T", "markdown")
