@@ -56,7 +56,8 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
     } else {
         needs = options->bodies ? needs | NEED_BODY | NEED_PAYLOAD : needs & ~(unsigned)NEED_BODY;
         if (options->database != NULL)
-            needs |= (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH | NEED_FIELD | NEED_NAMES | NEED_TLS | NEED_SERVERS;
+            needs |= (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH | NEED_FIELD | NEED_NAMES | NEED_TLS |
+                     NEED_SERVERS | NEED_REVOCATION;
         bool ran = pipeline_run(options, needs, store, &result, &error);
         if (ran && result.bad_filter)
             status = EXIT_USAGE;

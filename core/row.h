@@ -28,7 +28,8 @@ enum need {
     NEED_NAMES = 1 << 9,            /* questions for names are read, and their answers */
     NEED_STATEMENT = 1 << 10,       /* texts of SQL batches are kept */
     NEED_TLS = 1 << 14,             /* handshakes of TLS are written down; decrypted they are anyway */
-    NEED_SERVERS = 1 << 15          /* SMB, RPC and Kerberos are read */
+    NEED_SERVERS = 1 << 15,         /* SMB, RPC and Kerberos are read */
+    NEED_REVOCATION = 1 << 16       /* fetches of revocation lists are matched to certificates */
 };
 
 /* NULL of a number is a value that no fact has. */
@@ -66,6 +67,7 @@ enum table {
 #define ROW_TYPE_REF_rpc int64_t
 #define ROW_TYPE_REF_name_query int64_t
 #define ROW_TYPE_REF_ldap_operation int64_t
+#define ROW_TYPE_REF_certificate int64_t
 #define ROW_TYPE_REF_sql_login int64_t
 
 /* struct flow_row { int64_t packet; double time; ... }; and so on. */
@@ -85,6 +87,7 @@ enum table {
 #define ROW_NULL_TEXT TEXT_NULL
 #define ROW_NULL_REF_flow INT_NULL
 #define ROW_NULL_REF_http INT_NULL
+#define ROW_NULL_REF_certificate INT_NULL
 #define ROW_NULL_REF_message INT_NULL
 #define ROW_NULL_REF_bits INT_NULL
 #define ROW_NULL_REF_tls INT_NULL
