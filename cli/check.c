@@ -109,8 +109,7 @@ static int check(const struct options *options, enum check_format format, const 
         return EXIT_DEFINITION;
     }
     needs |= whole ? NEED_EVERYTHING & ~(unsigned)NEED_BODY : NEED_NOTHING;
-    needs |= options->database != NULL ? (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH | NEED_FIELD | NEED_NAMES | NEED_TLS | NEED_SERVERS
-                                       : NEED_NOTHING;
+    needs |= options->database != NULL ? NEED_DATABASE : NEED_NOTHING;
     if (!pipeline_run(options, needs, store, &result, &error)) {
         complain("%s", error.text);
         return result.bad_site ? EXIT_DEFINITION : EXIT_INPUT;

@@ -58,8 +58,7 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
     } else {
         needs = options->bodies ? needs | NEED_BODY | NEED_PAYLOAD : needs & ~(unsigned)NEED_BODY;
         if (options->database != NULL)
-            needs |= (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_HASH | NEED_FIELD | NEED_NAMES | NEED_TLS |
-                     NEED_SERVERS;
+            needs |= NEED_DATABASE;
         else
             store_drop(store, database_unread(database, needs));
         bool ran = pipeline_run(options, needs, store, &result, &error);

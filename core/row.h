@@ -32,6 +32,10 @@ enum need {
     NEED_ATTEMPT = 1 << 13,         /* messages are compared with those sent before; NEED_PAYLOAD implies it */
     NEED_TLS = 1 << 14,             /* handshakes of TLS are written down; decrypted they are anyway */
     NEED_SERVERS = 1 << 15,         /* SMB, RPC and Kerberos are read */
+    NEED_REVOCATION = 1 << 16,      /* fetches of revocation lists are matched to certificates */
+    /* what `--db` keeps: all rows, without the texts that are kept only when asked for */
+    NEED_DATABASE = (NEED_EVERYTHING & ~NEED_BODY) | NEED_HASH | NEED_FIELD | NEED_NAMES | NEED_UPLOAD | NEED_ATTEMPT |
+                    NEED_TLS | NEED_SERVERS | NEED_REVOCATION,
     NEED_DERIVED = 1 << 29 /* of a table: made by SQL from other tables (records/derived.h), needs what they need */
 };
 
@@ -70,6 +74,7 @@ enum table {
 #define ROW_TYPE_REF_rpc int64_t
 #define ROW_TYPE_REF_name_query int64_t
 #define ROW_TYPE_REF_ldap_operation int64_t
+#define ROW_TYPE_REF_certificate int64_t
 #define ROW_TYPE_REF_sql_login int64_t
 
 /* struct flow_row { int64_t packet; double time; ... }; and so on. */
@@ -89,6 +94,7 @@ enum table {
 #define ROW_NULL_TEXT TEXT_NULL
 #define ROW_NULL_REF_flow INT_NULL
 #define ROW_NULL_REF_http INT_NULL
+#define ROW_NULL_REF_certificate INT_NULL
 #define ROW_NULL_REF_message INT_NULL
 #define ROW_NULL_REF_bits INT_NULL
 #define ROW_NULL_REF_tls INT_NULL

@@ -6,6 +6,7 @@
 #include "dissect/configmgr/keyfile.h"
 #include "dissect/internal.h"
 #include "dissect/kerberos.h"
+#include "dissect/revocation.h"
 #include "dissect/rpc.h"
 #include "dissect/settle.h"
 #include "dissect/shared_keys.h"
@@ -161,6 +162,7 @@ void dissect_finish(struct dissect *dissect)
     bits_finish(dissect); /* uploads are messages, which are settled with the others */
     settle_finish(dissect);
     shared_keys_finish(dissect);
+    revocation_finish(dissect);
 }
 
 struct text conversation_address(const struct conversation *conversation, enum direction direction)

@@ -93,7 +93,7 @@ struct tls {
     struct layer inner;
     enum direction client;
     struct tls_stream stream[2]; /* by direction */
-    int64_t row; /* of `tls`; INT_NULL when nobody asks for it */
+    int64_t row;                 /* of `tls`; INT_NULL when nobody asks for it */
     bool begun;
     struct moment moment; /* of the bytes that are being read */
     bool passive;         /* nothing more is read: SSL 2.0, or not TLS after all */

@@ -22,6 +22,7 @@ enum offset {
 #define TYPE_TEXT COLUMN_TEXT, TABLE_COUNT
 #define TYPE_REF_flow COLUMN_REF, TABLE_flow
 #define TYPE_REF_http COLUMN_REF, TABLE_http
+#define TYPE_REF_certificate COLUMN_REF, TABLE_certificate
 #define TYPE_REF_message COLUMN_REF, TABLE_message
 #define TYPE_REF_bits COLUMN_REF, TABLE_bits
 #define TYPE_REF_tls COLUMN_REF, TABLE_tls

@@ -2,6 +2,48 @@
 #include "dissect/dns_name.h"
 #include "tests/unit/talk_fixture.h"
 
+/* Made by tests/fuzz/make_network_corpus.py after RFC 2930 and RFC 3645: a question for a key, with an AP-REQ for
+ * DNS/dc.example in SPNEGO. */
+#define TKEY_ASKED                                                                                                     \
+    "\x00\x07\x00\x00\x00\x01\x00\x00\x00\x00\x00\x01\x01\x31\x02\x64\x63\x07\x65\x78\x61\x6d\x70\x6c"                 \
+    "\x65\x00\x00\xf9\x00\xff\x01\x31\x02\x64\x63\x07\x65\x78\x61\x6d\x70\x6c\x65\x00\x00\xf9\x00\xff"                 \
+    "\x00\x00\x00\x00\x01\x0c\x08\x67\x73\x73\x2d\x74\x73\x69\x67\x00\x00\x00\x00\x01\x00\x00\x00\x02"                 \
+    "\x00\x03\x00\x00\x00\xf2\x60\x81\xef\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x81\xe4\x30\x81\xe1\xa0"                 \
+    "\x0d\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\xa2\x81\xcf\x04\x81\xcc\x60\x81\xc9\x06"                 \
+    "\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00\x6e\x81\xb9\x30\x81\xb6\xa0\x03\x02\x01\x05\xa1"                 \
+    "\x03\x02\x01\x0e\xa2\x07\x03\x05\x00\x00\x00\x00\x00\xa3\x6c\x61\x6a\x30\x68\xa0\x03\x02\x01\x05"                 \
+    "\xa1\x0e\x1b\x0c\x45\x58\x41\x4d\x50\x4c\x45\x2e\x54\x45\x53\x54\xa2\x1c\x30\x1a\xa0\x03\x02\x01"                 \
+    "\x02\xa1\x13\x30\x11\x1b\x03\x44\x4e\x53\x1b\x0a\x64\x63\x2e\x65\x78\x61\x6d\x70\x6c\x65\xa3\x33"                 \
+    "\x30\x31\xa0\x03\x02\x01\x12\xa2\x2a\x04\x28\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33"                 \
+    "\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33"                 \
+    "\x33\x33\x33\xa4\x33\x30\x31\xa0\x03\x02\x01\x12\xa2\x2a\x04\x28\x33\x33\x33\x33\x33\x33\x33\x33"                 \
+    "\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33\x33"                 \
+    "\x33\x33\x33\x33\x33\x33\x33\x33\x00\x00"
+
+static void a_token_in_a_key_record_is_read_whether_names_are_asked_for_or_not(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = dialogue_new(NEED_SERVERS);
+    dialogue->transport = TRANSPORT_UDP;
+    dialogue->port = 53;
+    dialogue_ask(dialogue, DNS_SRV_ASKED);
+    dialogue_ask(dialogue, cursor_of(TKEY_ASKED, sizeof TKEY_ASKED - 1));
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_count(dialogue, TABLE_kerberos), 1);
+    assert_text(ROW(dialogue, kerberos, 1)->message, "AP-REQ");
+    assert_text(ROW(dialogue, kerberos, 1)->service, "DNS/dc.example");
+    assert_text(ROW(dialogue, kerberos, 1)->carrier, "dns");
+    assert_int_equal(ROW(dialogue, kerberos, 1)->packet, 2);
+    dialogue_free(dialogue);
+}
+
+static void a_key_record_cut_anywhere_is_harmless(void **state)
+{
+    (void)state;
+    const struct cursor message = cursor_of(TKEY_ASKED, sizeof TKEY_ASKED - 1);
+    assert_harmless(TRANSPORT_UDP, 53, &message, 1, TABLE_kerberos, 1);
+}
+
 static void an_srv_record_tells_the_management_point_and_its_port(void **state)
 {
     (void)state;
@@ -179,6 +221,8 @@ static void damaged_messages_do_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_in_a_key_record_is_read_whether_names_are_asked_for_or_not),
+        cmocka_unit_test(a_key_record_cut_anywhere_is_harmless),
         cmocka_unit_test(an_srv_record_tells_the_management_point_and_its_port),
         cmocka_unit_test(a_name_that_does_not_exist_has_no_answer),
         cmocka_unit_test(a_reply_without_its_question_is_a_row_of_its_own),

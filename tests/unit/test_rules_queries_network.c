@@ -100,12 +100,41 @@ static void broadcasts_and_unknown_names_are_no_wins(void **state)
     assert_int_equal(judge("NAM-1")->verdict, VERDICT_NOTOBSERVED);
 }
 
+static void a_client_that_looks_for_its_site_over_netbios_fails(void **state)
+{
+    (void)state;
+    assert_int_equal(judge("CLA-3")->verdict, VERDICT_NOTOBSERVED);
+    add_question("MP_PRI", "20", 1, 0); /* a computer that is called so */
+    add_question("OTHER", "1A", 1, 0);
+    assert_int_equal(judge("CLA-3")->verdict, VERDICT_NOTOBSERVED);
+    add_question("SMS_SLP", "1A", 0, INT_NULL);
+    expect("CLA-3", VERDICT_FAIL, "looks for a site system over NetBIOS");
+    assert_int_equal(judge("CLA-3")->grade, GRADE_STRONG);
+}
+
+static void a_site_system_that_asks_over_netbios_is_no_client(void **state)
+{
+    (void)state;
+    add_question("MP_PRI", "1A", 1, 0);
+    struct name_query_row row = name_query_row_null();
+    row.packet = 1;
+    row.protocol = TEXT("nbns");
+    row.operation = TEXT("registration");
+    row.client = TEXT("10.0.0.101");
+    row.name = TEXT("MP_PRI");
+    row.suffix = TEXT("1A");
+    add(TABLE_name_query, &row);
+    assert_int_equal(judge("CLA-3")->verdict, VERDICT_NOTOBSERVED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_sql_login_that_the_site_database_took_fails, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(a_site_system_found_by_wins_and_connected_to_fails, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(broadcasts_and_unknown_names_are_no_wins, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(a_client_that_looks_for_its_site_over_netbios_fails, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(a_site_system_that_asks_over_netbios_is_no_client, open_bench, close_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
