@@ -390,8 +390,7 @@ static const struct {
      "way. ORDER BY and GROUP BY may make SQLite write temporary files of its own. Some 15 MB for the program itself "
      "come "
      "on top, and 4 MB for each worker when there are several. At most 4096 closed connections are remembered by each "
-     "worker, "
-     "to know late packets of theirs."},
+     "worker, to know late packets of theirs, and some 32,000 more by a hash, to know the last ACK, FIN or RST."},
     {"INPUT THAT GROWS OR IS CUT OFF",
      "Standard input is read as it comes: a pipe that pauses is waited for until it is closed. Several files, and the "
      "files of a folder (a rotating set), are one capture and are read in the order of their first packets. What ends "
