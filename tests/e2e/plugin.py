@@ -158,8 +158,8 @@ def shown(place, capture, *options):
 def known(capture, options=()):
     """The messages that cmscope tells, by (flow, reply), in their order; without those that were cut off in TLS."""
     messages = {}
-    rows = lab.query("SELECT m.*, f.sport FROM message m LEFT JOIN flow f ON f.id = m.flow ORDER BY m.packet, m.id", capture,
-                     status=(lab.DONE, lab.INCOMPLETE), options=options)
+    sql = "SELECT m.*, f.sport FROM message m LEFT JOIN flow f ON f.id = m.flow WHERE m.carrier = 'post' ORDER BY m.packet, m.id"
+    rows = lab.query(sql, capture, status=(lab.DONE, lab.INCOMPLETE), options=options)
     for row in rows:
         messages.setdefault((row["flow"], "1" if row["direction"] == "reply" else "0"), []).append(row)
     return messages
@@ -312,17 +312,17 @@ def test_statistics():
     capture = lab.PCAPS / "sdk-http-full.pcap"
     with Place() as place:
         copy = place.put(capture)
-        total = lab.value("SELECT count(*) FROM message", capture)
+        total = lab.value("SELECT count(*) FROM message WHERE carrier = 'post'", capture)
         tree = {line[:42].strip(): line[42:].split() for line in place.tshark("-q", "-r", copy, "-z", "ccm,tree").splitlines()}
         lab.expect_equal(tree["ConfigMgr messages"][0], str(total), "messages")
-        for row in lab.query("SELECT signature, count(*) AS n FROM message GROUP BY 1", capture):
+        for row in lab.query("SELECT signature, count(*) AS n FROM message WHERE carrier = 'post' GROUP BY 1", capture):
             lab.expect_equal(tree[row["signature"]][0], str(row["n"]), row["signature"])
         expert = place.tshark("-q", "-r", place.put(lab.PCAPS / "broken-tampered-body.pcap"), "-z", "expert")
         lab.expect_in("Signature is invalid", expert, "expert")
         lab.expect_in("C45", expert, "expert")
         objects = place.path / "home" / "objects"
         place.tshark("-q", "-r", copy, "--export-objects", f"ccm,{objects}")
-        bodies = sorted(row["body"] for row in lab.query("SELECT body FROM message WHERE body IS NOT NULL AND body <> ''",
+        bodies = sorted(row["body"] for row in lab.query("SELECT body FROM message WHERE carrier = 'post' AND body IS NOT NULL AND body <> ''",
                                                          capture, options=("--bodies",)))
         exported = sorted(path.read_text() for path in objects.glob("*.xml") if "-_7B" not in path.name)
         lab.expect_equal(exported, bodies, "exported bodies")
@@ -340,7 +340,7 @@ def test_response_times():
         lines = place.tshark("-q", "-r", place.put(capture), "-z", "ccm,srt").splitlines()
         rows = {words[1]: words[2] for words in map(str.split, lines) if len(words) == 7 and words[0].isdigit()}
         counts = {row["endpoint"]: str(row["n"]) for row in
-                  lab.query("SELECT endpoint, count(*) AS n FROM message WHERE direction = 'reply' GROUP BY 1", capture)}
+                  lab.query("SELECT endpoint, count(*) AS n FROM message WHERE direction = 'reply' AND carrier = 'post' GROUP BY 1", capture)}
         lab.expect_equal(rows, counts, "replies")
 
 

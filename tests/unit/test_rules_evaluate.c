@@ -307,7 +307,7 @@ static void needs_of_the_selected_rules(void **state)
          "FROM finding");
     struct evaluation all = {0};
     assert_int_equal(evaluate_needs(bench->database, bench->benchmark, &all, &needs, &bench->error), OUTCOME_OK);
-    assert_int_equal(needs, NEED_EVERYTHING & ~(unsigned)NEED_BODY);
+    assert_int_equal(needs, (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_UPLOAD);
     static const char *const ids[] = {"B-1"};
     needs = 0;
     struct evaluation one = {.ids = ids, .id_count = 1};
