@@ -66,8 +66,8 @@ struct ccm_decoder *track_decoder(void);
 struct policy_frames {
     guint32 assigned, downloaded;
 };
-/* The policy that `client` was assigned (or loaded, with `downloaded`) in this frame, which is noted on the first pass.
- * NULL when nothing is known of it. */
+/* The policy that the receiver of this frame is assigned in it (or gets, with `downloaded`), which is noted on the first
+ * pass. NULL when nothing is known of it. */
 const struct policy_frames *track_policy(packet_info *pinfo, struct text id, struct text version, bool downloaded);
 
 extern ws_bool preference_show_secrets;
@@ -97,7 +97,7 @@ void document_add_certificate(proto_tree *tree, const struct shown *shown, const
 
 /* Whether a reply to that request is a policy, or a list of the management point. */
 bool download_recognise(const char *uri);
-/* Shows it; returns the number of bytes, all of them. `type` is the stock dissector of its media type, or NULL. */
+/* Shows it; returns the number of bytes, all of them, or 0 when it cannot be shown. */
 int download_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *uri);
 
 /* ---- statistics.c ---- */

@@ -39,6 +39,9 @@ ASSIGNED = {"policy_id": "ccm.policy.id", "version": "ccm.policy.version", "cate
             "flags": "ccm.policy.flags", "location": "ccm.policy.location", "hash": "ccm.policy.hash",
             "hash_ex": "ccm.policy.hash_ex"}
 
+WITH_POLICIES = ("naa-unencrypted", "naa-aes256-oaep", "sccmwtf-http", "sccmhunter-naa", "sdk-http-full", "sdk-encrypted",
+                 "sharpsccm-secrets", "mixed-two-clients", "mangled-pcapng")
+
 # Captures in which Wireshark hands fewer messages to the plugin than cmscope has: (how many fewer at most, why).
 CUT = "Wireshark's HTTP dissector shows no message of which bytes are missing; cmscope has a row for what is there"
 FEWER = {
@@ -346,23 +349,20 @@ def test_response_times():
 
 def test_policies():
     """Assigned and downloaded policies are those of cmscope; with the client's key also what is in an envelope."""
-    with Place() as place:
-        total = 0
-        for capture in captures():
-            if not lab.value("SELECT count(*) FROM policy", capture, status=(lab.DONE, lab.INCOMPLETE)):
-                continue
-            for plugin_options, options in (((), ()), place.put_keys(capture)):
-                if plugin_options is not None and "tls" not in capture.stem and "https" not in capture.stem:
-                    total += policies_of(place, capture, plugin_options, options)
-        print(f"      {total} policies")
-        lab.expect(total > 20, "hardly any policy")
+    cases = [capture for capture in captures() if capture.stem in WITH_POLICIES]
+    with Place() as place, ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        jobs = [(capture, *options) for capture in cases for options in (((), ()), place.put_keys(capture))
+                if options[0] is not None]
+        total = sum(pool.map(lambda job: policies_of(place, *job), jobs))
+        print(f"      {total} policies equal, {len(jobs)} readings of {len(cases)} captures")
+        lab.expect(total >= 2 * len(cases), "hardly any policy")
 
 
 def policies_of(place, capture, plugin_options, options):
     ordered = ("-o", "tcp.reassemble_out_of_order:TRUE", *plugin_options)
-    rows = lab.query("SELECT p.* FROM policy p WHERE fetched = 1 AND body <> 'error' ORDER BY packet", capture,
+    rows = lab.query("SELECT p.* FROM policy p WHERE fetched = 1 AND body NOT IN ('error', 'unknown') ORDER BY packet", capture,
                      options=options, status=(lab.DONE, lab.INCOMPLETE))
-    mine = place.fields(capture, "ccm.policy.body && ccm.policy.body != \"error\"", *POLICY.values(), options=ordered)
+    mine = place.fields(capture, "ccm.policy.body && !(ccm.policy.body in {\"error\", \"unknown\"})", *POLICY.values(), options=ordered)
     lab.expect_equal(sorted(mine), sorted([row[column] or "" for column in POLICY] for row in rows), f"{capture.stem}, policies")
     assigned = lab.query("SELECT p.* FROM policy p WHERE fetched = 0 ORDER BY packet", capture, options=options,
                          status=(lab.DONE, lab.INCOMPLETE))
