@@ -28,7 +28,7 @@ enum need {
     NEED_NAMES = 1 << 9,            /* questions for names are read, and their answers */
     NEED_STATEMENT = 1 << 10,       /* texts of SQL batches are kept */
     NEED_SITE = 1 << 11,            /* nothing is decoded: it asks what the operator declared of the site */
-    NEED_DERIVED = 1 << 29          /* of a table: made by SQL from other tables (records/derived.h), needs what they need */
+    NEED_DERIVED = 1 << 29 /* of a table: made by SQL from other tables (records/derived.h), needs what they need */
 };
 
 /* NULL of a number is a value that no fact has. */

@@ -132,7 +132,8 @@ static int write_tables(sqlite3 *db, struct store *const stores[TABLE_COUNT])
 }
 
 /* Fills the empty file `made`, which becomes `path`. */
-static enum outcome write_file(struct store *const stores[TABLE_COUNT], const char *made, const char *path, struct error *error)
+static enum outcome write_file(struct store *const stores[TABLE_COUNT], const char *made, const char *path,
+                               struct error *error)
 {
     sqlite3 *db = NULL;
     int result = sqlite3_open_v2(made, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);

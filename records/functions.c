@@ -177,7 +177,8 @@ int functions_register(sqlite3 *db)
         const char *name;
         int arguments;
         void (*function)(sqlite3_context *context, int argc, sqlite3_value **argv);
-    } functions[] = {{"is_ip", 1, is_ip}, {"ip_in", 2, ip_in}, {"host_of", 1, host_of}, {"ptr_address", 1, ptr_address}};
+    } functions[] = {
+        {"is_ip", 1, is_ip}, {"ip_in", 2, ip_in}, {"host_of", 1, host_of}, {"ptr_address", 1, ptr_address}};
     int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     int result = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && result == SQLITE_OK; i++)

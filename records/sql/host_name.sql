@@ -3,7 +3,8 @@
 -- Grades: proof   the host names itself in an answer that it must give to be reached (NTLM target information, netlogon)
 --                 or the operator declared it;
 --         strong  it says so of itself without proof, or a name service says so;
---         hint    others call it so: a name in a request may be answered by a proxy or stand for many hosts.
+--         hint    others call it so (a name in a request may be answered by a proxy or stand for many hosts), or a
+--                 program tells a name that its user is free to choose.
 -- Names are compared without case: full names come in lower case, short ones (of NetBIOS) in upper case.
 WITH
 said(packet, time, flow, host, name, source, grade) AS (
@@ -61,11 +62,18 @@ said(packet, time, flow, host, name, source, grade) AS (
     FROM kerberos
     WHERE message = 'AP-REQ' AND service LIKE '%/%' AND service NOT LIKE 'krbtgt/%'
     UNION ALL
-    -- TLS: the subject of the certificate that the host showed, and the name that was asked for. A wildcard names nobody.
-    SELECT packet, time, flow, host, substr(subject, 4, instr(subject || ',', ',') - 4), 'certificate',
-           CASE seen_as WHEN 'server' THEN 'strong' ELSE 'hint' END
-    FROM certificate
-    WHERE seen_as IN ('server', 'client') AND chain = 0 AND subject LIKE 'CN=%.%' AND subject NOT GLOB 'CN=*[*@ ]*'
+    -- TLS: the subject of a certificate, when the client asked for that name or proved its own key; else a certificate
+    -- may have been copied to another host. A wildcard names nobody.
+    SELECT c.packet, c.time, c.flow, c.host, c.name, 'certificate',
+           CASE WHEN c.seen_as = 'server' AND t.complete = 1 AND lower(t.sni) = lower(c.name) THEN 'strong'
+                WHEN c.seen_as = 'client' AND t.client_verified = 1 THEN 'strong' ELSE 'hint' END
+    FROM (
+        SELECT *, substr(subject, 4, instr(subject || ',', ',') - 4) AS name
+        FROM certificate
+        WHERE seen_as IN ('server', 'client') AND chain = 0 AND subject LIKE 'CN=%'
+    ) c
+    LEFT JOIN tls t ON t.flow = c.flow
+    WHERE c.name LIKE '%.%' AND c.name NOT GLOB '*[*@ ]*'
     UNION ALL
     SELECT packet, time, flow, server, sni, 'sni', 'hint' FROM tls WHERE version IS NOT NULL
     UNION ALL
@@ -78,13 +86,15 @@ said(packet, time, flow, host, name, source, grade) AS (
     UNION ALL
     SELECT packet, time, flow, server, host_of(target_host), 'message', 'hint' FROM message WHERE direction = 'request'
     UNION ALL
-    SELECT packet, time, flow, client, netbios, 'registration', 'strong' FROM registration
+    SELECT packet, time, flow, client, netbios, 'registration', CASE signature WHEN 'invalid' THEN 'hint' ELSE 'strong' END
+    FROM registration
     UNION ALL
-    SELECT packet, time, flow, client, fqdn, 'registration', 'strong' FROM registration
+    SELECT packet, time, flow, client, fqdn, 'registration', CASE signature WHEN 'invalid' THEN 'hint' ELSE 'strong' END
+    FROM registration
     UNION ALL
     SELECT packet, time, flow, server, host, 'smb', 'hint' FROM smb_tree WHERE status = 'SUCCESS'
     UNION ALL
-    SELECT packet, time, flow, client, host, 'tds', 'strong' FROM sql_login
+    SELECT packet, time, flow, client, host, 'tds', 'hint' FROM sql_login
     UNION ALL
     SELECT e.packet, e.time, e.flow, l.server, substr(e.server_name, 1, instr(e.server_name || '\', '\') - 1), 'tds', 'strong'
     FROM sql_error e JOIN sql_login l ON l.id = e.login

@@ -112,7 +112,7 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
     SELECT min(f.packet), f.time, f.flow, t.client, NULL, 'site_server', NULL, NULL, 'ROL-SS', 'strong',
            'sends to ' || coalesce(t.path, t.share)
     FROM smb_file f JOIN smb_tree t ON t.id = f.tree
-    WHERE t.purpose = 'site-receive' AND f.written_bytes > 0
+    WHERE t.purpose IN ('site-receive', 'site') AND f.written_bytes > 0
       AND f.purpose IN ('sender-package', 'sender-instruction', 'sender-temporary', 'key-exchange')
     GROUP BY t.client, t.server
     UNION ALL
@@ -211,8 +211,8 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
     GROUP BY client, agent_type = 4
     UNION ALL
     SELECT min(packet), time, flow, client, NULL, 'client', NULL, NULL, 'ROL-CLIENT', 'strong', 'sends messages'
-    FROM message
-    WHERE direction = 'request' AND coalesce(source_id, '') = ''
+    FROM http
+    WHERE method = 'CCM_POST' AND uri NOT LIKE '%://%'
     GROUP BY client
     UNION ALL
     SELECT min(packet), time, flow, client, NULL, 'client', NULL, NULL, 'ROL-CLIENT', 'strong', 'fetches policies'
@@ -328,7 +328,7 @@ final AS (
            d.mode, 'declared', l.signal, 'proof', coalesce('declared; ' || l.why, 'declared')
     FROM site_role d
     LEFT JOIN named n ON n.host = d.host
-    LEFT JOIN learned l ON l.host = d.host AND l.role = d.role AND (l.site_code = d.site_code OR d.site_code IS NULL)
+    LEFT JOIN learned l ON l.host = d.host AND l.role = d.role
     GROUP BY d.id
 )
 SELECT packet, time, flow, host, name, role, site_code, mode, source, signal, grade, why

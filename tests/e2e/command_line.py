@@ -9,7 +9,7 @@ import subprocess
 import lab
 
 COUNT = "SELECT count(*) AS n FROM flow"
-COMMANDS = ("check", "messages", "flows", "query", "rules", "schema", "version", "help")
+COMMANDS = ("check", "messages", "flows", "hosts", "roles", "query", "discover", "rules", "schema", "version", "help")
 ESCAPE = b"\x1b"
 
 
@@ -75,6 +75,8 @@ def test_unknown_names():
         "check": ("text", "json", "html"),
         "messages": ("text", "json", "csv"),
         "flows": ("table", "json", "csv"),
+        "hosts": ("table", "json", "csv"),
+        "roles": ("table", "json", "csv"),
         "query": ("table", "json", "csv"),
     }
     for command, names in formats.items():

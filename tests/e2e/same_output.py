@@ -12,6 +12,10 @@ COMMANDS = (
     ("messages", "-V", "--bodies"),
     ("messages", "-T", "json"),
     ("flows", "-T", "csv"),
+    ("hosts", "-T", "json"),
+    ("roles", "-T", "csv"),
+    ("query", "SELECT * FROM host_name"),
+    ("query", "SELECT * FROM host_pair"),
     ("query", "SELECT * FROM message"),
     ("query", "-T", "csv", "SELECT m.*, r.*, c.* FROM message m LEFT JOIN registration r ON r.message = m.id"
      " LEFT JOIN certificate c ON c.message = m.id"),

@@ -357,6 +357,14 @@ static void functions_about_names_and_addresses(void **state)
                             "SELECT host_of('http://CM01.corp:8080/a?b'), host_of('CM01:80'), host_of('cm01/x'), "
                             "host_of('[fd00::1]:80'), host_of('fd00::1'), host_of('10.0.0.1:80')"),
                         "cm01.corp cm01 cm01 fd00::1 fd00::1 10.0.0.1");
+    assert_string_equal(ask(state,
+                            "SELECT ptr_address('9.0.20.10.in-addr.arpa'), ptr_address('256.0.0.1.in-addr.arpa'), "
+                            "ptr_address('1.2.3.in-addr.arpa'), ptr_address('0.1.2.3.4.IN-ADDR.ARPA'), "
+                            "ptr_address('a..0.1.in-addr.arpa'), ptr_address(NULL)"),
+                        "10.20.0.9 - - - - -");
+    assert_string_equal(ask(state, "SELECT ptr_address('b.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+                                   "0.2.0.0.7.5.d.f.ip6.arpa')"),
+                        "fd57:20::b");
     assert_string_equal(ask(state, "SELECT host_of(''), host_of('http://'), host_of('['), host_of(NULL), host_of(':')"),
                         "- - - - -");
 }
