@@ -9,7 +9,7 @@ import subprocess
 import lab
 
 COUNT = "SELECT count(*) AS n FROM flow"
-COMMANDS = ("check", "messages", "flows", "hosts", "roles", "query", "rules", "schema", "version", "help")
+COMMANDS = ("check", "messages", "flows", "hosts", "roles", "query", "discover", "rules", "schema", "version", "help")
 ESCAPE = b"\x1b"
 
 

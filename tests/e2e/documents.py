@@ -99,4 +99,4 @@ def test_captures():
 
 
 if __name__ == "__main__":
-    lab.main(test_tables, test_man_page, test_messages, test_man_page_renders, test_links, test_captures)
+    lab.main(test_tables, test_site_keys, test_man_page, test_messages, test_man_page_renders, test_links, test_captures)

@@ -154,7 +154,7 @@ static void short_names_fail_and_full_names_pass(void **state)
     (void)state;
     add_message("http", "http://cm01.corp.test:80");
     expect("SYS-8", VERDICT_PASS, "called by its full DNS name");
-    expect("NAM-2", VERDICT_NOTOBSERVED, "senders are not judged yet");
+    expect("NAM-2", VERDICT_NOTOBSERVED, "which senders there are");
     add_message("http", "CM01");
     expect("SYS-8", VERDICT_FAIL, "called by its short name");
     expect("NAM-2", VERDICT_FAIL, "called by its short name");
