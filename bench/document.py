@@ -96,6 +96,17 @@ def ratio(results, kind, name, to="reading", what="processor"):
     return paired(runs[name]["rounds"][what], runs[to]["rounds"][what]) if name in runs and to in runs else None
 
 
+def best_gain(results, kind, name):
+    """What two workers can gain over one with two free cores: told by processor times, which depend less on what else
+    the machine does than the clock. The busiest thread bounds it, and so does half of what all threads take."""
+    runs = results["kinds"][kind]["runs"]
+    if f"{name} 2" not in runs:
+        return None
+    both = runs[f"{name} 2"]["rounds"]
+    bounds = [max(busiest, processor / 2) for busiest, processor in zip(both["busiest"], both["processor"])]
+    return paired(runs[f"{name} 1"]["rounds"]["processor"], bounds)
+
+
 def floor_ratio(results):
     mp = results["kinds"]["mp"]
     sums = [sum(seconds) for seconds in zip(*(part["rounds"] for part in mp["floor"].values()))]
@@ -132,6 +143,8 @@ def targets(results):
         gain = ratio(results, "mp", f"{name} 1", f"{name} 2", "clock")
         rows.append(judge(f"mp, {name}: gain of a second worker, on the clock", gain, WORKERS_TARGET, least=True,
                           undecided=is_busy(runs[f"{name} 1"])))
+        rows.append(judge(f"mp, {name}: gain of a second worker with two free cores, by processor times of threads",
+                          best_gain(results, "mp", name), WORKERS_TARGET, least=True))
     for kind in GROWTH_KINDS:
         for name in ("envelope", "everything"):
             rows.append(judge(f"{kind}, {name}: memory after 10 GB to that after 100 MB", growth_ratio(results, kind, name),

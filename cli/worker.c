@@ -10,8 +10,8 @@
 #include "core/buffer.h"
 #include "records/order.h"
 
-#define BATCH_SEGMENTS 512
-#define BATCH_BYTES ((size_t)512 * 1024) /* of payload; a segment has at most 64 KB */
+#define BATCH_SEGMENTS 256
+#define BATCH_BYTES ((size_t)128 * 1024) /* of payload; a segment has at most 64 KB */
 #define SECRETS_MAX ((size_t)64 << 20)   /* TLS secrets that come between two packets */
 #define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 4 MB */
 
