@@ -22,9 +22,11 @@ from pathlib import Path
 from compare_ground_truth import EXIT_COMPLETE, EXIT_INCOMPLETE, Truth
 
 QUERY_SECONDS = 240
-ROLES = "SELECT host, role, site_code, grade FROM role"
-NAMES = "SELECT host, name, grade FROM host_name WHERE grade <> 'hint'"
-HOSTS = "SELECT address, fqdn, netbios FROM host"
+QUERY = (
+    "SELECT 'role' AS kind, host, role, NULL AS name, site_code, grade FROM role"
+    " UNION ALL SELECT 'name', host, NULL, name, NULL, grade FROM host_name WHERE grade <> 'hint'"
+    " UNION ALL SELECT 'host', address, NULL, NULL, NULL, NULL FROM host"
+)
 
 SERVICES = (
     (r"/(ccm_system|ccm_incoming|sms_mp|ccm_client|bgb)", "management_point"),
@@ -128,16 +130,18 @@ def is_hidden(document):
     return bool(ipsec) and ipsec.get("visible") is not True and not re.search(r"null|ah|failed-clear", document["name"])
 
 
-def query(cmscope, site, sql):
+def query(cmscope, site):
+    """Rows by kind: roles, names, hosts."""
     truth = site.truth
-    command = [cmscope, "query", "-r", str(truth.pcap), "-T", "json", sql]
+    command = [cmscope, "query", "-r", str(truth.pcap), "-T", "json", QUERY]
     folder = truth.path.with_name((truth.base or truth.name) + ".keys")
     if any(file.suffix == ".pem" or file.name == "sslkeylog.txt" for file in folder.glob("*")):
         command += ["--keys", str(folder)]
     process = subprocess.run(command, capture_output=True, text=True, timeout=QUERY_SECONDS)
     if process.returncode not in (EXIT_COMPLETE, EXIT_INCOMPLETE):
         raise SystemExit(f"{truth.name}: {process.stderr}")
-    return json.loads(process.stdout)
+    rows = json.loads(process.stdout)
+    return ([row for row in rows if row["kind"] == kind] for kind in ("role", "name", "host"))
 
 
 def is_in_bytes(capture, names):
@@ -182,7 +186,7 @@ def compare_names(site, rows, hosts):
         else:
             differences.append(((address, row["name"]), f"{address} is called {row['name']}, known {sorted(site.names[address])}"))
     for host in hosts:
-        address = v4(host["address"])
+        address = v4(host["host"])
         if address in site.names and address not in named:
             if is_in_bytes(site.truth.pcap, site.names[address]):
                 differences.append(((address, None), f"{address} was not named, though {sorted(site.names[address])} stands in the capture"))
@@ -215,8 +219,9 @@ def main():
     for file in files:
         site = Site(file)
         truth = site.truth
-        matched, known, roles = compare_roles(site, query(arguments.cmscope, site, ROLES))
-        right, named, silent, names = compare_names(site, query(arguments.cmscope, site, NAMES), query(arguments.cmscope, site, HOSTS))
+        roles, names, hosts = query(arguments.cmscope, site)
+        matched, known, roles = compare_roles(site, roles)
+        right, named, silent, names = compare_names(site, names, hosts)
         sums["unexplained"] += report(truth.name, truth.base, "role", roles, KNOWN_ROLES)
         sums["unexplained"] += report(truth.name, truth.base, "name", names, KNOWN_NAMES)
         for key, value in (("roles", matched), ("known", known), ("names", right), ("named", named), ("silent", silent), ("differences", len(roles) + len(names))):

@@ -117,6 +117,32 @@ static void any_solid_fail_fails(void **state)
     assert_int_equal(bench_of(state)->verdicts.by_verdict[VERDICT_FAIL], 1);
 }
 
+static void a_row_of_a_derived_table_is_evidence(void **state)
+{
+    struct sink sink = store_sink(bench_of(state)->store);
+    struct http_row row = http_row_null();
+    row.packet = 7;
+    row.server = TEXT("10.0.0.1");
+    row.uri = TEXT("/SMS_DP_SMSPKG$/A");
+    row.service = TEXT("dp");
+    row.status = 200;
+    row.reply_packet = 8;
+    sink_append(&sink, TABLE_http, &row);
+    const struct rule_verdict *v =
+        verdict(state, "SELECT 'fail' AS result, grade, 'role' AS evidence, id AS row, packet, time, host AS subject, "
+                       "role AS why FROM role");
+    assert_int_equal(v->verdict, VERDICT_FAIL);
+    assert_int_equal(v->evidence_count, 1);
+    assert_true(text_is(v->evidence[0].table, "role"));
+    assert_int_equal(v->evidence[0].row, 1);
+    assert_int_equal(v->evidence[0].packet, 8);
+    assert_true(text_is(v->evidence[0].why, "distribution_point"));
+    expect_invalid(state,
+                   "SELECT 'fail' AS result, 'proof' AS grade, 'role' AS evidence, 2 AS row, 1 AS packet, 1.5 AS "
+                   "time, 's' AS subject, 'why' AS why",
+                   "the id of a row");
+}
+
 static void a_hint_never_fails_but_is_kept(void **state)
 {
     const struct rule_verdict *v = verdict(state, ROW("fail", "hint", 1, "odd"));
@@ -334,6 +360,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
         TEST(any_solid_fail_fails),
+        TEST(a_row_of_a_derived_table_is_evidence),
         TEST(a_hint_never_fails_but_is_kept),
         TEST(a_hint_never_passes),
         TEST(informational_stands_below_pass),
