@@ -8,12 +8,11 @@
 
 #include "dissect/http.h"
 
-#define BITS_PACKETS_MAX ((size_t)1 << 18) /* of all sessions */
-#define BITS_FRAGMENTS_MAX ((size_t)16384) /* of one session: BITS sends megabytes in one */
-#define BITS_BYTES_MAX                                                                                                 \
-    ((uint64_t)1 << 30)                 /* content that is kept until the end: in so much memory, and above that in a */
-#define BITS_MEMORY ((uint64_t)4 << 20) /* temporary file (core/spill.h); */
-#define BITS_MEMORY_MOST ((uint64_t)64 << 20) /* this is the memory when no file can be written */
+#define BITS_PACKETS_MAX ((size_t)1 << 18)    /* of all sessions */
+#define BITS_FRAGMENTS_MAX ((size_t)16384)    /* of one session: BITS sends megabytes in one */
+#define BITS_BYTES_MAX ((uint64_t)1 << 30)    /* content that is kept until the end */
+#define BITS_MEMORY ((uint64_t)4 << 20)       /* of that in memory; more goes to a temporary file (core/spill.h) */
+#define BITS_MEMORY_MOST ((uint64_t)64 << 20) /* the same when no file can be written */
 #define BITS_TEXTS_MAX ((size_t)32 << 20)     /* names and addresses */
 #define BITS_UPLOAD_MAX ((uint64_t)64 << 20)  /* a larger upload is counted, not read */
 #define BITS_TEXT_MAX 4096                    /* of one header ([MC-BUP] 2.2.1.1) */

@@ -234,7 +234,7 @@ static void post_report(struct dialogue *dialogue, const char *endpoint, const c
 
 #define SERIAL(number)                                                                                                 \
     "<Report><ReportBody><StateMessage SerialNumber='" number "'><Topic/><State/></StateMessage></ReportBody></"       \
-                                                              "Report>"
+    "Report>"
 
 static void serial_numbers_of_a_client_rise(void **state)
 {
