@@ -54,8 +54,10 @@ const struct command COMMANDS[] = {
      "(default), json.",
      "cmscope rules RSC-1"},
     {"schema", run_schema, "Th", "[TABLE]", 0, 1, "the tables and columns that can be asked",
-     "Describes all tables, or one. Formats: text (default), sql, markdown; site: the keys of the site file that --site "
-     "takes.", "cmscope schema message"},
+     "Describes all tables, or one. Formats: text (default), sql, markdown; site: the keys of the site file that "
+     "--site "
+     "takes.",
+     "cmscope schema message"},
     {"version", run_version, "h", "", 0, 0, "the version and the libraries it was built with",
      "Prints the version of cmscope and of the libraries in use.", "cmscope version"},
     {"help", run_help, "mh", "[COMMAND]", 0, 1, "help for a command", "Prints help for all commands or for one.",
