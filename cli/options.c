@@ -47,7 +47,7 @@ const struct command COMMANDS[] = {
      "servers. It "
      "is the site file (YAML) that --site takes as it is; comments tell of each role how sure it is and which packet "
      "told it. Roles of clients are left out.",
-     "cmscope discover -r tests/pcaps/sccmwtf-http.pcap -w site.yaml"},
+     "cmscope discover -r tests/pcaps/sccmwtf-http.pcap"},
     {"rules", run_rules, "uTh", "[RULE]", 0, 1, "what is checked",
      "Lists the practices of the checklist; with the id of one, all about it and the query that decides it. Formats: "
      "text "
