@@ -47,15 +47,17 @@ const struct command COMMANDS[] = {
      "servers. It "
      "is the site file (YAML) that --site takes as it is; comments tell of each role how sure it is and which packet "
      "told it. Roles of clients are left out.",
-     "cmscope discover -r tests/pcaps/sccmwtf-http.pcap -w site.yaml"},
+     "cmscope discover -r tests/pcaps/sccmwtf-http.pcap"},
     {"rules", run_rules, "uTh", "[RULE]", 0, 1, "what is checked",
      "Lists the practices of the checklist; with the id of one, all about it and the query that decides it. Formats: "
      "text "
      "(default), json.",
      "cmscope rules RSC-1"},
     {"schema", run_schema, "Th", "[TABLE]", 0, 1, "the tables and columns that can be asked",
-     "Describes all tables, or one. Formats: text (default), sql, markdown; site: the keys of the site file that --site "
-     "takes.", "cmscope schema message"},
+     "Describes all tables, or one. Formats: text (default), sql, markdown; site: the keys of the site file that "
+     "--site "
+     "takes.",
+     "cmscope schema message"},
     {"version", run_version, "h", "", 0, 0, "the version and the libraries it was built with",
      "Prints the version of cmscope and of the libraries in use.", "cmscope version"},
     {"help", run_help, "mh", "[COMMAND]", 0, 1, "help for a command", "Prints help for all commands or for one.",

@@ -157,7 +157,7 @@ static void write_names(const struct site *site, enum site_section_id section, u
 
 static void write_entry(const struct site *site, enum site_section_id section, uint32_t entry, const struct sink *sink)
 {
-    union any_row row;
+    union any_row row = {0};
     char rooms[SITE_KEYS_MAX][SITE_VALUE_MAX];
     fill_row(site, section, entry, &row, rooms);
     if (section == SITE_SECTION_hosts) {

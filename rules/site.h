@@ -16,7 +16,7 @@ struct site;
 
 /* Bounds of a site file. A large hierarchy has some thousand site systems. */
 #define SITE_BYTES_MAX ((size_t)8 * 1024 * 1024)
-#define SITE_ENTRIES_MAX 65536 /* of one section */
+#define SITE_ENTRIES_MAX 16384 /* of one section; libcyaml makes a list longer entry by entry */
 #define SITE_TEXT_MAX 255      /* bytes of one value */
 
 /* The site file `path` ("-": standard input). The caller frees it. OUTCOME_SYSTEM: it cannot be read; OUTCOME_LIMIT: it is

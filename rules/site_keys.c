@@ -116,7 +116,9 @@ static void print_key(FILE *out, const struct site_section *section, const struc
 
 void site_print_keys(FILE *out)
 {
-    fputs("# Keys of the site file\n\nMade by `cmscope schema -T site`. [site.md](site.md) tells what the file is for.\n\n", out);
+    fputs("# Keys of the site file\n\nMade by `cmscope schema -T site`. [site.md](site.md) tells what the file is "
+          "for.\n\n",
+          out);
     for (size_t i = 0; i < SITE_SECTION_COUNT; i++) {
         const struct site_section *section = &SITE_SECTIONS[i];
         const struct table_schema *table = schema_table(section->table);

@@ -259,7 +259,7 @@ static const struct {
     {"Mapping field already seen", "a key is given twice", true},
     {"STRING length <", "a value is empty; leave the key out instead", false},
     {"STRING length >", "a value is longer than 255 bytes", false},
-    {"Excessive entries", "the list has more than 65536 entries", false},
+    {"Excessive entries", "the list has more than 16384 entries", false},
 };
 
 static enum outcome load_error(const struct site *site, const struct complaint *complaint, cyaml_err_t result,

@@ -50,7 +50,3 @@ SELECT 'fail' AS result, CASE rank WHEN 2 THEN 'proof' WHEN 1 THEN 'strong' ELSE
        'dhcp' AS evidence, id AS row, min(packet) AS packet, time, host AS subject, why, source AS rests_on
 FROM seen
 GROUP BY host, why
-UNION ALL
-SELECT 'notobserved', 'hint', NULL, NULL, NULL, NULL, NULL,
-       'no site system was seen to ask DHCP for an address; that none does, a short capture cannot tell', NULL
-WHERE EXISTS (SELECT host FROM system)

@@ -14,7 +14,7 @@ IN_CLEAR = ("RSC-1", "COM-1", "CLN-1")  # native mode is wanted, and these captu
 RULES = 111
 RESULTS = {"pass", "fail", "notobserved", "notobservable", "informational"}
 MEMBERS = {"id", "section", "title", "result", "grade", "detail", "evidence", "profile", "references"}
-EVIDENCE_MEMBERS = {"table", "row", "packet", "time", "subject", "why"}
+EVIDENCE_MEMBERS = {"table", "row", "packet", "time", "subject", "why", "rests_on"}
 
 
 def benchmark_ids():

@@ -63,9 +63,10 @@ static void the_shape_is_that_of_the_design(void **state)
     assert_int_equal(json_object_size(MEMBER(read, "site")), 0);
     ASSERT_MEMBERS(MEMBER(read, "summary"), "pass", "fail", "notobserved", "notobservable", "informational");
     json_t *fail = json_array_get(MEMBER(read, "verdicts"), 1);
-    ASSERT_MEMBERS(fail, "id", "section", "title", "severity", "result", "grade", "detail", "evidence",
+    ASSERT_MEMBERS(fail, "id", "section", "title", "severity", "result", "grade", "rests_on", "detail", "evidence",
                    "evidence_total", "remarks", "profile", "references");
-    ASSERT_MEMBERS(json_array_get(MEMBER(fail, "evidence"), 0), "table", "row", "packet", "time", "subject", "why");
+    ASSERT_MEMBERS(json_array_get(MEMBER(fail, "evidence"), 0), "table", "row", "packet", "time", "subject", "why",
+                   "rests_on");
     ASSERT_MEMBERS(json_array_get(MEMBER(fail, "references"), 0), "href", "text");
     ASSERT_MEMBERS(json_array_get(MEMBER(read, "capture", "coverage"), 0), "name", "value", "incomplete", "meaning");
     json_decref(read);
