@@ -130,7 +130,7 @@ static void a_row_of_a_derived_table_is_evidence(void **state)
     sink_append(&sink, TABLE_http, &row);
     const struct rule_verdict *v =
         verdict(state, "SELECT 'fail' AS result, grade, 'role' AS evidence, id AS row, packet, time, host AS subject, "
-                       "role AS why FROM role");
+                       "role AS why, source AS rests_on FROM role");
     assert_int_equal(v->verdict, VERDICT_FAIL);
     assert_int_equal(v->evidence_count, 1);
     assert_true(text_is(v->evidence[0].table, "role"));
