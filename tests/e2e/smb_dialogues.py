@@ -17,11 +17,12 @@ TEMPORARY = tempfile.TemporaryDirectory(prefix="cmscope-e2e-")
 WORK = Path(TEMPORARY.name)
 
 
-def capture(name, *conversations, piece=None):
+def capture(name, *conversations, piece=None, clients=()):
     """A capture of connections: each a list of turns with the port, client and start; a turn (None, n) is a gap."""
     packets = []
     for number, (port, turns) in enumerate(conversations):
-        connection = lab.Conversation(client=("10.1.1.5", 50000 + number), server=(f"10.1.1.{1 + number}", port),
+        client = clients[number] if clients else "10.1.1.5"
+        connection = lab.Conversation(client=(client, 50000 + number), server=(f"10.1.1.{1 + number}", port),
                                       start=1_700_000_000 * 10**9 + number * 10**10)
         for asks, data in turns:
             if asks is None:
@@ -250,7 +251,7 @@ def test_endpoints():
 
 
 def test_relay():
-    """The same challenge in two authentications is found by SQL, whatever carried them."""
+    """The same challenge in authentications to two hosts is told as a relay, whatever carried them."""
     def login(challenge):
         return (b.Smb2().ask(b.NEGOTIATE, b.negotiate_request(0x210), b.negotiate_reply(0x210), session=0)
                 .ask(b.SETUP, b.setup_request(b.ntlm_negotiate()), b.setup_reply(b.ntlm_challenge(challenge=challenge)), status=b.MORE)
@@ -263,10 +264,11 @@ def test_relay():
            (False, b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: " + http(b.ntlm_challenge()) + b"\r\n"),
            (True, b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: " + http(b.ntlm_authenticate()) + b"\r\n"),
            (False, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")]
-    path = capture("relay", (445, login(b.CHALLENGE)), (80, web), (445, login(b"\x01" * 8)))
-    found = rows("""SELECT a.carrier AS one, b.carrier AS other, a.user FROM ntlm a JOIN ntlm b
-                    ON a.challenge = b.challenge AND a.id < b.id AND a.flow <> b.flow""", path)
-    lab.expect_equal(found, [{"one": "smb", "other": "http", "user": "PRI-SITE$"}], "the same challenge")
+    path = capture("relay", (445, login(b.CHALLENGE)), (80, web), (445, login(b"\x01" * 8)), clients=("10.1.1.2", "10.1.1.5", "10.1.1.5"))
+    found = rows("""SELECT i.carrier AS one, r.carrier AS other, issued_by, issued_to, repeated_by, repeated_to, n.user, grade
+                    FROM ntlm_relay n JOIN ntlm i ON i.id = n.issued JOIN ntlm r ON r.id = n.repeated""", path)
+    lab.expect_equal(found, [{"one": "smb", "other": "http", "issued_by": "10.1.1.1", "issued_to": "10.1.1.2", "repeated_by": "10.1.1.2",
+                              "repeated_to": "10.1.1.5", "user": "PRI-SITE$", "grade": "proof"}], "the same challenge")
 
 
 def test_ntlm_kinds():

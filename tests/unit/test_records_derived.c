@@ -412,6 +412,29 @@ static void a_pair_tells_how_its_bytes_were_guarded(void **state)
                         "10.0.0.9 tcp/9 1 0 0 0 0 111 0;10.0.0.9 esp 1 0 0 0 0 0 444");
 }
 
+static void add_challenge(void **state, const char *challenge, const char *client, const char *server)
+{
+    ADD(state, ntlm, row.client = text_of(client), row.server = text_of(server), row.challenge = text_of(challenge),
+        row.challenge_packet = row.packet, row.user = TEXT("SRV9$"));
+}
+
+static void a_challenge_seen_at_two_servers_is_a_relay(void **state)
+{
+    add_challenge(state, "aa", "10.0.0.66", "10.0.0.1"); /* the relay asks the target ... */
+    add_challenge(state, "aa", "10.0.0.9", "10.0.0.66"); /* ... and passes it on */
+    add_challenge(state, "bb", "10.0.0.9", "10.0.0.1");  /* a fixed challenge of one server */
+    add_challenge(state, "bb", "10.0.0.8", "10.0.0.1");
+    add_challenge(state, "cc", "10.0.0.66", "10.0.0.1"); /* a relay with two addresses */
+    add_challenge(state, "cc", "10.0.0.9", "10.0.0.67");
+    add_challenge(state, "dd", "10.0.0.9", "10.0.0.1");                             /* nothing wrong */
+    ADD(state, ntlm, row.client = TEXT("10.0.0.9"), row.server = TEXT("10.0.0.2")); /* challenges that were not seen */
+    ADD(state, ntlm, row.client = TEXT("10.0.0.9"), row.server = TEXT("10.0.0.1"));
+    assert_string_equal(ask(state, "SELECT packet, challenge, issued, repeated, issued_by, issued_to, repeated_by, "
+                                   "repeated_to, user, grade FROM ntlm_relay ORDER BY id"),
+                        "2 aa 1 2 10.0.0.1 10.0.0.66 10.0.0.66 10.0.0.9 SRV9$ proof;"
+                        "6 cc 5 6 10.0.0.1 10.0.0.66 10.0.0.67 10.0.0.9 SRV9$ hint");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -434,6 +457,7 @@ int main(void)
         TEST(a_certificate_names_whom_its_client_asked_for),
         TEST(a_host_is_an_address_that_sent_something),
         TEST(a_pair_tells_how_its_bytes_were_guarded),
+        TEST(a_challenge_seen_at_two_servers_is_a_relay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
