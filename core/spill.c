@@ -18,7 +18,7 @@
 #define RESERVE_MIN ((uint64_t)1 << 20)
 /* Made writable at one time. */
 #define COMMIT ((uint64_t)256 * 1024)
-/* Of the limit, for windows. */
+/* Of the limit, for windows; those that were there before may take as much again. */
 #define WINDOW_SHARE 4
 #define WINDOWS_MIN 8
 /* After so many windows all memory of files is given back, for what was read through addresses kept for long. Looking
@@ -123,17 +123,15 @@ static void windows_forget(struct spill *spill)
     give_back(spill, 0, spill->spilled);
 }
 
-/* The oldest window leaves the ring. It may be read once more through an address that somebody kept, so it is given
- * back again when its place in `past` is needed. */
+/* The oldest window leaves the ring. It is often asked for again soon, or read through an address that somebody kept, so
+ * its memory is given back when its place in `past` is needed, unless it came back meanwhile. */
 static void window_leave(struct spill_window *window, struct spill_window *past)
 {
     if (past->spill != NULL && !past->spill->seen[past->number])
         give_back(past->spill, past->number * SPILL_WINDOW, SPILL_WINDOW);
     *past = *window;
-    if (window->spill == NULL)
-        return;
-    window->spill->seen[window->number] = 0;
-    give_back(window->spill, window->number * SPILL_WINDOW, SPILL_WINDOW);
+    if (window->spill != NULL)
+        window->spill->seen[window->number] = 0;
 }
 
 static void window_enter(struct spill *spill, uint64_t number)

@@ -47,7 +47,7 @@ struct spill_pool {
     uint64_t entered;                               /* windows, since all were given back */
 };
 
-/* A part of the limit is kept for windows. */
+/* A part of the limit is kept for windows; those that were there before take at most as much again. */
 void spill_pool_init(struct spill_pool *pool, uint64_t limit, uint64_t most);
 /* Bytes of its spills that are in files. */
 uint64_t spill_pool_written(const struct spill_pool *pool);
