@@ -1,9 +1,9 @@
 /* dissect/suspect_history.c: see suspect.h: what a client does over time: tools by their user agent, serial numbers, full
  * reports, downloads without assignment. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "dissect/pairs.h"
 #include "dissect/settle.h"
 #include "dissect/suspect.h"
 
@@ -11,73 +11,35 @@
 #define FULL_REPORTS 3      /* of one kind */
 #define FULL_WITHIN 86400.0 /* seconds: a client's default is one report a week, and few full ones */
 
-/* One message, and what it is compared with others by. */
-struct entry {
-    uint64_t key;
-    int64_t packet, id;
-};
-
+/* Messages by what they are compared by, and those of them that are told. */
 struct history {
     struct dissect *dissect;
-    struct entry *entries;
-    size_t count;
+    struct pairs entries; /* group: a client; order: the packet; value: the row */
+    struct pairs found;   /* group: what is told; order and value as above */
 };
 
-static uint64_t key_add(uint64_t key, struct text text)
+static void add(struct history *history, uint64_t group, int64_t packet, int64_t id)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        uint8_t c = (uint8_t)text.at[i];
-        key = (key ^ (c >= 'a' && c <= 'z' ? c - 32u : c)) * 0x100000001B3u;
+    pairs_add(history->dissect, &history->entries, (struct pair){group, packet, (uint64_t)id});
+}
+
+static void tell_later(struct history *history, uint64_t what, struct pair entry)
+{
+    pairs_add(history->dissect, &history->found, (struct pair){what, entry.order, entry.value});
+}
+
+typedef void tell(struct dissect *dissect, int64_t id, uint64_t what);
+
+/* In the order of the capture; the lists are empty then. */
+static void tell_found(struct history *history, tell *one)
+{
+    bool any = pairs_sort(history->dissect, &history->found);
+    for (uint64_t i = 0; any && i < pairs_count(&history->found); i++) {
+        struct pair pair = pairs_at(&history->found, i);
+        one(history->dissect, (int64_t)pair.value, pair.group);
     }
-    return (key ^ 0xFF) * 0x100000001B3u;
-}
-
-#define KEY_START 0xCBF29CE484222325u
-
-static void add(struct history *history, uint64_t key, int64_t packet, int64_t id)
-{
-    history->entries[history->count++] = (struct entry){key, packet, id};
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    const struct entry *left = a, *right = b;
-    if (left->key != right->key)
-        return left->key < right->key ? -1 : 1;
-    if (left->packet != right->packet)
-        return left->packet < right->packet ? -1 : 1;
-    return left->id < right->id ? -1 : left->id > right->id;
-}
-
-static int compare_places(const void *a, const void *b)
-{
-    const struct entry *left = a, *right = b;
-    if (left->packet != right->packet)
-        return left->packet < right->packet ? -1 : 1;
-    return left->id < right->id ? -1 : left->id > right->id;
-}
-
-static void sort(struct history *history)
-{
-    if (history->count > 0)
-        qsort(history->entries, history->count, sizeof *history->entries, compare_entries);
-}
-
-/* The first entry of each key, in the order of the capture, gets the finding. */
-static void find_firsts(struct history *history, const char *code, const char *text)
-{
-    size_t kept = 0;
-    sort(history);
-    for (size_t i = 0; i < history->count; i++) {
-        struct entry entry = history->entries[i];
-        if (kept == 0 || history->entries[kept - 1].key != entry.key)
-            history->entries[kept++] = entry; /* kept <= i */
-    }
-    if (kept > 0)
-        qsort(history->entries, kept, sizeof *history->entries, compare_places);
-    for (size_t i = 0; i < kept; i++)
-        settle_find(history->dissect, history->entries[i].id, code, HINT, text);
-    history->count = 0;
+    pairs_free(&history->found);
+    pairs_free(&history->entries);
 }
 
 static const struct message_row *request_at(const struct history *history, int64_t id)
@@ -114,19 +76,61 @@ static bool shows(const struct http_row *http, const struct message_row *row, co
     return text_is(row->transport, "http") && text_find_like(http->uri, sign->value, &at);
 }
 
-static void check_tools(struct history *history, const struct sign *sign)
+#define SIGN_COUNT (sizeof SIGNS / sizeof SIGNS[0])
+
+static void tell_tool(struct dissect *dissect, int64_t id, uint64_t what)
+{
+    settle_find(dissect, id, SIGNS[what].path ? "T08" : "T06", HINT, SIGNS[what].text);
+}
+
+static void add_signs(struct history *history, const struct message_row *row, int64_t id)
+{
+    const struct http_row *http = settle_row(history->dissect, TABLE_http, row->http);
+    for (size_t i = 0; http != NULL && i < SIGN_COUNT; i++) {
+        if (shows(http, row, &SIGNS[i])) /* the low part tells which: those of one sign and client are one group */
+            add(history, pairs_digest(history->dissect, row->client) / SIGN_COUNT * SIGN_COUNT + i, row->packet, id);
+    }
+}
+
+/* The first message of each client that shows a sign. */
+static void check_tools(struct history *history)
 {
     int64_t count = message_count(history);
     for (int64_t id = 1; id <= count; id++) {
         const struct message_row *row = request_at(history, id);
-        const struct http_row *http = row == NULL ? NULL : settle_row(history->dissect, TABLE_http, row->http);
-        if (http != NULL && shows(http, row, sign))
-            add(history, key_add(KEY_START, row->client), row->packet, id);
+        if (row != NULL)
+            add_signs(history, row, id);
     }
-    find_firsts(history, sign->path ? "T08" : "T06", sign->text);
+    bool any = pairs_sort(history->dissect, &history->entries);
+    for (uint64_t i = 0; any && i < pairs_count(&history->entries); i++) {
+        struct pair entry = pairs_at(&history->entries, i);
+        if (i == 0 || pairs_at(&history->entries, i - 1).group != entry.group)
+            tell_later(history, entry.group % SIGN_COUNT, entry);
+    }
+    tell_found(history, tell_tool);
 }
 
 /* ---- C30: serial numbers of state messages rise over the life of a client ---- */
+
+static void tell_serial(struct dissect *dissect, int64_t id, uint64_t what)
+{
+    (void)what;
+    settle_find(dissect, id, "C30", "advisory",
+                "the serial number of a state message is below that of the client's message before");
+}
+
+/* Equal numbers: sent again because no answer came. */
+static bool falls(const struct history *history, struct pair before, struct pair entry)
+{
+    if (before.group != entry.group)
+        return false;
+    const struct message_row *last = request_at(history, (int64_t)before.value);
+    if (last == NULL)
+        return false;
+    int64_t first = last->serial, most = last->serial_last; /* the next look may move the row */
+    const struct message_row *row = request_at(history, (int64_t)entry.value);
+    return row != NULL && row->serial < most && row->serial != first;
+}
 
 static void check_serials(struct history *history)
 {
@@ -134,27 +138,31 @@ static void check_serials(struct history *history)
     for (int64_t id = 1; id <= count; id++) {
         const struct message_row *row = request_at(history, id);
         if (row != NULL && row->serial != INT_NULL && row->source_id.length > 0 && row->attempt_of == INT_NULL)
-            add(history, key_add(KEY_START, row->source_id), row->packet, id);
+            add(history, pairs_digest(history->dissect, row->source_id), row->packet, id);
     }
-    sort(history);
-    size_t kept = 0;
-    for (size_t i = 1; i < history->count; i++) {
-        struct entry entry = history->entries[i], before = history->entries[i - 1];
-        const struct message_row *row = request_at(history, entry.id), *last = request_at(history, before.id);
-        /* Equal numbers: sent again because no answer came. */
-        if (before.key == entry.key && row->serial < last->serial_last && row->serial != last->serial)
-            history->entries[kept++] = entry; /* kept < i: the next one still finds its entry before */
+    bool any = pairs_sort(history->dissect, &history->entries);
+    for (uint64_t i = 1; any && i < pairs_count(&history->entries); i++) {
+        struct pair entry = pairs_at(&history->entries, i);
+        if (falls(history, pairs_at(&history->entries, i - 1), entry))
+            tell_later(history, 0, entry);
     }
-    history->count = kept;
-    if (kept > 0)
-        qsort(history->entries, kept, sizeof *history->entries, compare_places);
-    for (size_t i = 0; i < kept; i++)
-        settle_find(history->dissect, history->entries[i].id, "C30", "advisory",
-                    "the serial number of a state message is below that of the client's message before");
-    history->count = 0;
+    tell_found(history, tell_serial);
 }
 
 /* ---- C28: each full report makes the site delete what it has ---- */
+
+static void tell_full(struct dissect *dissect, int64_t id, uint64_t what)
+{
+    (void)what;
+    settle_find(dissect, id, "C28", HINT,
+                "a third full report of the client within a day: each makes the site delete what it has");
+}
+
+static double time_of(const struct history *history, struct pair entry)
+{
+    const struct message_row *row = request_at(history, (int64_t)entry.value);
+    return row == NULL ? REAL_NULL : row->time;
+}
 
 static void check_full_reports(struct history *history)
 {
@@ -162,24 +170,19 @@ static void check_full_reports(struct history *history)
     for (int64_t id = 1; id <= count; id++) {
         const struct message_row *row = request_at(history, id);
         if (row != NULL && text_is_like(row->report_type, "Full") && row->source_id.length > 0 &&
-            row->attempt_of == INT_NULL && row->serial == INT_NULL) /* state messages are always full */
-            add(history, key_add(key_add(KEY_START, row->source_id), row->endpoint), row->packet, id);
+            row->attempt_of == INT_NULL && row->serial == INT_NULL) { /* state messages are always full */
+            uint64_t endpoint = pairs_digest(history->dissect, row->endpoint);
+            add(history, pairs_digest(history->dissect, row->source_id) * 31 + endpoint, row->packet, id);
+        }
     }
-    sort(history);
-    size_t kept = 0;
-    for (size_t i = FULL_REPORTS - 1; i < history->count; i++) {
-        struct entry entry = history->entries[i], first = history->entries[i - (FULL_REPORTS - 1)];
-        const struct message_row *row = request_at(history, entry.id), *earlier = request_at(history, first.id);
-        if (entry.key == first.key && row->time - earlier->time <= FULL_WITHIN)
-            history->entries[kept++] = entry; /* kept <= i - 2: what is compared later stays */
+    bool any = pairs_sort(history->dissect, &history->entries);
+    for (uint64_t i = FULL_REPORTS - 1; any && i < pairs_count(&history->entries); i++) {
+        struct pair entry = pairs_at(&history->entries, i);
+        struct pair first = pairs_at(&history->entries, i - (FULL_REPORTS - 1));
+        if (entry.group == first.group && time_of(history, entry) - time_of(history, first) <= FULL_WITHIN)
+            tell_later(history, 0, entry);
     }
-    history->count = kept;
-    if (kept > 0)
-        qsort(history->entries, kept, sizeof *history->entries, compare_places);
-    for (size_t i = 0; i < kept; i++)
-        settle_find(history->dissect, history->entries[i].id, "C28", HINT,
-                    "a third full report of the client within a day: each makes the site delete what it has");
-    history->count = 0;
+    tell_found(history, tell_full);
 }
 
 /* "GUID:x", "{x}" and "x" are one client. */
@@ -193,8 +196,9 @@ static struct text bare_id(struct text id)
 
 /* ---- T09: policies that are fetched, and never were assigned ---- */
 
-static void write_unassigned(struct dissect *dissect, int64_t id)
+static void tell_unassigned(struct dissect *dissect, int64_t id, uint64_t what)
 {
+    (void)what;
     const struct policy_row *row = settle_row(dissect, TABLE_policy, id);
     struct finding_row finding = finding_row_null();
     finding.packet = row->packet;
@@ -205,44 +209,30 @@ static void write_unassigned(struct dissect *dissect, int64_t id)
                          "a client fetches policies with its token, and no assignment to it was captured");
 }
 
-static void check_unassigned(struct history *history, int64_t policies)
+static void check_unassigned(struct history *history)
 {
+    int64_t policies = history->dissect->sink.count(history->dissect->sink.context, TABLE_policy);
     for (int64_t id = 1; id <= policies; id++) {
         const struct policy_row *row = settle_row(history->dissect, TABLE_policy, id);
         /* An assignment stands before all downloads of its client. */
         if (row != NULL && row->client_id.length > 0)
-            add(history, key_add(KEY_START, bare_id(row->client_id)), row->fetched == 1 ? row->packet : -1, id);
+            add(history, pairs_digest(history->dissect, bare_id(row->client_id)), row->fetched == 1 ? row->packet : -1,
+                id);
     }
-    sort(history);
-    size_t kept = 0;
-    for (size_t i = 0; i < history->count; i++) {
-        struct entry entry = history->entries[i];
-        bool first = i == 0 || history->entries[i - 1].key != entry.key;
-        if (first && entry.packet >= 0)
-            history->entries[kept++] =
-                entry; /* only the key of the one before is looked at, and it stays or is above */
+    bool any = pairs_sort(history->dissect, &history->entries);
+    for (uint64_t i = 0; any && i < pairs_count(&history->entries); i++) {
+        struct pair entry = pairs_at(&history->entries, i);
+        if (entry.order >= 0 && (i == 0 || pairs_at(&history->entries, i - 1).group != entry.group))
+            tell_later(history, 0, entry);
     }
-    history->count = 0;
-    if (kept > 0)
-        qsort(history->entries, kept, sizeof *history->entries, compare_places);
-    for (size_t i = 0; i < kept; i++)
-        write_unassigned(history->dissect, history->entries[i].id);
+    tell_found(history, tell_unassigned);
 }
 
 void suspect_history(struct dissect *dissect)
 {
     struct history history = {.dissect = dissect};
-    int64_t messages = message_count(&history);
-    int64_t policies = dissect->sink.count(dissect->sink.context, TABLE_policy);
-    history.entries = calloc((size_t)messages + (size_t)policies + 1, sizeof *history.entries);
-    if (history.entries == NULL) {
-        dissect->counts.unsettled++;
-        return;
-    }
-    for (size_t i = 0; i < sizeof SIGNS / sizeof SIGNS[0]; i++)
-        check_tools(&history, &SIGNS[i]);
+    check_tools(&history);
     check_serials(&history);
     check_full_reports(&history);
-    check_unassigned(&history, policies);
-    free(history.entries);
+    check_unassigned(&history);
 }
