@@ -55,11 +55,6 @@ void policy_write_assignments(struct http_exchange *exchange, const struct ccm_m
     }
 }
 
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* The value behind "name=" in a query; TEXT_NULL when it is not there. */
 static struct text parameter(struct text query, const char *name)
 {
@@ -83,8 +78,8 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
     size_t length = 0;
     for (size_t i = 0; out != NULL && i < query.length; i++) {
         bool escape = query.at[i] == '%' && i + 2 < query.length;
-        int high = escape ? hex_value(query.at[i + 1]) : -1;
-        int low = escape ? hex_value(query.at[i + 2]) : -1;
+        int high = escape ? text_hex_digit(query.at[i + 1]) : -1;
+        int low = escape ? text_hex_digit(query.at[i + 2]) : -1;
         bool coded = high >= 0 && low >= 0;
         out[length++] = coded ? (char)(high * 16 + low) : query.at[i];
         i += coded ? 2 : 0;
