@@ -37,7 +37,7 @@ static void die(const char *text)
 /* ---- The messages of the capture ---- */
 
 struct sample {
-    struct cursor body;
+    struct buffer body;
     bool reply;
 };
 
@@ -77,11 +77,11 @@ static void keep_sample(struct samples *samples, struct cursor body, bool reply)
         samples->room = samples->room == 0 ? 1024 : samples->room * 2;
         samples->items = realloc(samples->items, samples->room * sizeof *samples->items);
     }
-    uint8_t *copy = malloc(body.left);
-    if (samples->items == NULL || copy == NULL)
+    struct buffer bytes;
+    buffer_init(&bytes, body.left);
+    if (samples->items == NULL || !buffer_append(&bytes, body))
         die("out of memory");
-    memcpy(copy, body.at, body.left);
-    samples->items[samples->count++] = (struct sample){cursor_of(copy, body.left), reply};
+    samples->items[samples->count++] = (struct sample){bytes, reply};
 }
 
 /* The generator writes no boundary elsewhere, so what stands between the first and the last is a message. */
@@ -189,7 +189,8 @@ static void stage_dissect(struct state *state)
 
 static void decode(struct state *state, const struct sample *sample)
 {
-    struct ccm_source source = {.body = sample->body, .content_type = TEXT_NULL, .reply = sample->reply};
+    struct ccm_source source = {
+        .body = buffer_cursor(&sample->body), .content_type = TEXT_NULL, .reply = sample->reply};
     ccm_message_decode(&state->decoder, &source, state->needs, &state->message);
 }
 
@@ -212,7 +213,8 @@ static void stage_split(struct state *state)
 {
     struct ccm_multipart multipart;
     for (size_t i = 0; i < state->samples.count; i++) {
-        if (ccm_multipart_split(state->samples.items[i].body, TEXT(CCM_BOUNDARY), &multipart, NULL) != OUTCOME_OK)
+        struct cursor body = buffer_cursor(&state->samples.items[i].body);
+        if (ccm_multipart_split(body, TEXT(CCM_BOUNDARY), &multipart, NULL) != OUTCOME_OK)
             die("a message without parts");
     }
 }
@@ -289,7 +291,7 @@ int main(int argc, char **argv)
     tell(&state);
     ccm_decoder_free(&state.decoder);
     for (size_t i = 0; i < state.samples.count; i++)
-        free((void *)(uintptr_t)state.samples.items[i].body.at);
+        buffer_free(&state.samples.items[i].body);
     free(state.samples.items);
     return 0;
 }

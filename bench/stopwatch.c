@@ -57,8 +57,8 @@ struct threads {
 
 static void note_thread(struct threads *threads, pid_t pid, long id)
 {
-    char path[64];
-    unsigned long long ns;
+    char path[64], line[64], *end = line;
+    unsigned long long ns = 0;
     size_t i = 0;
     snprintf(path, sizeof path, "/proc/%ld/task/%ld/schedstat", (long)pid, id);
     FILE *file = fopen(path, "re");
@@ -66,7 +66,9 @@ static void note_thread(struct threads *threads, pid_t pid, long id)
         return;
     while (i < threads->count && threads->items[i].id != id)
         i++;
-    if (i < THREADS_MAX && fscanf(file, "%llu", &ns) == 1) {
+    if (fgets(line, sizeof line, file) != NULL)
+        ns = strtoull(line, &end, 10);
+    if (i < THREADS_MAX && end != line) {
         threads->items[i].id = id;
         threads->items[i].seconds = (double)ns * 1e-9;
         threads->count = i == threads->count ? i + 1 : threads->count;

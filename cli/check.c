@@ -104,11 +104,11 @@ static int check(const struct options *options, enum check_format format, const 
     struct verdicts verdicts;
     struct findings findings;
     bool whole = options->only_count == 0; /* with --rule only what that rule reads is decoded */
-    if (evaluate_needs(database, benchmark, &evaluation, &needs, &error) != OUTCOME_OK) {
+    if (evaluate_needs(database, benchmark, &evaluation, &needs, &error) != OUTCOME_OK ||
+        (whole && findings_needs(database, &needs, &error) != OUTCOME_OK)) {
         complain("%s", error.text);
         return EXIT_DEFINITION;
     }
-    needs |= whole ? NEED_EVERYTHING & ~(unsigned)NEED_BODY : NEED_NOTHING;
     needs |= options->database != NULL ? NEED_DATABASE : NEED_NOTHING;
     if (!pipeline_run(options, needs, store, &result, &error)) {
         complain("%s", error.text);

@@ -15,8 +15,9 @@ struct pipeline_result {
 };
 
 /* Reads all of options->reads into `store`, decoding what `needs` (a set of enum need) asks for, and fills the tables
- * input and coverage, and with --site those of what is declared. Problems with single inputs are told on standard error and kept in the records. False when
- * nothing could be started (site file wrong, keys unreadable, no memory): *error says why. */
+ * input and coverage, and with --site those of what is declared. Problems with single inputs are told on standard error
+ * and kept in the records. False when nothing could be started (site file wrong, keys unreadable, no memory): *error says
+ * why. */
 MUST_USE bool pipeline_run(const struct options *options, unsigned needs, struct store *store,
                            struct pipeline_result *result, struct error *error);
 

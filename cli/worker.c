@@ -13,7 +13,7 @@
 #define BATCH_SEGMENTS 256
 #define BATCH_BYTES ((size_t)128 * 1024) /* of payload; a segment has at most 64 KB */
 #define SECRETS_MAX ((size_t)64 << 20)   /* TLS secrets that come between two packets */
-#define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 4 MB */
+#define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 1.5 MB */
 
 /* Segments on their way to a worker, with their payload. */
 struct batch {

@@ -15,6 +15,15 @@ bool text_equal_like(struct text a, struct text b)
     return a.length == b.length && strncasecmp(a.at, b.at, a.length) == 0;
 }
 
+int text_compare_like(struct text a, struct text b)
+{
+    size_t length = a.length < b.length ? a.length : b.length;
+    int order = length == 0 ? 0 : strncasecmp(a.at, b.at, length);
+    if (order != 0)
+        return order;
+    return a.length < b.length ? -1 : a.length > b.length;
+}
+
 /* The other form of an ASCII letter; other characters as they are. */
 static char other_case(char c)
 {
@@ -118,6 +127,19 @@ static const uint8_t HEX_DIGITS[256] = {
     ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
     ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
+
+int text_hex_digit(char character)
+{
+    return HEX_DIGITS[(uint8_t)character] - 1;
+}
+
+bool text_is_hex(struct text text)
+{
+    size_t digits = 0;
+    while (digits < text.length && HEX_DIGITS[(uint8_t)text.at[digits]] != 0)
+        digits++;
+    return digits > 0 && digits == text.length;
+}
 
 bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes)
 {

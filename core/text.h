@@ -48,6 +48,7 @@ static inline bool text_is(struct text text, const char *string) /* exact */
     return text_equal(text, text_of(string));
 }
 bool text_equal_like(struct text a, struct text b);                   /* ASCII letters in either case; neither NULL */
+int text_compare_like(struct text a, struct text b);                  /* likewise: < 0, 0, > 0; NULL is as empty */
 static inline bool text_is_like(struct text text, const char *string) /* likewise */
 {
     return text.at != NULL && text.length == strlen(string) && text_equal_like(text, text_of(string));
@@ -72,6 +73,10 @@ MUST_USE struct text text_format(struct arena *arena, const char *format, ...) P
 MUST_USE bool text_to_u64(struct text text, uint64_t *value);
 MUST_USE bool text_to_i64(struct text text, int64_t *value);
 
+/* 0 to 15; -1 for what is no hex digit. */
+int text_hex_digit(char character);
+/* One hex digit or more, in either case, and nothing else. */
+bool text_is_hex(struct text text);
 /* Hex digits in either case to bytes in the arena; false for an odd count, a foreign character or a full arena. */
 MUST_USE bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes);
 /* Bytes as upper-case hex. */

@@ -1,7 +1,6 @@
 /* dissect/bits_session.c: rows of `bits`: packets of the whole capture become sessions, and what they carried is read. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "dissect/bits_internal.h"
 #include "dissect/configmgr/body.h"
@@ -23,25 +22,16 @@ struct sorted {
     const struct bits_packet *packet;
 };
 
-static int compare_texts(struct text a, struct text b)
-{
-    size_t length = a.length < b.length ? a.length : b.length;
-    int order = length == 0 ? 0 : strncasecmp(a.at, b.at, length);
-    if (order != 0)
-        return order;
-    return a.length < b.length ? -1 : a.length > b.length;
-}
-
 /* The same server and session id; without an id the same client and target. */
 static int compare_sessions(const struct sorted *a, const struct sorted *b)
 {
-    int order = compare_texts(text_at(a->bits, a->packet->server), text_at(b->bits, b->packet->server));
+    int order = text_compare_like(text_at(a->bits, a->packet->server), text_at(b->bits, b->packet->server));
     if (order == 0)
-        order = compare_texts(text_at(a->bits, a->packet->session), text_at(b->bits, b->packet->session));
+        order = text_compare_like(text_at(a->bits, a->packet->session), text_at(b->bits, b->packet->session));
     if (order != 0 || a->packet->session.length > 0)
         return order;
-    order = compare_texts(text_at(a->bits, a->packet->client), text_at(b->bits, b->packet->client));
-    return order != 0 ? order : compare_texts(text_at(a->bits, a->packet->url), text_at(b->bits, b->packet->url));
+    order = text_compare_like(text_at(a->bits, a->packet->client), text_at(b->bits, b->packet->client));
+    return order != 0 ? order : text_compare_like(text_at(a->bits, a->packet->url), text_at(b->bits, b->packet->url));
 }
 
 static int compare_packets(const void *a, const void *b)

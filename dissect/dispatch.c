@@ -320,7 +320,8 @@ static void try_recognise(struct layer *layer, enum direction direction, struct 
         return;
     prefix_flush(layer, direction_reverse(direction), moment);
     prefix_flush(layer, direction, moment);
-    layer_data(layer, direction, bytes, moment);
+    if (!layer->unread)
+        dissector->data(layer->state, direction, bytes, moment);
 }
 
 void layer_data(struct layer *layer, enum direction direction, struct cursor bytes, struct moment moment)

@@ -40,7 +40,7 @@ struct http_exchange {
     uint16_t notes; /* set of enum http_note */
     bool secure;
     bool started[2], done[2], wanted[2], truncated[2], delivered[2];
-    bool limited[2]; /* it is truncated because there was more than is collected */
+    bool limited[2];                /* it is truncated because there was more than is collected */
     bool over[2];                   /* nothing more comes: done, or cut short */
     bool head_only, connects, bare; /* the request is HEAD, CONNECT, HTTP/0.9 */
     bool doubtful;                  /* order alone does not tell the reply to this request */

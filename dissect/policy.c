@@ -55,11 +55,6 @@ void policy_write_assignments(struct http_exchange *exchange, const struct ccm_m
     }
 }
 
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* The value behind "name=" in a query; TEXT_NULL when it is not there. */
 static struct text parameter(struct text query, const char *name)
 {
@@ -81,16 +76,18 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
     struct text query = {uri.at + at + 1, uri.length - at - 1};
     char *out = arena_alloc(arena, query.length + 1);
     size_t length = 0;
-    for (size_t i = 0; out != NULL && i < query.length; i++) {
+    if (out == NULL)
+        return;
+    for (size_t i = 0; i < query.length; i++) {
         bool escape = query.at[i] == '%' && i + 2 < query.length;
-        int high = escape ? hex_value(query.at[i + 1]) : -1;
-        int low = escape ? hex_value(query.at[i + 2]) : -1;
+        int high = escape ? text_hex_digit(query.at[i + 1]) : -1;
+        int low = escape ? text_hex_digit(query.at[i + 2]) : -1;
         bool coded = high >= 0 && low >= 0;
         out[length++] = coded ? (char)(high * 16 + low) : query.at[i];
         i += coded ? 2 : 0;
     }
     struct text plain = {out, length}, document = parameter(plain, "documentid=");
-    if (out != NULL && document.at != NULL) { /* .sms_dcm?Id&DocumentId=<urn>&Version=<n>&Compression=zlib */
+    if (document.at != NULL) { /* .sms_dcm?Id&DocumentId=<urn>&Version=<n>&Compression=zlib */
         row->policy_id = text_clean(arena, text_cursor(document));
         row->version = parameter(plain, "version=");
         return;
@@ -98,7 +95,7 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
     size_t dot = length;
     while (dot > 0 && out[dot - 1] != '.')
         dot--;
-    if (out == NULL || dot == 0)
+    if (dot == 0)
         return;
     for (size_t i = dot; i < length; i++)
         out[i] = out[i] == '_' ? '.' : out[i];

@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "dissect/settle.h"
 
 #define ADDRESSES_MAX ((int64_t)1 << 18) /* of all certificates: each handshake shows some */
 #define DECODED_MAX ((size_t)4 << 20)    /* bytes of addresses in a directory, decoded */
@@ -27,34 +28,15 @@ struct addresses {
     bool full;
 };
 
-static const void *row_of(const struct dissect *dissect, enum table table, int64_t id)
-{
-    return id == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, table, id);
-}
-
-static int compare_texts(struct text a, struct text b)
-{
-    size_t length = a.length < b.length ? a.length : b.length;
-    int order = length == 0 ? 0 : strncasecmp(a.at, b.at, length);
-    if (order != 0)
-        return order;
-    return a.length < b.length ? -1 : a.length > b.length;
-}
-
 static int compare(const void *a, const void *b)
 {
     const struct named *left = a, *right = b;
-    int order = compare_texts(left->url, right->url);
-    order = order != 0 ? order : compare_texts(left->peer, right->peer);
+    int order = text_compare_like(left->url, right->url);
+    order = order != 0 ? order : text_compare_like(left->peer, right->peer);
     return order != 0 ? order : (left->certificate > right->certificate) - (left->certificate < right->certificate);
 }
 
 /* ---- What certificates name ---- */
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
 
 /* "ldap:" and the name of the object in the address (RFC 4516), decoded. */
 static struct text directory_key(struct addresses *all, struct text url)
@@ -75,9 +57,9 @@ static struct text directory_key(struct addresses *all, struct text url)
     while (cursor_u8(&name, &byte)) {
         struct cursor ahead = name;
         uint8_t high, low;
-        if (byte == '%' && cursor_u8(&ahead, &high) && cursor_u8(&ahead, &low) && hex_digit((char)high) >= 0 &&
-            hex_digit((char)low) >= 0) {
-            byte = (uint8_t)(hex_digit((char)high) << 4 | hex_digit((char)low));
+        if (byte == '%' && cursor_u8(&ahead, &high) && cursor_u8(&ahead, &low) && text_hex_digit((char)high) >= 0 &&
+            text_hex_digit((char)low) >= 0) {
+            byte = (uint8_t)(text_hex_digit((char)high) << 4 | text_hex_digit((char)low));
             name = ahead;
         }
         key[length++] = (char)byte;
@@ -118,10 +100,10 @@ static void name_of_certificates(const struct dissect *dissect, struct addresses
 {
     int64_t count = dissect->sink.count(dissect->sink.context, TABLE_certificate);
     for (int64_t id = 1; id <= count && !all->full; id++) {
-        const struct certificate_row *row = row_of(dissect, TABLE_certificate, id);
+        const struct certificate_row *row = settle_row(dissect, TABLE_certificate, id);
         if (row == NULL || (row->crl_urls.length == 0 && row->ocsp_urls.length == 0))
             continue;
-        const struct flow_row *flow = row->chain == INT_NULL ? NULL : row_of(dissect, TABLE_flow, row->flow);
+        const struct flow_row *flow = row->chain == INT_NULL ? NULL : settle_row(dissect, TABLE_flow, row->flow);
         struct named named = {.certificate = id, .packet = row->packet, .peer = TEXT_NULL};
         if (flow != NULL && row->host.at != NULL)
             named.peer = text_equal(row->host, flow->src) ? flow->dst : flow->src;
@@ -155,18 +137,18 @@ static const struct named *look_up(const struct addresses *all, struct text url,
 {
     struct named key = {.url = url, .peer = client};
     const struct named *found = lower_bound(all, &key);
-    *shown = found != NULL && found->ocsp == ocsp && compare_texts(found->url, url) == 0 && client.length > 0 &&
-             compare_texts(found->peer, client) == 0 && found->packet < packet;
+    *shown = found != NULL && found->ocsp == ocsp && text_compare_like(found->url, url) == 0 && client.length > 0 &&
+             text_compare_like(found->peer, client) == 0 && found->packet < packet;
     if (*shown)
         return found;
     key.peer = TEXT_NULL;
     found = lower_bound(all, &key);
-    return found != NULL && found->ocsp == ocsp && compare_texts(found->url, url) == 0 ? found : NULL;
+    return found != NULL && found->ocsp == ocsp && text_compare_like(found->url, url) == 0 ? found : NULL;
 }
 
 static void tell(struct dissect *dissect, struct revocation_row *row, const struct named *named, bool shown)
 {
-    const struct certificate_row *certificate = row_of(dissect, TABLE_certificate, named->certificate);
+    const struct certificate_row *certificate = settle_row(dissect, TABLE_certificate, named->certificate);
     row->certificate = named->certificate;
     row->fingerprint_sha256 = certificate == NULL ? TEXT_NULL : certificate->fingerprint_sha256;
     row->url = named->url;
@@ -214,7 +196,7 @@ static const struct named *look_up_ocsp(const struct addresses *all, const struc
 
 static void fetch_http(struct dissect *dissect, const struct addresses *all, int64_t id)
 {
-    const struct http_row *http = row_of(dissect, TABLE_http, id);
+    const struct http_row *http = settle_row(dissect, TABLE_http, id);
     if (http == NULL || http->uri.at == NULL || (!text_is(http->method, "GET") && !text_is(http->method, "POST")))
         return;
     arena_reset(&dissect->scratch);
@@ -238,7 +220,7 @@ static void fetch_http(struct dissect *dissect, const struct addresses *all, int
 
 static void fetch_directory(struct dissect *dissect, const struct addresses *all, int64_t id)
 {
-    const struct ldap_operation_row *search = row_of(dissect, TABLE_ldap_operation, id);
+    const struct ldap_operation_row *search = settle_row(dissect, TABLE_ldap_operation, id);
     size_t offset;
     if (search == NULL || !text_is(search->operation, "search") || search->attributes.at == NULL ||
         !text_find_like(search->attributes, CRL_ATTRIBUTE, &offset))

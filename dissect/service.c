@@ -55,12 +55,7 @@ static struct text path_of(struct text uri)
 
 static bool is_hex(struct text text, size_t from, size_t length)
 {
-    for (size_t i = from; i < from + length; i++) {
-        char c = i < text.length ? text.at[i] : 'x', lower = (char)(c | 32);
-        if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'f'))
-            return false;
-    }
-    return true;
+    return from + length <= text.length && text_is_hex((struct text){text.at + from, length});
 }
 
 /* Files of update services are named by their SHA-1: /Content/3F/<40 hex digits>.cab ([MS-WUSP]). */

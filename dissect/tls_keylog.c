@@ -134,14 +134,6 @@ static struct text word_take(struct text *line)
     return word;
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Hex digits into out; false when there are others, none, or more than fit. */
 static bool hex(struct text word, const char *prefix, uint8_t *out, size_t room, struct cursor *bytes)
 {
@@ -152,7 +144,7 @@ static bool hex(struct text word, const char *prefix, uint8_t *out, size_t room,
     if (word.length == 0 || word.length % 2 != 0 || word.length / 2 > room)
         return false;
     for (size_t i = 0; i < word.length; i += 2) {
-        int high = digit(word.at[i]), low = digit(word.at[i + 1]);
+        int high = text_hex_digit(word.at[i]), low = text_hex_digit(word.at[i + 1]);
         if (high < 0 || low < 0)
             return false;
         out[i / 2] = (uint8_t)(high << 4 | low);

@@ -118,7 +118,7 @@ static int run(struct derived *derived, char **message)
 static bool start(struct derived *derived)
 {
     forget(derived);
-    derived->store = store_new();
+    derived->store = store_new_beside(derived->base->store);
     if (derived->store != NULL && index_list_init(&derived->indexes, derived->store))
         return true;
     store_free(derived->store);

@@ -2,7 +2,8 @@
  *
  * Such a table is marked NEED_DERIVED in tables.def, and records/sql/<table>.sql is the SELECT that makes its rows: its
  * columns but `id`, in their order. It is run when a statement first reads the table, so it costs nothing when nobody
- * asks. Its rows lie in a store of their own, with indexes as those of any table; what was observed stays as it is.
+ * asks. Its rows lie in a store of their own, with indexes as those of any table; it shares the memory of what was
+ * observed, which stays as it is.
  */
 #ifndef CMSCOPE_RECORDS_DERIVED_H
 #define CMSCOPE_RECORDS_DERIVED_H

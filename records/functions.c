@@ -155,7 +155,7 @@ static unsigned reverse_parse(struct text name, uint8_t bytes[static 16])
         unsigned number;
         if (!take_label(&name, six ? 16 : 10, six ? 15 : 255, &number))
             return 0;
-        bytes[six ? i / 2 : i] = (uint8_t)(six && i % 2 == 1 ? (bytes[i / 2] << 4 | number) : number);
+        bytes[six ? i / 2 : i] = (uint8_t)(six && i % 2 == 1 ? (unsigned)bytes[i / 2] << 4 | number : number);
     }
     return name.length == 0 ? labels : 0;
 }

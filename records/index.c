@@ -97,7 +97,7 @@ static bool index_fill(struct index *index, struct store *store, enum table tabl
         if (spill_append(index->pairs, &pair, sizeof pair) == NULL)
             return false;
     }
-    return spill_sort(&index->pairs, &store->pool);
+    return spill_sort(&index->pairs, store->pool);
 }
 
 static struct index *index_build(const struct index_list *list, enum table table, const struct column *column)
@@ -108,7 +108,7 @@ static struct index *index_build(const struct index_list *list, enum table table
     *index = (struct index){.references = 1,
                             .generation = store_generation(list->store),
                             .seed = list->seed,
-                            .pairs = spill_new(&list->store->pool)};
+                            .pairs = spill_new(list->store->pool)};
     if (index->pairs != NULL && index_fill(index, list->store, table, column))
         return index;
     index_release(index);

@@ -100,8 +100,8 @@ void store_absorb(struct store *into, struct store *from, int64_t bases[TABLE_CO
     }
     for (size_t table = 0; table < TABLE_COUNT && into->lost > lost; table++)
         drop_references(into, (enum table)table, bases[table] + 1);
-    if (into->pool.problem == 0)
-        into->pool.problem = from->pool.problem;
+    if (into->pool->problem == 0)
+        into->pool->problem = from->pool->problem;
     into->lost += from->lost;
     from->lost = 0;
 }
@@ -112,7 +112,7 @@ void store_absorb(struct store *into, struct store *from, int64_t bases[TABLE_CO
 static struct spill *list_rows(struct store *store, enum table table, bool *sorted)
 {
     int64_t before = INT64_MIN;
-    struct spill *pairs = spill_new(&store->pool);
+    struct spill *pairs = spill_new(store->pool);
     *sorted = true;
     for (int64_t id = 1; pairs != NULL && id <= store->tables[table].count; id++) {
         struct spill_pair pair = {packet_of(store_row(store, table, id)), id};
@@ -130,7 +130,7 @@ static struct spill *list_rows(struct store *store, enum table table, bool *sort
 static struct spill *invert(struct store *store, struct spill *pairs)
 {
     uint64_t count = spill_size(pairs) / sizeof(struct spill_pair);
-    struct spill *ids = spill_new(&store->pool);
+    struct spill *ids = spill_new(store->pool);
     for (uint64_t i = 0; ids != NULL && i < count; i++) {
         struct spill_pair pair = {spill_pair_at(pairs, i)->value, (int64_t)i + 1};
         if (spill_append(ids, &pair, sizeof pair) == NULL) {
@@ -138,7 +138,7 @@ static struct spill *invert(struct store *store, struct spill *pairs)
             ids = NULL;
         }
     }
-    if (ids != NULL && !spill_sort(&ids, &store->pool)) {
+    if (ids != NULL && !spill_sort(&ids, store->pool)) {
         spill_free(ids);
         ids = NULL;
     }
@@ -160,7 +160,7 @@ static bool plan_table(struct store *store, enum table table, struct plan *plan,
         plan->pairs[table] = NULL;
         return true;
     }
-    if (plan->pairs[table] == NULL || !spill_sort(&plan->pairs[table], &store->pool))
+    if (plan->pairs[table] == NULL || !spill_sort(&plan->pairs[table], store->pool))
         return false;
     order->ids[table] = invert(store, plan->pairs[table]);
     return order->ids[table] != NULL;
@@ -183,7 +183,7 @@ static bool build_table(struct store *store, enum table table, struct plan *plan
         return true;
     if (store->tables[table].count == 0)
         return true;
-    plan->rows[table] = spill_new(&store->pool);
+    plan->rows[table] = spill_new(store->pool);
     bool ok = plan->rows[table] != NULL;
     for (int64_t place = 1; ok && place <= store->tables[table].count; place++) {
         union any_row row;

@@ -7,14 +7,27 @@
 #include "records/schema.h"
 #include "records/store_private.h"
 
-struct store *store_new(void)
+/* `pool` NULL: its own. */
+static struct store *new_in(struct spill_pool *pool)
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return NULL;
-    spill_pool_init(&store->pool, STORE_MEMORY, STORE_MEMORY_MOST);
-    textpool_init(&store->texts, &store->pool);
+    store->pool = pool == NULL ? &store->own : pool;
+    if (pool == NULL)
+        spill_pool_init(store->pool, STORE_MEMORY, STORE_MEMORY_MOST);
+    textpool_init(&store->texts, store->pool);
     return store;
+}
+
+struct store *store_new(void)
+{
+    return new_in(NULL);
+}
+
+struct store *store_new_beside(struct store *other)
+{
+    return new_in(other->pool);
 }
 
 void store_free(struct store *store)
@@ -29,8 +42,8 @@ void store_free(struct store *store)
 
 void store_limit(struct store *store, uint64_t memory, uint64_t most)
 {
-    store->pool.limit = memory;
-    store->pool.most = most;
+    store->pool->limit = memory;
+    store->pool->most = most;
 }
 
 void store_drop(struct store *store, table_set tables)
@@ -55,17 +68,17 @@ uint64_t store_lost(const struct store *store)
 
 uint64_t store_memory(const struct store *store)
 {
-    return store->pool.held;
+    return store->pool->held;
 }
 
 uint64_t store_written(const struct store *store)
 {
-    return spill_pool_written(&store->pool);
+    return spill_pool_written(store->pool);
 }
 
 bool store_problem(const struct store *store, struct error *error)
 {
-    return spill_pool_problem(&store->pool, error);
+    return spill_pool_problem(store->pool, error);
 }
 
 uint64_t store_generation(const struct store *store)
@@ -91,7 +104,7 @@ bool store_append_kept(struct store *store, enum table table, const void *row)
 {
     struct rows *rows = &store->tables[table];
     if (rows->bytes == NULL)
-        rows->bytes = spill_new(&store->pool);
+        rows->bytes = spill_new(store->pool);
     if (rows->bytes == NULL || rows->count >= ROWS_MAX ||
         spill_append(rows->bytes, row, schema_table(table)->row_size) == NULL) {
         store->lost++;

@@ -28,6 +28,9 @@ struct store;
 #define STORE_MEMORY_MOST ((uint64_t)512 * 1024 * 1024)
 
 struct store *store_new(void); /* NULL when out of memory */
+/* A store whose rows are held in the memory of another one, within its limits; the other must outlive it. NULL when out of
+ * memory. */
+struct store *store_new_beside(struct store *other);
 void store_free(struct store *store);
 
 /* Other limits than STORE_MEMORY and STORE_MEMORY_MOST. What is already held stays until more is appended. */

@@ -12,7 +12,8 @@ struct rows {
 };
 
 struct store {
-    struct spill_pool pool;
+    struct spill_pool *pool; /* its own, or that of another store */
+    struct spill_pool own;
     struct rows tables[TABLE_COUNT];
     struct textpool texts;
     uint64_t lost;

@@ -61,6 +61,14 @@ static void add(struct findings *findings, struct arena *arena, sqlite3_stmt *st
     };
 }
 
+enum outcome findings_needs(struct database *database, unsigned *needs, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    enum outcome outcome = database_prepare(database, QUESTION, &statement, needs, error);
+    sqlite3_finalize(statement);
+    return outcome;
+}
+
 enum outcome findings_collect(struct database *database, struct arena *arena, struct findings *findings,
                               struct error *error)
 {

@@ -23,7 +23,10 @@ struct findings {
     uint64_t total;
 };
 
-/* Reads them; everything lives in `arena`. To be asked only when the records were made with NEED_FINDING. */
+/* The NEED_... flags of what findings_collect asks, added to *needs. */
+MUST_USE enum outcome findings_needs(struct database *database, unsigned *needs, struct error *error);
+
+/* Reads them; everything lives in `arena`. To be asked only when the records were made with those needs. */
 MUST_USE enum outcome findings_collect(struct database *database, struct arena *arena, struct findings *findings,
                                        struct error *error);
 

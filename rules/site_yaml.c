@@ -233,6 +233,7 @@ struct complaint {
     unsigned line;
 };
 
+PRINTF_LIKE(3, 0)
 static void take_log(cyaml_log_t level, void *context, const char *format, va_list arguments)
 {
     struct complaint *complaint = context;

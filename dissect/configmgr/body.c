@@ -99,7 +99,7 @@ static void open_nested(struct walk *walk, struct xml_element *element)
 /* Hex of a zlib stream of XML (wire.md 7.2): a compressed policy, collection settings. */
 static bool is_stream(struct text text)
 {
-    return text.length >= STREAM_HEX_MIN && text.at[0] == '7' && text.at[1] == '8' && value_is_hex(text);
+    return text.length >= STREAM_HEX_MIN && text.at[0] == '7' && text.at[1] == '8' && text_is_hex(text);
 }
 
 static void open_compressed(struct walk *walk, struct xml_element *element)

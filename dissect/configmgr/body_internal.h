@@ -46,7 +46,6 @@ struct text flags_of(enum names_table table, struct text value, struct arena *ar
  * unless decoder->show_secrets. */
 void value_fill(struct ccm_decoder *decoder, const struct xml_element *element, enum names_table names,
                 struct text value, enum certainty *certainty, struct ccm_field *field);
-bool value_is_hex(struct text value);
 /* Whether the value of a policy's property must not be shown. */
 bool value_is_secret(const struct xml_element *element, struct text value);
 /* "5 entries: 3 Instance CCM_Client ..." for the children of a list. */

@@ -6,16 +6,6 @@
 
 #define BLOB_MIN 128 /* digits: shorter ones (hashes, ids) are kept whole */
 
-bool value_is_hex(struct text value)
-{
-    for (size_t i = 0; i < value.length; i++) {
-        char c = value.at[i], lower = (char)(c | 32);
-        if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'f'))
-            return false;
-    }
-    return value.length > 0;
-}
-
 /* The value, cut at a character so that it is kept in `most` bytes. */
 static struct text cut(struct text value, size_t most)
 {
@@ -128,9 +118,9 @@ static struct text meaning_of(struct arena *arena, const struct xml_element *ele
     case CCM_FIELD_STATE:
         return state_meaning(element, value, arena, certainty);
     case CCM_FIELD_HEX:
-        return value_is_hex(value) ? blob_meaning(arena, "", value) : TEXT_NULL;
+        return text_is_hex(value) ? blob_meaning(arena, "", value) : TEXT_NULL;
     case CCM_FIELD_CERTIFICATE:
-        return value_is_hex(value) ? blob_meaning(arena, "X.509 certificate, ", value) : TEXT_NULL;
+        return text_is_hex(value) ? blob_meaning(arena, "X.509 certificate, ", value) : TEXT_NULL;
     case CCM_FIELD_GROUP:
     case CCM_FIELD_LIST:
     case CCM_FIELD_TEXT:
@@ -168,7 +158,7 @@ void value_fill(struct ccm_decoder *decoder, const struct xml_element *element, 
         fill_secret(decoder, value, field);
         return;
     }
-    bool blob = value.length >= BLOB_MIN && value_is_hex(value);
+    bool blob = value.length >= BLOB_MIN && text_is_hex(value);
     field->value = cut(value, blob ? CCM_FIELD_BLOB_SHOWN : CCM_FIELD_VALUE_MAX);
     field->meaning = meaning_of(arena, element, names, value, certainty, field->kind);
     if (blob && field->meaning.at == NULL)

@@ -137,16 +137,6 @@ static bool is_delicate(const struct xml_element *element)
     return is_marked(element) || is_secret_name(element->name) || is_secret_name(xml_attribute(element, "name"));
 }
 
-static bool is_hex(struct text text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if (!((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f')))
-            return false;
-    }
-    return text.length > 0;
-}
-
 #define BLOB_HEX_MIN (2 * (4 + MATERIAL_BYTES + 20)) /* digits of an obfuscated value's header */
 
 /* The bytes of a text that is an obfuscated value. */
@@ -156,7 +146,7 @@ static bool obfuscated(struct text text, struct arena *arena, struct cursor *blo
     text = text_trim(text);
     if (text.length < BLOB_HEX_MIN || (!text_starts_like(text, heads[0]) && !text_starts_like(text, heads[1])))
         return false;
-    return text.length <= 2 * (CCM_SECRET_BYTES_MAX + 64) && is_hex(text) && text_hex_decode(text, arena, blob);
+    return text.length <= 2 * (CCM_SECRET_BYTES_MAX + 64) && text_is_hex(text) && text_hex_decode(text, arena, blob);
 }
 
 static struct text secret_name(const struct xml_element *element)
@@ -272,7 +262,8 @@ static bool read_compressed(struct ccm_decoder *decoder, struct text text, unsig
     bool odd;
     text = text_trim(text);
     if (text.length < 16 || text.at[0] != '7' || text.at[1] != '8' || depth >= CCM_POLICY_LAYERS_MAX ||
-        layers->count > CCM_POLICY_STREAMS_MAX || !is_hex(text) || !text_hex_decode(text, &decoder->arena, &packed))
+        layers->count > CCM_POLICY_STREAMS_MAX || !text_is_hex(text) ||
+        !text_hex_decode(text, &decoder->arena, &packed))
         return false;
     /* One place is taken also by a stream that is damaged: the limit is one of work. */
     size_t place = layers->count++;
@@ -341,7 +332,7 @@ static bool has_long_hex(struct text text)
 {
     size_t run = 0;
     for (size_t i = 0; i < text.length && run <= HEX_SHOWN_MAX; i++)
-        run = is_hex((struct text){text.at + i, 1}) ? run + 1 : 0;
+        run = text_is_hex((struct text){text.at + i, 1}) ? run + 1 : 0;
     return run > HEX_SHOWN_MAX;
 }
 

@@ -7,13 +7,11 @@ Facts are compared as multisets: each that one side has and the other has not is
 """
 
 import json
-import os
 from collections import Counter
-from pathlib import Path
 
 import lab
 
-CAPTURES = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps")
+CAPTURES = lab.CAPTURES
 SECONDS_EACH = 60
 CMSCOPE, OTHER, BOTH = "cmscope is right", "the other is right", "both are right"
 SHOWN_MAX = 160  # characters of one difference

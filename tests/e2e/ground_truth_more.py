@@ -6,15 +6,13 @@ oracle: facts told by tshark. Skipped without them.
 """
 
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import lab
 
-CAPTURES = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps")
+CAPTURES = lab.CAPTURES
 SECONDS_EACH = 20
 
 

@@ -8,15 +8,13 @@ Compared are whole bodies, all codings removed, by size and SHA-256. Names are n
 """
 
 import hashlib
-import os
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import lab
 
-CAPTURES = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps")
+CAPTURES = lab.CAPTURES
 SECONDS_EACH = 30
 WORKERS = 2
 

@@ -7,18 +7,16 @@ import gzip
 import json
 import lzma
 import struct
-import os
 import subprocess
 import time
 import zlib
-from pathlib import Path
 from random import Random
 
 import lab
 
 ROWS = "SELECT packet, time, flow, direction, client, server, endpoint, signature, root FROM message ORDER BY id"
 FLOWS = "SELECT packet, src, sport, dst, dport, state, packets_out, packets_in, bytes_out, bytes_in, gaps FROM flow ORDER BY id"
-SHARED = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps")
+SHARED = lab.CAPTURES
 COOKED, RAW = 113, 101
 SECRET = "CLIENT_RANDOM " + "ab" * 32 + " " + "cd" * 48
 

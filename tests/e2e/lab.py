@@ -22,6 +22,7 @@ from pathlib import Path
 SOURCE = Path(os.environ.get("SOURCE") or Path(__file__).resolve().parents[2])
 CMSCOPE = os.environ.get("CMSCOPE") or str(SOURCE / "build" / "cmscope")
 PCAPS = SOURCE / "tests" / "pcaps"
+CAPTURES = Path(os.environ.get("CMSCOPE_CAPTURES") or SOURCE.parent / "shared" / "pcaps")  # no part of this project
 SCCMWTF = PCAPS / "sccmwtf-http.pcap"  # a client in clear HTTP: registers, asks for policies, downloads one twice
 
 # Exit statuses (design: Commands).

@@ -6,14 +6,12 @@ The captures are not part of this project. They are looked for in public/ of the
 """
 
 import json
-import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import lab
 
-CAPTURES = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps") / "public"
+CAPTURES = lab.CAPTURES / "public"
 SECONDS_EACH = 20
 WORKERS = 2
 

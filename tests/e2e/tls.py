@@ -13,7 +13,7 @@ from pathlib import Path
 
 import lab
 
-CAPTURES = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps")
+CAPTURES = lab.CAPTURES
 TLS = lab.PCAPS / "tls"
 OPENSSL, OLD = TLS / "tls-openssl.pcapng", TLS / "tls-old.pcap"
 TOOL = Path(os.environ.get("TOOLS") or "") / "tls_plain"

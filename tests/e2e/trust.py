@@ -2,15 +2,13 @@
 """Envelopes: what openssl encrypts is opened with the key it was made for, in every form; without the key, and without
 --show-secrets, nothing of it is seen. And the whole lab's facts about trust do not depend on the number of workers."""
 
-import os
 import shutil
 import sqlite3
 import subprocess
-from pathlib import Path
 
 import lab
 
-LAB = Path(os.environ.get("CMSCOPE_CAPTURES") or lab.SOURCE.parent / "shared" / "pcaps") / "lab"
+LAB = lab.CAPTURES / "lab"
 PASSWORD = "Sesame-open-7"
 # An obfuscated value that `openssl enc` made (see obfuscate), in a policy of a network access account.
 POLICY = (

@@ -555,14 +555,19 @@ static void other_connection(struct play *play, uint16_t port)
     assert_log(play, "opened\nended out\nended in\nclosed closed\n");
 }
 
+static void other_connections(struct play *play, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        other_connection(play, (uint16_t)(CLIENT_PORT + i));
+}
+
 static void late_packets_of_a_connection_that_had_to_be_forgotten_open_no_other(void **state)
 {
     (void)state;
     struct tracker_limits limits = tracker_limits_default();
     limits.closed = 2;
     struct play *play = play_new_with(&limits);
-    for (uint16_t port = CLIENT_PORT; port < CLIENT_PORT + 50; port++)
-        other_connection(play, port);
+    other_connections(play, 50);
     out(play, "FA", CLIENT + 1, SERVER + 1, "");
     in(play, "FA", SERVER + 1, CLIENT + 2, "");
     out(play, "A", CLIENT + 2, SERVER + 2, "");
@@ -578,15 +583,13 @@ static void late_packets_of_a_connection_that_had_to_be_forgotten_open_no_other(
     play_free(play);
 
     play = play_new_with(&limits);
-    for (uint16_t port = CLIENT_PORT; port < CLIENT_PORT + 50; port++)
-        other_connection(play, port);
+    other_connections(play, 50);
     out(play, "PA", CLIENT + 1, SERVER + 1, "data"); /* nothing that is only late */
     assert_log(play, "opened\nout data\n");
     play_free(play);
 
     play = play_new_with(&limits);
-    for (uint16_t port = CLIENT_PORT; port < CLIENT_PORT + 50; port++)
-        other_connection(play, port);
+    other_connections(play, 50);
     play->moment.time_ns += 121 * SECOND; /* as long as closed connections are remembered */
     out(play, "A", CLIENT + 2, SERVER + 2, "");
     assert_log(play, "opened\n");

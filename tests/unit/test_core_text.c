@@ -176,6 +176,34 @@ static void hex_is_read_in_either_case_and_written_in_upper_case(void **state)
     ASSERT_TEXT(text_hex(*state, CURSOR_EMPTY), "");
 }
 
+static void a_hex_digit_is_told_from_other_characters(void **state)
+{
+    (void)state;
+    assert_int_equal(text_hex_digit('0'), 0);
+    assert_int_equal(text_hex_digit('9'), 9);
+    assert_int_equal(text_hex_digit('a'), 10);
+    assert_int_equal(text_hex_digit('F'), 15);
+    assert_int_equal(text_hex_digit('g'), -1);
+    assert_int_equal(text_hex_digit('/'), -1);
+    assert_int_equal(text_hex_digit((char)0xB0), -1);
+    assert_true(text_is_hex(TEXT("0aF")));
+    assert_false(text_is_hex(TEXT("0aG")));
+    assert_false(text_is_hex(TEXT("")));
+    assert_false(text_is_hex(TEXT_NULL));
+}
+
+static void texts_are_ordered_without_regard_to_case(void **state)
+{
+    (void)state;
+    assert_int_equal(text_compare_like(TEXT("abc"), TEXT("ABC")), 0);
+    assert_true(text_compare_like(TEXT("abc"), TEXT("ABD")) < 0);
+    assert_true(text_compare_like(TEXT("abd"), TEXT("ABC")) > 0);
+    assert_true(text_compare_like(TEXT("ab"), TEXT("ABC")) < 0);
+    assert_true(text_compare_like(TEXT("abc"), TEXT("AB")) > 0);
+    assert_int_equal(text_compare_like(TEXT_NULL, TEXT("")), 0);
+    assert_true(text_compare_like(TEXT_NULL, TEXT("a")) < 0);
+}
+
 static void what_is_not_all_hex_is_refused(void **state)
 {
     static const char *const wrong[] = {"0", "0g", "g0", "00 0", "0x00", "AA BB", "@@", "//", "::", "``", "\xC3\xA4"};
@@ -441,6 +469,8 @@ int main(void)
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(negative_numbers_are_signed_only),
         cmocka_unit_test(hex_is_read_in_either_case_and_written_in_upper_case),
+        cmocka_unit_test(a_hex_digit_is_told_from_other_characters),
+        cmocka_unit_test(texts_are_ordered_without_regard_to_case),
         cmocka_unit_test(what_is_not_all_hex_is_refused),
         cmocka_unit_test(utf16_of_both_orders_becomes_utf8),
         cmocka_unit_test(the_highest_and_lowest_surrogate_pairs_are_read),

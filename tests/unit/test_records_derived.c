@@ -435,6 +435,15 @@ static void a_challenge_seen_at_two_servers_is_a_relay(void **state)
                         "6 cc 5 6 10.0.0.1 10.0.0.66 10.0.0.67 10.0.0.9 SRV9$ hint");
 }
 
+static void derived_rows_share_the_memory_of_what_was_observed(void **state)
+{
+    struct store *store = bench_of(state)->store;
+    add_http(state, "/SMS_MP/.sms_aut?MPLIST", "mp-auth", 200);
+    uint64_t observed = store_memory(store);
+    assert_string_not_equal(ask(state, ROLES), "");
+    assert_true(store_memory(store) > observed);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -443,6 +452,7 @@ int main(void)
         TEST(a_derived_table_needs_what_it_follows_from),
         TEST(rows_are_made_when_read_and_again_when_there_is_more),
         TEST(rows_of_derived_tables_can_be_looked_at),
+        TEST(derived_rows_share_the_memory_of_what_was_observed),
         TEST(the_answer_tells_how_sure_a_path_is),
         TEST(paths_tell_roles),
         TEST(shares_tell_roles),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "rules/evaluate.h"
+#include "rules/findings.h"
 #include "rules_fixture.h"
 
 #define ARENA_MAX ((size_t)16 * 1024 * 1024)
@@ -344,6 +345,14 @@ static void needs_of_the_selected_rules(void **state)
     assert_non_null(strstr(bench->error.text, "rule A-1"));
 }
 
+static void findings_need_all_that_finds_them(void **state)
+{
+    struct bench *bench = bench_of(state);
+    unsigned needs = NEED_NAMES;
+    assert_int_equal(findings_needs(bench->database, &needs, &bench->error), OUTCOME_OK);
+    assert_int_equal(needs, NEED_NAMES | (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_UPLOAD);
+}
+
 static void a_full_arena_is_a_limit(void **state)
 {
     struct bench *bench = bench_of(state);
@@ -376,6 +385,7 @@ int main(void)
         TEST(a_fail_rests_on_its_surest_and_a_pass_on_its_least_sure_evidence),
         TEST(a_query_that_asks_for_roles_must_say_what_it_rests_on),
         TEST(needs_of_the_selected_rules),
+        TEST(findings_need_all_that_finds_them),
         TEST(a_full_arena_is_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
