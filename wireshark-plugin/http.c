@@ -1,7 +1,8 @@
 /* wireshark-plugin/http.c: see plugin.h.
  *
  * BITS uploads use the method BITS_POST, which Wireshark's HTTP dissector does not know: on its ports, and wherever a
- * connection begins with such a request, that is handed on without its first five bytes, as POST.
+ * connection begins with a request of a ConfigMgr client, that is handed on without its first five bytes, as POST. Likewise, what requests
+ * for policies say in their headers is read there (token.c): Wireshark's HTTP dissector hands on bodies only.
  */
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
@@ -32,8 +33,12 @@ static bool is_upload(tvbuff_t *tvb)
 static int dissect_http(const struct carrier *carrier, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     pinfo->can_desegment = pinfo->saved_can_desegment; /* this call in between does not count */
-    if (!is_upload(tvb))
-        return call_dissector_only(carrier->stock, tvb, pinfo, tree, data);
+    if (!is_upload(tvb)) {
+        int all = call_dissector_only(carrier->stock, tvb, pinfo, tree, data);
+        if (all > 0 && pinfo->desegment_len == 0)
+            token_add(tvb, pinfo, tree);
+        return all;
+    }
     int used = call_dissector_only(carrier->stock, tvb_new_subset_remaining(tvb, BITS_PREFIX), pinfo, tree, data);
     if (pinfo->desegment_len != 0 && pinfo->desegment_offset > 0)
         pinfo->desegment_offset += BITS_PREFIX;
@@ -51,10 +56,21 @@ static int dissect_in_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, v
     return dissect_http(&carriers[1], tvb, pinfo, tree, data);
 }
 
-/* A connection on another port that begins with an upload. */
-static ws_bool find_upload(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static bool is_of_client(tvbuff_t *tvb)
 {
-    if (!is_upload(tvb) || carriers[0].own == NULL)
+    static const char *const STARTS[] = {BITS_METHOD, "CCM_POST ", "GET /SMS_MP/", "GET /SMS_DP", "PROPFIND /SMS_DP"};
+    for (size_t i = 0; i < array_length(STARTS); i++) {
+        if (tvb_strneql(tvb, 0, STARTS[i], strlen(STARTS[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A connection on another port that begins with a request of a ConfigMgr client: not only with an upload, because when
+ * Wireshark finds HTTP in one, it takes later ones to that server for HTTP without asking again. */
+static ws_bool find_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (!is_of_client(tvb) || carriers[0].own == NULL)
         return FALSE;
     conversation_set_dissector(find_or_create_conversation(pinfo), carriers[0].own);
     dissect_clear(tvb, pinfo, tree, data);
@@ -105,8 +121,10 @@ void http_hand_off(void)
     proto_http = proto_get_id_by_filter_name("http");
     take_port(&carriers[0], dissect_clear);
     take_port(&carriers[1], dissect_in_tls);
+    if (carriers[1].own != NULL)
+        dissector_add_for_decode_as("tls.port", carriers[1].own);
     if (carriers[0].own != NULL) {
         dissector_add_for_decode_as("tcp.port", carriers[0].own);
-        heur_dissector_add("tcp", find_upload, "HTTP with BITS uploads", "bits_tcp", proto_bits, HEURISTIC_ENABLE);
+        heur_dissector_add("tcp", find_connection, "HTTP with BITS uploads", "bits_tcp", proto_bits, HEURISTIC_ENABLE);
     }
 }
