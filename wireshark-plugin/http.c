@@ -18,11 +18,16 @@ static int proto_bits = -1, proto_hook = -1, proto_http = -1;
 /* HTTP in the clear, and in TLS. */
 static struct carrier {
     const char *stock_name, *table;
-    guint32 port;
     dissector_handle_t stock, own;
 } carriers[] = {
-    {"http-over-tcp", "tcp.port", 80, NULL, NULL},
-    {"http-over-tls", "tls.port", 443, NULL, NULL},
+    {"http-over-tcp", "tcp.port", NULL, NULL},
+    {"http-over-tls", "tls.port", NULL, NULL},
+};
+
+/* Ports of a table that belong to the stock dissector. */
+struct ports {
+    dissector_handle_t stock;
+    GArray *found; /* of guint */
 };
 
 static bool is_upload(tvbuff_t *tvb)
@@ -77,6 +82,15 @@ static ws_bool find_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tr
     return TRUE;
 }
 
+/* In TLS, Wireshark asks for each message what it looks like before it takes the dissector of the port. */
+static ws_bool find_in_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (!is_of_client(tvb) || carriers[1].own == NULL)
+        return FALSE;
+    dissect_in_tls(tvb, pinfo, tree, data);
+    return TRUE;
+}
+
 /* ---- What a reply was asked for ---- */
 
 const char *http_uri_asked(packet_info *pinfo)
@@ -96,35 +110,59 @@ const char *http_uri_asked(packet_info *pinfo)
 
 /* ---- Registration ---- */
 
+/* Ports of Wireshark's HTTP, which it sets anew when its preferences are read. */
+static void note_port(const char *table, enum ftenum type, void *key, void *value, void *context)
+{
+    (void)table;
+    (void)type;
+    guint port = GPOINTER_TO_UINT(key);
+    struct ports *ports = context;
+    if (dtbl_entry_get_handle(value) == ports->stock)
+        g_array_append_val(ports->found, port);
+}
+
+static void take_ports(const struct carrier *carrier)
+{
+    struct ports ports = {carrier->stock, g_array_new(FALSE, FALSE, sizeof(guint))};
+    if (carrier->own != NULL)
+        dissector_table_foreach(carrier->table, note_port, &ports);
+    for (guint i = 0; i < ports.found->len; i++) {
+        guint port = g_array_index(ports.found, guint, i);
+        dissector_delete_uint(carrier->table, port, carrier->stock);
+        dissector_add_uint(carrier->table, port, carrier->own);
+    }
+    g_array_free(ports.found, TRUE);
+}
+
+/* Of each capture, before its first packet. */
+static void begin(void)
+{
+    for (size_t i = 0; i < array_length(carriers); i++)
+        take_ports(&carriers[i]);
+}
+
 void http_register(void)
 {
     proto_bits = proto_register_protocol("HTTP with BITS uploads", "HTTP/BITS", "bits");
     proto_hook = proto_register_protocol_in_name_only("HTTP, also with BITS uploads", "HTTP + BITS", "http_bits",
                                                       proto_bits, FT_PROTOCOL);
+    register_init_routine(begin);
 }
 
-static void take_port(struct carrier *carrier, dissector_t dissector)
+static void find_stock(struct carrier *carrier, dissector_t dissector)
 {
-    dissector_table_t ports = find_dissector_table(carrier->table);
     carrier->stock = find_dissector(carrier->stock_name);
-    if (carrier->stock == NULL || ports == NULL)
+    if (carrier->stock == NULL || find_dissector_table(carrier->table) == NULL)
         return;
     carrier->own = create_dissector_handle(dissector, proto_hook);
-    if (dissector_get_uint_handle(ports, carrier->port) != carrier->stock)
-        return;
-    dissector_delete_uint(carrier->table, carrier->port, carrier->stock);
-    dissector_add_uint(carrier->table, carrier->port, carrier->own);
+    dissector_add_for_decode_as(carrier->table, carrier->own);
 }
 
 void http_hand_off(void)
 {
     proto_http = proto_get_id_by_filter_name("http");
-    take_port(&carriers[0], dissect_clear);
-    take_port(&carriers[1], dissect_in_tls);
-    if (carriers[1].own != NULL)
-        dissector_add_for_decode_as("tls.port", carriers[1].own);
-    if (carriers[0].own != NULL) {
-        dissector_add_for_decode_as("tcp.port", carriers[0].own);
-        heur_dissector_add("tcp", find_connection, "HTTP with BITS uploads", "bits_tcp", proto_bits, HEURISTIC_ENABLE);
-    }
+    find_stock(&carriers[0], dissect_clear);
+    find_stock(&carriers[1], dissect_in_tls);
+    heur_dissector_add("tcp", find_connection, "HTTP with BITS uploads", "bits_tcp", proto_bits, HEURISTIC_ENABLE);
+    heur_dissector_add("tls", find_in_tls, "HTTP with BITS uploads over TLS", "bits_tls", proto_bits, HEURISTIC_ENABLE);
 }

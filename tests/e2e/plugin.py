@@ -407,10 +407,13 @@ def test_tokens():
             if not rows:
                 continue
             for passes in ((), ("-2",)):
-                mine = place.fields(capture, "ccm.client_token && !tls", "ccm.client_token", "ccm.token_signature.status", options=passes)
+                options = ("-o", "tcp.reassemble_out_of_order:TRUE", *passes)
+                mine = place.fields(capture, "ccm.client_token && !tls", "ccm.client_token", "ccm.token_signature.status", options=options)
+                if capture.stem in FEWER:  # a registration that Wireshark does not show has no key
+                    mine, rows = ([line[:1] for line in lines] for lines in (mine, rows))
                 lab.expect_equal(sorted(mine), rows, f"{capture.stem} {passes}")
             total += len(rows)
-            valid += sum(row[1] == "valid" for row in rows)
+            valid += sum(row[1:] == ["valid"] for row in rows)
     print(f"      {total} tokens equal, {valid} of them valid")
     lab.expect(valid > 0, "no valid signature")
 
@@ -530,7 +533,7 @@ def streams(capture):
         end = ip + struct.unpack_from(">H", frame, ip + 2)[0]
         ports = struct.unpack_from(">HH", frame, tcp)
         data = frame[tcp + 4 * (frame[tcp + 12] >> 4):end]
-        if data:
+        if data and frame[23] == 6 and 80 in ports:
             found.setdefault(max(ports), []).append((int(ports[0] == 80), data))
     return found.values()
 
@@ -565,9 +568,10 @@ def test_bits():
             "port 80": (place.put(capture),),
             "port 8530": (moved(place, capture, 8530),),
             "port 50123": (moved(place, capture, 50123),),
-            "port 8080, Decode As": (moved(place, capture, 8080), "-d", "tcp.port==8080,http_bits"),
+            "port 8080": (moved(place, capture, 8080),),
             "port 443, Decode As": (moved(place, capture, 443), "-d", "tcp.port==443,http_bits"),
             "TLS": (tls, "-o", f"tls.keylog_file:{keys}"),
+            "TLS on port 8443": (other_tls, "-o", f"tls.keylog_file:{keys}"),
             "TLS on port 8443, Decode As": (other_tls, "-o", f"tls.keylog_file:{keys}", "-d", "tls.port==8443,http_bits"),
         }
         messages = place.fields(capture, "ccm.header", "ccm.id", "ccm.body.root")
