@@ -1,8 +1,8 @@
 /* wireshark-plugin/http.c: see plugin.h.
  *
- * BITS uploads use the method BITS_POST, which Wireshark's HTTP dissector does not know: on its ports, and wherever a
- * connection begins with a request of a ConfigMgr client, that is handed on without its first five bytes, as POST. Likewise, what requests
- * for policies say in their headers is read there (token.c): Wireshark's HTTP dissector hands on bodies only.
+ * BITS uploads use the method BITS_POST, which Wireshark's HTTP dissector does not know: they are handed on without their
+ * first five bytes, as POST. For that the plugin takes the place of the dissector on its ports, and of its heuristics.
+ * Likewise, what requests for policies say in their headers is read there (token.c): the HTTP dissector hands on bodies only.
  */
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
@@ -17,11 +17,12 @@ static int proto_bits = -1, proto_hook = -1, proto_http = -1;
 
 /* HTTP in the clear, and in TLS. */
 static struct carrier {
-    const char *stock_name, *table;
+    const char *stock_name, *table, *heuristic;
     dissector_handle_t stock, own;
+    heur_dissector_t stock_find; /* what the heuristic did before */
 } carriers[] = {
-    {"http-over-tcp", "tcp.port", NULL, NULL},
-    {"http-over-tls", "tls.port", NULL, NULL},
+    {"http-over-tcp", "tcp.port", "http_tcp", NULL, NULL, NULL},
+    {"http-over-tls", "tls.port", "http_tls", NULL, NULL, NULL},
 };
 
 /* Ports of a table that belong to the stock dissector. */
@@ -61,34 +62,32 @@ static int dissect_in_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, v
     return dissect_http(&carriers[1], tvb, pinfo, tree, data);
 }
 
-static bool is_of_client(tvbuff_t *tvb)
+/* On other ports, and in TLS, Wireshark asks what the bytes look like. Its own answer for HTTP is taken, but uploads, which
+ * it does not take for HTTP it can read, go another way. */
+static bool find_http(const struct carrier *carrier, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    static const char *const STARTS[] = {BITS_METHOD, "CCM_POST ", "GET /SMS_MP/", "GET /SMS_DP", "PROPFIND /SMS_DP"};
-    for (size_t i = 0; i < array_length(STARTS); i++) {
-        if (tvb_strneql(tvb, 0, STARTS[i], strlen(STARTS[i])) == 0)
-            return true;
+    if (is_upload(tvb)) {
+        dissect_http(carrier, tvb, pinfo, tree, data);
+        return true;
     }
-    return false;
+    if (!carrier->stock_find(tvb, pinfo, tree, data))
+        return false;
+    if (pinfo->desegment_len == 0)
+        token_add(tvb, pinfo, tree);
+    return true;
 }
 
-/* A connection on another port that begins with a request of a ConfigMgr client: not only with an upload, because when
- * Wireshark finds HTTP in one, it takes later ones to that server for HTTP without asking again. */
-static ws_bool find_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static ws_bool find_clear(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!is_of_client(tvb) || carriers[0].own == NULL)
+    if (!find_http(&carriers[0], tvb, pinfo, tree, data))
         return FALSE;
-    conversation_set_dissector(find_or_create_conversation(pinfo), carriers[0].own);
-    dissect_clear(tvb, pinfo, tree, data);
+    conversation_set_dissector_from_frame_number(find_or_create_conversation(pinfo), pinfo->num, carriers[0].own);
     return TRUE;
 }
 
-/* In TLS, Wireshark asks for each message what it looks like before it takes the dissector of the port. */
 static ws_bool find_in_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!is_of_client(tvb) || carriers[1].own == NULL)
-        return FALSE;
-    dissect_in_tls(tvb, pinfo, tree, data);
-    return TRUE;
+    return find_http(&carriers[1], tvb, pinfo, tree, data);
 }
 
 /* ---- What a reply was asked for ---- */
@@ -149,20 +148,24 @@ void http_register(void)
     register_init_routine(begin);
 }
 
-static void find_stock(struct carrier *carrier, dissector_t dissector)
+static void take_place(struct carrier *carrier, dissector_t dissector, heur_dissector_t find)
 {
     carrier->stock = find_dissector(carrier->stock_name);
     if (carrier->stock == NULL || find_dissector_table(carrier->table) == NULL)
         return;
     carrier->own = create_dissector_handle(dissector, proto_hook);
     dissector_add_for_decode_as(carrier->table, carrier->own);
+    /* One more heuristic would not do: Wireshark moves the one that matched last to the front. */
+    heur_dtbl_entry_t *entry = find_heur_dissector_by_unique_short_name(carrier->heuristic);
+    if (entry == NULL)
+        return;
+    carrier->stock_find = entry->dissector;
+    entry->dissector = find;
 }
 
 void http_hand_off(void)
 {
     proto_http = proto_get_id_by_filter_name("http");
-    find_stock(&carriers[0], dissect_clear);
-    find_stock(&carriers[1], dissect_in_tls);
-    heur_dissector_add("tcp", find_connection, "HTTP with BITS uploads", "bits_tcp", proto_bits, HEURISTIC_ENABLE);
-    heur_dissector_add("tls", find_in_tls, "HTTP with BITS uploads over TLS", "bits_tls", proto_bits, HEURISTIC_ENABLE);
+    take_place(&carriers[0], dissect_clear, find_clear);
+    take_place(&carriers[1], dissect_in_tls, find_in_tls);
 }
