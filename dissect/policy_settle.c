@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "dissect/configmgr/policy.h"
 #include "dissect/policy.h"
 #include "dissect/settle.h"
 
@@ -109,43 +110,18 @@ static int64_t find_assignment(struct dissect *dissect, struct spill *list, cons
     return found;
 }
 
-/* ---- Hashes as assignments write them: "SHA256:hex", or hex whose length tells (wire.md 5.6) ---- */
+/* ---- Hashes ---- */
 
-static int hash_rank(struct text *hash)
-{
-    static const struct {
-        const char *prefix;
-        size_t digits;
-    } ranks[] = {{"MD5:", 32}, {"SHA1:", 40}, {"SHA256:", 64}};
-    *hash = text_trim(*hash);
-    for (int i = 0; i < 3; i++) {
-        size_t prefix = strlen(ranks[i].prefix);
-        if (text_starts_like(*hash, ranks[i].prefix) && hash->length == prefix + ranks[i].digits) {
-            *hash = (struct text){hash->at + prefix, ranks[i].digits};
-            return i;
-        }
-        if (hash->length == ranks[i].digits)
-            return i;
-    }
-    return -1;
-}
-
-/* 1, 0 or INT_NULL. The stronger of the two hashes decides. */
+/* 1, 0 or INT_NULL. */
 static int64_t compare_hashes(const struct policy_row *assignment, const struct policy_row *download)
 {
-    struct text named[2] = {assignment->hash, assignment->hash_ex};
-    int rank[2] = {hash_rank(&named[0]), hash_rank(&named[1])};
-    int best = rank[1] >= rank[0] ? 1 : 0;
-    if (rank[best] < 0)
-        return INT_NULL;
-    struct text bodies[] = {download->body_md5, download->body_sha1, download->body_sha256};
-    struct text body = bodies[rank[best]];
-    if (body.at == NULL)
-        return INT_NULL;
-    if (same_text(named[best], body))
+    const struct text named[2] = {assignment->hash, assignment->hash_ex};
+    const struct text bodies[CCM_POLICY_HASHES] = {download->body_md5, download->body_sha1, download->body_sha256};
+    int result = ccm_policy_compare(named, bodies);
+    if (result == 1)
         return 1;
     bool closed = text_is(download->body, "secret-cms") && download->decrypted != 1;
-    return closed || text_is(download->body, "error") ? INT_NULL : 0;
+    return result < 0 || closed || text_is(download->body, "error") ? INT_NULL : 0;
 }
 
 /* ---- Findings ---- */
@@ -176,8 +152,7 @@ static void find_departures(struct dissect *dissect, int64_t id, int64_t assignm
     int64_t message = assigned == NULL ? INT_NULL : assigned->message;
     int64_t flags = assigned == NULL || assigned->flags == INT_NULL ? 0 : assigned->flags;
     if (row.hash_ok == 0)
-        find_download(dissect, &row, message, "C52", "rule",
-                      "a policy body has not the hash that its assignment names");
+        find_download(dissect, &row, message, "C52", "rule", CCM_FINDING_POLICY_HASH);
     if ((flags & FLAGS_NOT_FETCHED) != 0 && !text_is(row.body, "error"))
         find_download(dissect, &row, message, "C52", "advisory",
                       "a policy is downloaded although its flags (1, 2, 4) say not to in the 2007 documentation; newer "

@@ -50,6 +50,7 @@ static void add_policy(proto_tree *tree, const struct shown *shown, tvbuff_t *so
 {
     const struct xml_element *location = xml_child(policy, "PolicyLocation");
     struct text id = xml_attribute(policy, "PolicyID"), version = xml_attribute(policy, "PolicyVersion");
+    const struct text hashes[2] = {xml_attribute(location, "PolicyHash"), xml_attribute(location, "PolicyHashEx")};
     const struct {
         int field;
         struct text text;
@@ -61,8 +62,8 @@ static void add_policy(proto_tree *tree, const struct shown *shown, tvbuff_t *so
         {hf_policy_flags, xml_attribute(policy, "PolicyFlags")},
         {hf_policy_priority, xml_attribute(policy, "PolicyPriority")},
         {hf_policy_location, xml_text(location)},
-        {hf_policy_hash, xml_attribute(location, "PolicyHash")},
-        {hf_policy_hash_ex, xml_attribute(location, "PolicyHashEx")},
+        {hf_policy_hash, hashes[0]},
+        {hf_policy_hash_ex, hashes[1]},
     };
     struct place place = place_in(source, text_cursor(text), id);
     const char *name = wmem_strdup_printf(shown->pinfo->pool, "%s %s", show_copy(shown, id), show_copy(shown, version));
@@ -72,7 +73,7 @@ static void add_policy(proto_tree *tree, const struct shown *shown, tvbuff_t *so
         show_text(branch, texts[i].field, shown, place_in(source, text_cursor(text), texts[i].text), texts[i].text);
     show_result(branch, hf_policy_flag_names, shown,
                 ccm_value_name("PolicyFlags", xml_attribute(policy, "PolicyFlags"), &track_decoder()->arena));
-    const struct policy_frames *frames = track_policy(shown->pinfo, id, version, false);
+    const struct policy_frames *frames = track_assigned(shown->pinfo, id, version, hashes);
     if (frames != NULL)
         show_frame(branch, hf_policy_downloaded_in, shown, frames->downloaded);
 }

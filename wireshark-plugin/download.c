@@ -96,8 +96,8 @@ static bool is_refusal(struct text text)
     return text_starts_like(text_trim(text), "<HTML") && text_find_like(text, "ERROR", &at);
 }
 
-/* What is in an envelope, into *bytes; its layers are tabs unless they hold secrets. */
-static void add_enveloped(proto_tree *tree, const struct shown *shown, struct cursor *bytes, struct ccm_policy *policy)
+/* What is in an envelope, into *bytes; its layers are tabs unless they hold secrets. Returns whether it was opened. */
+static bool add_enveloped(proto_tree *tree, const struct shown *shown, struct cursor *bytes, struct ccm_policy *policy)
 {
     struct ccm_decoder *decoder = track_decoder();
     struct ccm_envelopes envelopes;
@@ -111,35 +111,53 @@ static void add_enveloped(proto_tree *tree, const struct shown *shown, struct cu
     show_hand_on("ber.syntax", "ContentInfo", shown->tvb, shown->pinfo, tree);
     if (envelopes.opened)
         *bytes = envelopes.inside;
+    return envelopes.opened;
 }
 
-/* The hash that assignments tell is that of the policy before it was encrypted. */
-static void add_hash(proto_tree *tree, const struct shown *shown, struct cursor bytes)
+/* The hashes of the policy before it was encrypted: those are what assignments tell. `readable`: these bytes are it. */
+static void add_hashes(proto_tree *tree, const struct shown *shown, const struct policy_frames *frames,
+                       struct cursor bytes, bool readable_body)
 {
+    static const enum ccm_hash kinds[CCM_POLICY_HASHES] = {CCM_MD5, CCM_SHA1, CCM_SHA256};
     struct ccm_decoder *decoder = track_decoder();
-    uint8_t digest[CCM_HASH_BYTES_MAX];
-    size_t length = ccm_hash(decoder->keys, CCM_SHA256, bytes, digest);
-    if (length > 0)
-        show_result(tree, hf_policy_sha256, shown, text_hex(&decoder->arena, cursor_of(digest, length)));
+    struct text bodies[CCM_POLICY_HASHES];
+    for (size_t i = 0; i < CCM_POLICY_HASHES; i++) {
+        uint8_t digest[CCM_HASH_BYTES_MAX];
+        size_t length = ccm_hash(decoder->keys, kinds[i], bytes, digest);
+        bodies[i] = length == 0 ? TEXT_NULL : text_hex(&decoder->arena, cursor_of(digest, length));
+    }
+    show_result(tree, hf_policy_sha256, shown, bodies[2]);
+    if (frames == NULL)
+        return;
+    const struct text named[2] = {text_of(frames->hashes[0]), text_of(frames->hashes[1])};
+    int same = ccm_policy_compare(named, bodies);
+    if (same < 0 || (same == 0 && !readable_body))
+        return;
+    show_flag(tree, hf_policy_hash_ok, shown, same == 1);
+    if (same == 0)
+        message_add_finding(tree, shown, &(struct ccm_finding){"C52", "rule", text_of(CCM_FINDING_POLICY_HASH)});
 }
 
 /* Returns the kind of the body. */
-static const char *add_policy_body(proto_tree *tree, const struct shown *shown, struct cursor bytes)
+static const char *add_policy_body(proto_tree *tree, const struct shown *shown, const struct policy_frames *frames,
+                                   struct cursor bytes)
 {
     struct ccm_decoder *decoder = track_decoder();
     struct ccm_policy *policy = wmem_new0(shown->pinfo->pool, struct ccm_policy);
     const char *kind = "unknown";
+    bool readable_body = true;
     if (bytes.left == 0)
         return "empty";
     if (ccm_payload_classify(bytes) == CCM_PAYLOAD_CMS) {
         kind = "secret-cms";
-        add_enveloped(tree, shown, &bytes, policy);
+        readable_body = add_enveloped(tree, shown, &bytes, policy);
     } else if (ccm_payload_classify(bytes) == CCM_PAYLOAD_TEXT) {
         struct text text = readable(decoder, bytes);
         kind = is_refusal(text) ? "error" : "clear";
+        readable_body = !is_refusal(text);
         ccm_policy_read(decoder, text, preference_show_secrets, policy);
     }
-    add_hash(tree, shown, bytes);
+    add_hashes(tree, shown, frames, bytes, readable_body);
     if (policy->text.at == NULL)
         return kind;
     show_flag(tree, hf_policy_has_secret, shown, policy->has_secret);
@@ -158,10 +176,10 @@ static void add_policy(proto_tree *tree, proto_item *item, const struct shown *s
     show_result(tree, hf_policy, shown, text_of(name));
     show_result(tree, hf_policy_id, shown, id);
     show_result(tree, hf_policy_version, shown, version);
-    const struct policy_frames *frames = track_policy(shown->pinfo, id, version, true);
+    const struct policy_frames *frames = track_downloaded(shown->pinfo, id, version);
     if (frames != NULL)
         show_frame(tree, hf_policy_assigned_in, shown, frames->assigned);
-    const char *kind = add_policy_body(tree, shown, bytes);
+    const char *kind = add_policy_body(tree, shown, frames, bytes);
     show_result(tree, hf_policy_body, shown, text_of(kind));
     col_clear(shown->pinfo->cinfo, COL_INFO);
     col_append_fstr(shown->pinfo->cinfo, COL_INFO, "Policy %s, %s", name, kind);

@@ -1,7 +1,8 @@
 /* wireshark-plugin/http.c: see plugin.h.
  *
- * BITS uploads use the method BITS_POST, which Wireshark's HTTP dissector does not know: on its ports, and wherever a
- * connection begins with such a request, that is handed on without its first five bytes, as POST.
+ * BITS uploads use the method BITS_POST, which Wireshark's HTTP dissector does not know: they are handed on without their
+ * first five bytes, as POST. For that the plugin takes the place of the dissector on its ports, and of its heuristics.
+ * Likewise, what requests for policies say in their headers is read there (token.c): the HTTP dissector hands on bodies only.
  */
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
@@ -16,12 +17,18 @@ static int proto_bits = -1, proto_hook = -1, proto_http = -1;
 
 /* HTTP in the clear, and in TLS. */
 static struct carrier {
-    const char *stock_name, *table;
-    guint32 port;
+    const char *stock_name, *table, *heuristic;
     dissector_handle_t stock, own;
+    heur_dissector_t stock_find; /* what the heuristic did before */
 } carriers[] = {
-    {"http-over-tcp", "tcp.port", 80, NULL, NULL},
-    {"http-over-tls", "tls.port", 443, NULL, NULL},
+    {"http-over-tcp", "tcp.port", "http_tcp", NULL, NULL, NULL},
+    {"http-over-tls", "tls.port", "http_tls", NULL, NULL, NULL},
+};
+
+/* Ports of a table that belong to the stock dissector. */
+struct ports {
+    dissector_handle_t stock;
+    GArray *found; /* of guint */
 };
 
 static bool is_upload(tvbuff_t *tvb)
@@ -32,8 +39,12 @@ static bool is_upload(tvbuff_t *tvb)
 static int dissect_http(const struct carrier *carrier, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     pinfo->can_desegment = pinfo->saved_can_desegment; /* this call in between does not count */
-    if (!is_upload(tvb))
-        return call_dissector_only(carrier->stock, tvb, pinfo, tree, data);
+    if (!is_upload(tvb)) {
+        int all = call_dissector_only(carrier->stock, tvb, pinfo, tree, data);
+        if (all > 0 && pinfo->desegment_len == 0)
+            token_add(tvb, pinfo, tree);
+        return all;
+    }
     int used = call_dissector_only(carrier->stock, tvb_new_subset_remaining(tvb, BITS_PREFIX), pinfo, tree, data);
     if (pinfo->desegment_len != 0 && pinfo->desegment_offset > 0)
         pinfo->desegment_offset += BITS_PREFIX;
@@ -51,14 +62,32 @@ static int dissect_in_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, v
     return dissect_http(&carriers[1], tvb, pinfo, tree, data);
 }
 
-/* A connection on another port that begins with an upload. */
-static ws_bool find_upload(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+/* On other ports, and in TLS, Wireshark asks what the bytes look like. Its own answer for HTTP is taken, but uploads, which
+ * it does not take for HTTP it can read, go another way. */
+static bool find_http(const struct carrier *carrier, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!is_upload(tvb) || carriers[0].own == NULL)
+    if (is_upload(tvb)) {
+        dissect_http(carrier, tvb, pinfo, tree, data);
+        return true;
+    }
+    if (!carrier->stock_find(tvb, pinfo, tree, data))
+        return false;
+    if (pinfo->desegment_len == 0)
+        token_add(tvb, pinfo, tree);
+    return true;
+}
+
+static ws_bool find_clear(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (!find_http(&carriers[0], tvb, pinfo, tree, data))
         return FALSE;
-    conversation_set_dissector(find_or_create_conversation(pinfo), carriers[0].own);
-    dissect_clear(tvb, pinfo, tree, data);
+    conversation_set_dissector_from_frame_number(find_or_create_conversation(pinfo), pinfo->num, carriers[0].own);
     return TRUE;
+}
+
+static ws_bool find_in_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    return find_http(&carriers[1], tvb, pinfo, tree, data);
 }
 
 /* ---- What a reply was asked for ---- */
@@ -80,33 +109,63 @@ const char *http_uri_asked(packet_info *pinfo)
 
 /* ---- Registration ---- */
 
+/* Ports of Wireshark's HTTP, which it sets anew when its preferences are read. */
+static void note_port(const char *table, enum ftenum type, void *key, void *value, void *context)
+{
+    (void)table;
+    (void)type;
+    guint port = GPOINTER_TO_UINT(key);
+    struct ports *ports = context;
+    if (dtbl_entry_get_handle(value) == ports->stock)
+        g_array_append_val(ports->found, port);
+}
+
+static void take_ports(const struct carrier *carrier)
+{
+    struct ports ports = {carrier->stock, g_array_new(FALSE, FALSE, sizeof(guint))};
+    if (carrier->own != NULL)
+        dissector_table_foreach(carrier->table, note_port, &ports);
+    for (guint i = 0; i < ports.found->len; i++) {
+        guint port = g_array_index(ports.found, guint, i);
+        dissector_delete_uint(carrier->table, port, carrier->stock);
+        dissector_add_uint(carrier->table, port, carrier->own);
+    }
+    g_array_free(ports.found, TRUE);
+}
+
+/* Of each capture, before its first packet. */
+static void begin(void)
+{
+    for (size_t i = 0; i < array_length(carriers); i++)
+        take_ports(&carriers[i]);
+}
+
 void http_register(void)
 {
     proto_bits = proto_register_protocol("HTTP with BITS uploads", "HTTP/BITS", "bits");
     proto_hook = proto_register_protocol_in_name_only("HTTP, also with BITS uploads", "HTTP + BITS", "http_bits",
                                                       proto_bits, FT_PROTOCOL);
+    register_init_routine(begin);
 }
 
-static void take_port(struct carrier *carrier, dissector_t dissector)
+static void take_place(struct carrier *carrier, dissector_t dissector, heur_dissector_t find)
 {
-    dissector_table_t ports = find_dissector_table(carrier->table);
     carrier->stock = find_dissector(carrier->stock_name);
-    if (carrier->stock == NULL || ports == NULL)
+    if (carrier->stock == NULL || find_dissector_table(carrier->table) == NULL)
         return;
     carrier->own = create_dissector_handle(dissector, proto_hook);
-    if (dissector_get_uint_handle(ports, carrier->port) != carrier->stock)
+    dissector_add_for_decode_as(carrier->table, carrier->own);
+    /* One more heuristic would not do: Wireshark moves the one that matched last to the front. */
+    heur_dtbl_entry_t *entry = find_heur_dissector_by_unique_short_name(carrier->heuristic);
+    if (entry == NULL)
         return;
-    dissector_delete_uint(carrier->table, carrier->port, carrier->stock);
-    dissector_add_uint(carrier->table, carrier->port, carrier->own);
+    carrier->stock_find = entry->dissector;
+    entry->dissector = find;
 }
 
 void http_hand_off(void)
 {
     proto_http = proto_get_id_by_filter_name("http");
-    take_port(&carriers[0], dissect_clear);
-    take_port(&carriers[1], dissect_in_tls);
-    if (carriers[0].own != NULL) {
-        dissector_add_for_decode_as("tcp.port", carriers[0].own);
-        heur_dissector_add("tcp", find_upload, "HTTP with BITS uploads", "bits_tcp", proto_bits, HEURISTIC_ENABLE);
-    }
+    take_place(&carriers[0], dissect_clear, find_clear);
+    take_place(&carriers[1], dissect_in_tls, find_in_tls);
 }

@@ -186,8 +186,8 @@ static void add_header(proto_tree *tree, const struct shown *shown)
 
 /* ---- Conclusions ---- */
 
-static void add_signature(proto_tree *tree, int field, const struct shown *shown, const struct ccm_signature *signature,
-                          bool always)
+void message_add_signature(proto_tree *tree, int field, const struct shown *shown,
+                           const struct ccm_signature *signature, bool always)
 {
     if (signature->state == CCM_SIGNATURE_ABSENT && !always)
         return;
@@ -223,19 +223,22 @@ static expert_field *expert_of(const struct ccm_finding *finding)
     return &ei_hint;
 }
 
+void message_add_finding(proto_tree *tree, const struct shown *shown, const struct ccm_finding *finding)
+{
+    const char *text = show_copy(shown, finding->text);
+    proto_item *item = show_result(
+        tree, hf_finding, shown,
+        text_of(wmem_strdup_printf(shown->pinfo->pool, "%s (%s): %s", finding->code, finding->level, text)));
+    proto_tree *branch = proto_item_add_subtree(item, ett[SUBTREE_FINDING]);
+    show_result(branch, hf_finding_code, shown, text_of(finding->code));
+    expert_add_info_format(shown->pinfo, item, expert_of(finding), "%s: %s", finding->code, text);
+}
+
 static void add_findings(proto_tree *tree, const struct shown *shown)
 {
     const struct ccm_message *message = shown->message;
-    for (size_t i = 0; i < message->finding_count; i++) {
-        const struct ccm_finding *finding = &message->findings[i];
-        const char *text = show_copy(shown, finding->text);
-        proto_item *item = show_result(
-            tree, hf_finding, shown,
-            text_of(wmem_strdup_printf(shown->pinfo->pool, "%s (%s): %s", finding->code, finding->level, text)));
-        proto_tree *branch = proto_item_add_subtree(item, ett[SUBTREE_FINDING]);
-        show_result(branch, hf_finding_code, shown, text_of(finding->code));
-        expert_add_info_format(shown->pinfo, item, expert_of(finding), "%s: %s", finding->code, text);
-    }
+    for (size_t i = 0; i < message->finding_count; i++)
+        message_add_finding(tree, shown, &message->findings[i]);
     for (size_t i = 0; i < message->note_count; i++)
         show_result(tree, hf_note, shown, text_of(message->notes[i]));
     proto_item *item = show_result(tree, hf_malformed, shown, message->malformed);
@@ -271,10 +274,10 @@ void message_add(proto_tree *tree, const struct shown *shown)
     show_flag(branch, hf_compressed, shown, message->compressed);
     show_flag(branch, hf_encrypted, shown, message->encrypted);
     show_flag(branch, hf_is_signed, shown, message->is_signed);
-    add_signature(branch, hf_signature, shown, &message->payload_signature, true);
-    add_signature(branch, hf_client_id_signature, shown, &message->client_id_signature, false);
-    add_signature(branch, hf_token_signature, shown, &message->token_signature, false);
-    add_signature(branch, hf_registration_signature, shown, &message->registration_signature, false);
+    message_add_signature(branch, hf_signature, shown, &message->payload_signature, true);
+    message_add_signature(branch, hf_client_id_signature, shown, &message->client_id_signature, false);
+    message_add_signature(branch, hf_token_signature, shown, &message->token_signature, false);
+    message_add_signature(branch, hf_registration_signature, shown, &message->registration_signature, false);
     add_findings(branch, shown);
     content_add(branch, shown);
 }

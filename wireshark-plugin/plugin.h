@@ -2,6 +2,7 @@
  *
  *   plugin.c      registration, and how bodies of HTTP reach the plugin
  *   http.c        BITS uploads, whose method Wireshark's HTTP dissector does not know; what a reply was asked for
+ *   token.c       headers that prove who asks for a policy
  *   track.c       what is remembered of a capture: keys, requests that wait for a reply, policies, results of the first pass
  *   message.c     a message as a tree: header and conclusions
  *   content.c     what is in it: envelopes, payload, attachments, body
@@ -53,6 +54,11 @@ void http_hand_off(void);
 /* Of a reply: what its request asked for, from the first pass on; NULL when it is not known. */
 const char *http_uri_asked(packet_info *pinfo);
 
+/* ---- token.c ---- */
+
+/* The headers ClientToken and CCMClientID, when the HTTP at the start of `tvb` is a request for a policy or list. */
+void token_add(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
+
 /* ---- track.c ---- */
 
 void track_register(module_t *module);
@@ -62,13 +68,24 @@ const struct remembered *track_decode(packet_info *pinfo, struct ccm_source *sou
 /* NULL when there is no memory for one. */
 struct ccm_decoder *track_decoder(void);
 
-/* Frames that tell of one policy of one client; 0: none, or not yet. */
+/* Whether the token is signed by its client, whose id *client gets; verified on the first pass. NULL when memory ran out. */
+const struct ccm_signature *track_token(packet_info *pinfo, struct text token, struct text signature,
+                                        struct text *client);
+
+#define POLICY_HASH_MAX 128 /* bytes of a hash as an assignment writes it */
+
+/* What is known of one policy of one client. */
 struct policy_frames {
-    guint32 assigned, downloaded;
+    guint32 assigned, downloaded; /* frames; 0: none, or not yet */
+    /* That its assignment names in PolicyHash and PolicyHashEx, or "": the last before the download, else the first after. */
+    char hashes[2][POLICY_HASH_MAX];
 };
-/* The policy that the receiver of this frame is assigned in it (or gets, with `downloaded`), which is noted on the first
- * pass. NULL when nothing is known of it. */
-const struct policy_frames *track_policy(packet_info *pinfo, struct text id, struct text version, bool downloaded);
+/* The policy that the receiver of this frame is assigned in it, which is noted on the first pass. NULL when nothing is
+ * known of it. */
+const struct policy_frames *track_assigned(packet_info *pinfo, struct text id, struct text version,
+                                           const struct text hashes[2]);
+/* Likewise the policy that it gets. */
+const struct policy_frames *track_downloaded(packet_info *pinfo, struct text id, struct text version);
 
 extern ws_bool preference_show_secrets;
 
@@ -76,6 +93,10 @@ extern ws_bool preference_show_secrets;
 
 void message_register(int proto);
 void message_add(proto_tree *tree, const struct shown *shown);
+/* `always`: also one that is absent. */
+void message_add_signature(proto_tree *tree, int field, const struct shown *shown,
+                           const struct ccm_signature *signature, bool always);
+void message_add_finding(proto_tree *tree, const struct shown *shown, const struct ccm_finding *finding);
 
 /* ---- content.c ---- */
 

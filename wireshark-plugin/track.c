@@ -10,7 +10,8 @@
 #include "dissect/configmgr/keyfile.h"
 #include "wireshark-plugin/plugin.h"
 
-#define WAITING_MAX 256 /* requests of a connection that wait for a reply */
+#define WAITING_MAX 256   /* requests of a connection that wait for a reply */
+#define TOKEN_KEY 0x10000 /* of what is remembered of a frame's token: above the numbers of its layers */
 
 ws_bool preference_show_secrets = 0;
 
@@ -65,7 +66,8 @@ struct ccm_decoder *track_decoder(void)
 
 /* ---- Policies ---- */
 
-const struct policy_frames *track_policy(packet_info *pinfo, struct text id, struct text version, bool downloaded)
+/* Of the receiver of this frame; NULL when it is not known, which on the first pass it is from now on. */
+static struct policy_frames *frames_of(packet_info *pinfo, struct text id, struct text version)
 {
     if (id.at == NULL || id.length == 0)
         return NULL;
@@ -73,16 +75,60 @@ const struct policy_frames *track_policy(packet_info *pinfo, struct text id, str
         wmem_strdup_printf(pinfo->pool, "%.*s %.*s %s", (int)id.length, id.at, (int)version.length,
                            version.at == NULL ? "" : version.at, address_to_str(pinfo->pool, &pinfo->dst));
     struct policy_frames *frames = wmem_map_lookup(policies, name);
-    if (PINFO_FD_VISITED(pinfo))
-        return frames;
-    if (frames == NULL) {
+    if (frames == NULL && !PINFO_FD_VISITED(pinfo)) {
         frames = wmem_new0(wmem_file_scope(), struct policy_frames);
         wmem_map_insert(policies, wmem_strdup(wmem_file_scope(), name), frames);
     }
-    guint32 *frame = downloaded ? &frames->downloaded : &frames->assigned;
-    if (*frame == 0)
-        *frame = pinfo->num;
     return frames;
+}
+
+static void keep_hash(char kept[POLICY_HASH_MAX], struct text hash)
+{
+    bool fits = hash.at != NULL && hash.length < POLICY_HASH_MAX; /* a longer one is none */
+    g_snprintf(kept, POLICY_HASH_MAX, "%.*s", fits ? (int)hash.length : 0, fits ? hash.at : "");
+}
+
+const struct policy_frames *track_assigned(packet_info *pinfo, struct text id, struct text version,
+                                           const struct text hashes[2])
+{
+    struct policy_frames *frames = frames_of(pinfo, id, version);
+    if (frames == NULL || PINFO_FD_VISITED(pinfo))
+        return frames;
+    if (frames->downloaded == 0 || frames->assigned == 0) {
+        keep_hash(frames->hashes[0], hashes[0]);
+        keep_hash(frames->hashes[1], hashes[1]);
+    }
+    if (frames->assigned == 0)
+        frames->assigned = pinfo->num;
+    return frames;
+}
+
+const struct policy_frames *track_downloaded(packet_info *pinfo, struct text id, struct text version)
+{
+    struct policy_frames *frames = frames_of(pinfo, id, version);
+    if (frames != NULL && frames->downloaded == 0 && !PINFO_FD_VISITED(pinfo))
+        frames->downloaded = pinfo->num;
+    return frames;
+}
+
+/* ---- Tokens ---- */
+
+const struct ccm_signature *track_token(packet_info *pinfo, struct text token, struct text signature,
+                                        struct text *client)
+{
+    guint32 key = TOKEN_KEY + (guint32)pinfo->curr_layer_num;
+    struct ccm_signature *kept = p_get_proto_data(wmem_file_scope(), pinfo, proto_ccm, key);
+    *client = TEXT_NULL;
+    if (!ready)
+        return NULL;
+    arena_reset(&decoder.arena);
+    *client = ccm_token_client(&decoder, token);
+    if (kept != NULL)
+        return kept;
+    kept = wmem_new0(wmem_file_scope(), struct ccm_signature);
+    ccm_token_verify(&decoder, token, signature, kept);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_ccm, key, kept);
+    return kept;
 }
 
 /* ---- Requests and replies ---- */
@@ -117,14 +163,19 @@ static struct remembered *answered(packet_info *pinfo)
     return request;
 }
 
-/* The keys of a registration that proves possession may verify what the client sends later. */
-static void learn(const struct ccm_message *message)
+/* A registration proves that its sender has a key; only the reply says that the key belongs to a client id from now on
+ * (Status 0: registered, 1: pending). */
+static void learn(const struct remembered *reply, const struct ccm_message *message)
 {
-    const struct ccm_signature *signature = &message->registration_signature;
-    if (signature->state != CCM_SIGNATURE_VALID || signature->key == NULL)
+    const struct xml_element *root = message->document.root;
+    if (reply->other == NULL || !reply->reply || root == NULL || !text_is(root->name, "ClientRegistrationResponse"))
         return;
-    struct text smsid = message->header.source_id;
-    if (smsid.at != NULL && !ccm_keys_register(decoder.keys, smsid, signature->key))
+    const struct ccm_signature *proof = &reply->other->registration;
+    struct text smsid = xml_attribute(root, "SMSID"), status = xml_attribute(root, "Status");
+    bool accepted = text_is(status, "0") || text_is(status, "1");
+    if (proof->state != CCM_SIGNATURE_VALID || proof->key == NULL || smsid.length == 0 || !accepted)
+        return;
+    if (!ccm_keys_register(decoder.keys, smsid, proof->key))
         g_warning("ccm: no memory for a registered key");
 }
 
@@ -156,7 +207,7 @@ static void settle(struct remembered *remembered, const struct ccm_message *mess
     if (remembered->endpoint == NULL && message->endpoint_name.at != NULL)
         remembered->endpoint =
             wmem_strndup(wmem_file_scope(), message->endpoint_name.at, message->endpoint_name.length);
-    learn(message);
+    learn(remembered, message);
 }
 
 const struct remembered *track_decode(packet_info *pinfo, struct ccm_source *source, struct ccm_message *message)

@@ -385,3 +385,35 @@ bool ccm_policy_print_hidden(const struct ccm_policy *policy, struct buffer *out
     }
     return room;
 }
+
+/* ---- Hashes as assignments write them: "SHA256:hex", or hex whose length tells (wire.md 5.6) ---- */
+
+static int hash_rank(struct text *hash)
+{
+    static const struct {
+        const char *prefix;
+        size_t digits;
+    } ranks[CCM_POLICY_HASHES] = {{"MD5:", 32}, {"SHA1:", 40}, {"SHA256:", 64}};
+    *hash = text_trim(*hash);
+    for (int i = 0; i < CCM_POLICY_HASHES; i++) {
+        size_t prefix = strlen(ranks[i].prefix);
+        if (text_starts_like(*hash, ranks[i].prefix) && hash->length == prefix + ranks[i].digits) {
+            *hash = (struct text){hash->at + prefix, ranks[i].digits};
+            return i;
+        }
+        if (hash->length == ranks[i].digits)
+            return i;
+    }
+    return -1;
+}
+
+int ccm_policy_compare(const struct text named[2], const struct text bodies[CCM_POLICY_HASHES])
+{
+    struct text hashes[2] = {named[0], named[1]};
+    int rank[2] = {hash_rank(&hashes[0]), hash_rank(&hashes[1])};
+    int best = rank[1] >= rank[0] ? 1 : 0;
+    if (rank[best] < 0 || bodies[rank[best]].at == NULL)
+        return -1;
+    struct text body = bodies[rank[best]];
+    return text_equal_like(hashes[best], body);
+}

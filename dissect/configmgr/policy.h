@@ -45,4 +45,11 @@ MUST_USE bool ccm_secret_reveal(struct ccm_keys *keys, struct cursor blob, struc
 /* Appends the policy as XML in which everything that may be secret is replaced by a remark. False when `out` is full. */
 MUST_USE bool ccm_policy_print_hidden(const struct ccm_policy *policy, struct buffer *out);
 
+/* Whether a body has the hash that its assignment names in PolicyHash and PolicyHashEx (TEXT_NULL: not named), which are
+ * written "SHA256:hex", or as hex whose length tells (wire.md 5.6); the stronger of the two decides. `bodies`: MD5, SHA-1
+ * and SHA-256 of the body, hex. 1, 0, or -1: there is nothing to compare. */
+#define CCM_POLICY_HASHES 3
+#define CCM_FINDING_POLICY_HASH "a policy body has not the hash that its assignment names" /* C52 */
+int ccm_policy_compare(const struct text named[2], const struct text bodies[CCM_POLICY_HASHES]);
+
 #endif
