@@ -192,7 +192,8 @@ def test_smb1_files():
     for path, _ in facts.oracles("smb1"):
         mine = ask_all(path, file="SELECT DISTINCT f.name AS v FROM smb_file f JOIN smb s ON s.id = f.smb WHERE s.version = 1")
         asked = lab.tshark(path, "smb.file && smb.flags.response == 0", "smb.file", "smb.cmd")
-        compared.compare(path.name, "smb1 file", mine["file"], {name for names, commands in asked if SMB1_OPENS & set(commands.split(",")) for name in names.split(",")})
+        opened = {name for names, commands in asked if SMB1_OPENS & set(commands.split(",")) for name in names.split(",")}
+        compared.compare(path.name, "smb1 file", mine["file"], opened)
     compared.settle()
 
 
