@@ -166,6 +166,30 @@ def test_ike_proposals():
     compared.settle()
 
 
+VENDORS = {
+    "MS NT5 ISAKMPOAKLEY": "windows", "RFC 3947 Negotiation of NAT-Traversal in the IKE": "nat-t-rfc3947",
+    "Cisco Fragmentation": "fragmentation", "MS-Negotiation Discovery Capable": "negotiation-discovery",
+    "Microsoft Vid-Initial-Contact": "initial-contact", "draft-ietf-ipsec-nat-t-ike-00": "nat-t-draft-00",
+    "draft-ietf-ipsec-nat-t-ike-02": "nat-t-draft-02", "draft-ietf-ipsec-nat-t-ike-02\\n": "nat-t-draft-02n",
+    "draft-ietf-ipsec-nat-t-ike-03": "nat-t-draft-03", "RFC 3706 DPD (Dead Peer Detection)": "dead-peer-detection",
+    "XAUTH": "xauth", "CISCO-UNITY": "cisco-unity", "strongSwan": "strongswan",
+}  # fmt: skip
+VENDOR_HEX = 40  # digits of an id without a name that are told
+
+
+def test_ike_vendors():
+    """Vendor ids of each message, by name or in hex, are those that tshark shows."""
+    compared = Facts("ike", "public, tshark")
+    for path, _ in facts.oracles("ike"):
+        known, found = Counter(), Counter()
+        for frame, ids, names in lab.tshark(path, "isakmp.vid_bytes && !icmp", "frame.number", "isakmp.vid_bytes", "isakmp.vid_string"):
+            known.update({f"{frame} {VENDORS.get(name, one[:VENDOR_HEX])}" for one, name in zip(ids.split(","), names.split(","))})
+        for row in ask(path, "SELECT packet, vendor_ids FROM ike WHERE vendor_ids IS NOT NULL"):
+            found.update(f"{row['packet']} {one}" for one in row["vendor_ids"].split(","))
+        compared.compare(path.name, "vendor ids", found, known)
+    compared.settle()
+
+
 def test_associations():
     """SPIs of ESP and AH, and packets of each, are those that tshark told."""
     for protocol in ("esp", "ah"):
@@ -192,4 +216,4 @@ def test_associations_lab():
 
 
 if __name__ == "__main__":
-    lab.main(test_tls, test_tls_more, test_ike, test_ike_proposals, test_associations, test_associations_lab)
+    lab.main(test_tls, test_tls_more, test_ike, test_ike_proposals, test_ike_vendors, test_associations, test_associations_lab)

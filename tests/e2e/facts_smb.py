@@ -4,6 +4,7 @@
 The captures and the comparison: facts.py.
 """
 
+import re
 from collections import Counter
 
 import facts
@@ -157,6 +158,45 @@ def test_kerberos_names():
     compared.settle()
 
 
+def etype_numbers():
+    """{name: number}, from the list that the program has, which is that of the IANA registry."""
+    text = (lab.SOURCE / "dissect" / "kerberos.c").read_text(encoding="utf-8").partition("ETYPES[] = {")[2].partition("};")[0]
+    return {name: number for number, name in re.findall(r'\{(-?\d+), "([^"]+)"\}', text)}
+
+
+TICKET_ETYPE = {"11": -2, "13": -2, "14": 0}  # message: which of its encryption types, in their order, is that of the ticket
+
+
+def test_kerberos_etypes():
+    """Encryption types that requests offer, in their order, and those of tickets are those that tshark shows."""
+    compared, numbers = Facts("kerberos", "public, tshark"), etype_numbers()
+    for path, _ in facts.oracles("kerberos"):
+        offered, tickets = Counter(), Counter()
+        for kind, offer, used in lab.tshark(path, "kerberos.msg_type", "kerberos.msg_type", "kerberos.ENCTYPE", "kerberos.etype"):
+            offered.update([offer] if offer else [])
+            tickets.update([used.split(",")[TICKET_ETYPE[kind]]] if kind in TICKET_ETYPE and used else [])
+        mine = ask_all(path, offered="SELECT etypes AS v FROM kerberos", ticket="""SELECT etype AS v FROM kerberos
+            WHERE message IN ('AS-REP', 'TGS-REP', 'AP-REQ')""")
+        told = Counter(",".join(numbers.get(one, one) for one in offer.split(",")) for offer in mine["offered"].elements())
+        compared.compare(path.name, "etypes offered", told, offered)
+        compared.compare(path.name, "etype of the ticket", mine["ticket"], tickets)
+    compared.settle()
+
+
+SMB1_OPENS = {"0x2d", "0xa2"}  # OPEN_ANDX, NT_CREATE_ANDX
+
+
+def test_smb1_files():
+    """Names of files that SMB1 opens are those that tshark shows."""
+    compared = Facts("smb1", "public, tshark")
+    for path, _ in facts.oracles("smb1"):
+        mine = ask_all(path, file="SELECT DISTINCT f.name AS v FROM smb_file f JOIN smb s ON s.id = f.smb WHERE s.version = 1")
+        asked = lab.tshark(path, "smb.file && smb.flags.response == 0", "smb.file", "smb.cmd")
+        opened = {name for names, commands in asked if SMB1_OPENS & set(commands.split(",")) for name in names.split(",")}
+        compared.compare(path.name, "smb1 file", mine["file"], opened)
+    compared.settle()
+
+
 # ---- Lab captures: what was done ------------------------------------------------------------------------------------------
 
 LAB_QUERIES = {
@@ -211,4 +251,4 @@ def test_lab():
 
 
 if __name__ == "__main__":
-    lab.main(test_public, test_client_signing, test_kerberos_names, test_lab)
+    lab.main(test_public, test_client_signing, test_kerberos_names, test_kerberos_etypes, test_smb1_files, test_lab)

@@ -190,9 +190,38 @@ static void numbers_have_names(void **state)
     arena_free(&arena);
 }
 
+/* The interface definitions at the end of MS-RPRN, MS-EFSR, MS-DFSNM, MS-FSRVP, MS-EVEN. */
+static void calls_that_coerce_are_named(void **state)
+{
+    static const struct {
+        const char *uuid;
+        unsigned opnum;
+        const char *purpose, *name;
+    } cases[] = {
+        {"12345678-1234-abcd-ef00-0123456789ab", 62, "coercion", "RpcRemoteFindFirstPrinterChangeNotification"},
+        {"12345678-1234-abcd-ef00-0123456789ab", 65, "coercion", "RpcRemoteFindFirstPrinterChangeNotificationEx"},
+        {"c681d488-d850-11d0-8c52-00c04fd90f7e", 0, "coercion", "EfsRpcOpenFileRaw"},
+        {"df1941c5-fe89-4e79-bf10-463657acf44d", 0, "coercion", "EfsRpcOpenFileRaw"},
+        {"4fc742e0-4a10-11cf-8273-00aa004ae673", 12, "coercion", "NetrDfsAddStdRoot"},
+        {"4fc742e0-4a10-11cf-8273-00aa004ae673", 13, "coercion", "NetrDfsRemoveStdRoot"},
+        {"a8e0653c-2744-4389-a61d-7373df8b2292", 8, "coercion", "IsPathSupported"},
+        {"a8e0653c-2744-4389-a61d-7373df8b2292", 9, "coercion", "IsPathShadowCopied"},
+        {"82273fdc-e32a-18c3-3f78-827929dc23ea", 9, "eventlog", "ElfrOpenBELW"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct rpc_interface *interface = rpc_interface_find(cases[i].uuid);
+        assert_non_null(interface);
+        assert_string_equal(interface->purpose, cases[i].purpose);
+        assert_string_equal(rpc_operation_name(interface, cases[i].opnum), cases[i].name);
+        assert_true(rpc_operation_has_names(interface, cases[i].opnum));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_that_coerce_are_named),
         cmocka_unit_test(a_challenge_tells_the_server),
         cmocka_unit_test(a_challenge_cut_anywhere_is_harmless),
         cmocka_unit_test(an_error_names_its_service),
