@@ -121,19 +121,22 @@ tvbuff_t *show_source(const struct shown *shown, struct cursor bytes, const char
     return tvb;
 }
 
+static void hand_on(const char *table, const char *name, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    dissector_handle_t handle = table == NULL ? find_dissector(name) : NULL;
+    if (table != NULL)
+        TRY_STRING(find_dissector_table(table), name, tvb, pinfo, tree);
+    else if (handle != NULL)
+        call_dissector_only(handle, tvb, pinfo, tree, NULL);
+}
+
 void show_hand_on(const char *table, const char *name, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     if (tree == NULL)
         return;
     TRY
     {
-        if (table != NULL) {
-            TRY_STRING(find_dissector_table(table), name, tvb, pinfo, tree);
-        } else {
-            dissector_handle_t handle = find_dissector(name);
-            if (handle != NULL)
-                call_dissector_only(handle, tvb, pinfo, tree, NULL);
-        }
+        hand_on(table, name, tvb, pinfo, tree);
     }
     CATCH_NONFATAL_ERRORS
     {
