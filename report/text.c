@@ -8,6 +8,7 @@
 #include "report/safe.h"
 #include "report/utc.h"
 
+#define INPUTS_SHOWN 5   /* lines of inputs, unless verbose; those with a problem are always shown */
 #define EVIDENCE_SHOWN 5 /* lines of evidence of a failed rule, unless verbose */
 #define FIELD_SHOWN 600  /* characters of one text of the capture; it must not flood the page */
 #define BODY_INDENT 15   /* of what stands under the line of a rule: mark, space, id, space */
@@ -25,7 +26,8 @@ static const struct mark marks[VERDICT_COUNT] = {
     [VERDICT_FAIL] = {"FAIL", "1;31", NULL},
     [VERDICT_INFORMATIONAL] = {"info", "36", NULL},
     [VERDICT_PASS] = {"pass", "32", NULL},
-    [VERDICT_NOTOBSERVED] = {"  ? ", "33", "? not observed: the traffic that would decide is not in this capture"},
+    [VERDICT_NOTOBSERVED] = {"  ? ", "33",
+                             "? not observed: the traffic that would decide is not in this capture, or not judged yet"},
     [VERDICT_NOTOBSERVABLE] = {"  - ", "2", "- not observable: no capture can decide"},
 };
 
@@ -90,6 +92,26 @@ static void print_input(FILE *out, const struct report *report, const struct inp
     colour_off(out, report);
 }
 
+/* The inputs, a line or two each, and when there are several a line for all of them. */
+static void print_inputs(FILE *out, const struct report *report)
+{
+    const struct input_row *input;
+    int64_t left_out = 0;
+    for (int64_t i = 0; (input = facts_input(report, i)) != NULL; i++) {
+        if (report->verbose || i < INPUTS_SHOWN || input->problem.at != NULL)
+            print_input(out, report, input);
+        else
+            left_out++;
+    }
+    if (left_out > 0)
+        fprintf(out, "%*s... and %" PRId64 " more\n", HEAD_INDENT, "", left_out);
+    struct facts_capture capture = facts_capture(report);
+    if (facts_input_count(report) > 1) {
+        fprintf(out, "  %-*s ", HEAD_WIDTH, "together");
+        print_span(out, HEAD_INDENT, capture.packets, capture.first, capture.last);
+    }
+}
+
 static void print_head(FILE *out, const struct report *report)
 {
     colour_on(out, report, "1");
@@ -97,14 +119,7 @@ static void print_head(FILE *out, const struct report *report)
     colour_off(out, report);
     fputc(':', out);
     print_text(out, strlen(report->version) + 9, 4, text_of(report->benchmark->title));
-    const struct input_row *input;
-    for (int64_t i = 0; (input = facts_input(report, i)) != NULL; i++)
-        print_input(out, report, input);
-    struct facts_capture capture = facts_capture(report);
-    if (facts_input_count(report) > 1) {
-        fprintf(out, "  %-*s ", HEAD_WIDTH, "together");
-        print_span(out, HEAD_INDENT, capture.packets, capture.first, capture.last);
-    }
+    print_inputs(out, report);
     print_named(out, 2, "profile", HEAD_WIDTH, report->profile == NULL ? TEXT("all rules") : text_of(report->profile));
 }
 

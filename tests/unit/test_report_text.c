@@ -205,9 +205,32 @@ static void findings_are_told_with_packets_and_left_out_when_not_looked_for(void
     fixture_end(&fixture);
 }
 
+static void of_many_inputs_the_first_and_those_with_problems_are_shown(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture);
+    for (int64_t i = 0; i < 20; i++)
+        fixture_input(fixture.report.store, TEXT("quiet.pcap"), 1000 + i, 1, TEXT_NULL);
+    fixture_input(fixture.report.store, TEXT("cut.pcap"), 2000, 1, TEXT("ends inside a packet"));
+    fixture_input(fixture.report.store, TEXT("last.pcap"), 2001, 1, TEXT_NULL);
+    char *output = fixture_print(report_text, &fixture.report);
+    assert_contains(output, "more\n  together");
+    assert_contains(output, "cut.pcap");
+    assert_lacks(output, "last.pcap");
+    free(output);
+    fixture.report.verbose = true;
+    output = fixture_print(report_text, &fixture.report);
+    assert_contains(output, "last.pcap");
+    assert_lacks(output, "more\n  together");
+    free(output);
+    fixture_end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_many_inputs_the_first_and_those_with_problems_are_shown),
         cmocka_unit_test(findings_are_told_with_packets_and_left_out_when_not_looked_for),
         cmocka_unit_test(hostile_text_cannot_steer_the_terminal),
         cmocka_unit_test(the_head_names_program_input_span_and_counts),
