@@ -67,6 +67,15 @@ struct text text_trim(struct text text)
     return text;
 }
 
+struct text text_cut(struct text text, size_t most)
+{
+    if (text.length <= most)
+        return text;
+    while (most > 0 && ((unsigned char)text.at[most] & 0xC0) == 0x80)
+        most--;
+    return (struct text){text.at, most};
+}
+
 struct text text_copy(struct arena *arena, struct text text)
 {
     if (text.at == NULL)

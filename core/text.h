@@ -62,6 +62,8 @@ static inline bool text_starts_like(struct text text, const char *prefix)
 /* Where `needle` stands in `text`, ASCII letters in either case; false when it does not. */
 MUST_USE bool text_find_like(struct text text, const char *needle, size_t *offset);
 struct text text_trim(struct text text); /* ASCII white space at both ends */
+/* As much of UTF-8 as fits into `most` bytes, cut at a character. */
+struct text text_cut(struct text text, size_t most);
 struct text text_trim_start(struct text text);
 
 /* A copy in the arena, with a NUL after it; TEXT_NULL when the arena is full or the text is. */

@@ -6,16 +6,6 @@
 
 #define BLOB_MIN 128 /* digits: shorter ones (hashes, ids) are kept whole */
 
-/* The value, cut at a character so that it is kept in `most` bytes. */
-static struct text cut(struct text value, size_t most)
-{
-    if (value.length <= most)
-        return value;
-    while (most > 0 && ((unsigned char)value.at[most] & 0xC0) == 0x80)
-        most--;
-    return (struct text){value.at, most};
-}
-
 /* ---- Secrets ---- */
 
 /* The obfuscated form of policy secrets begins with its version (wire.md 7.3). */
@@ -143,8 +133,8 @@ static void fill_secret(struct ccm_decoder *decoder, struct text value, struct c
         field->meaning = text_format(&decoder->arena, "a secret, not shown: %zu characters", value.length);
         return;
     }
-    field->value = cut(value, CCM_FIELD_VALUE_MAX);
-    field->meaning = cut(ccm_secret_text(decoder, value), CCM_FIELD_VALUE_MAX);
+    field->value = text_cut(value, CCM_FIELD_VALUE_MAX);
+    field->meaning = text_cut(ccm_secret_text(decoder, value), CCM_FIELD_VALUE_MAX);
 }
 
 void value_fill(struct ccm_decoder *decoder, const struct xml_element *element, enum names_table names,
@@ -159,7 +149,7 @@ void value_fill(struct ccm_decoder *decoder, const struct xml_element *element, 
         return;
     }
     bool blob = value.length >= BLOB_MIN && text_is_hex(value);
-    field->value = cut(value, blob ? CCM_FIELD_BLOB_SHOWN : CCM_FIELD_VALUE_MAX);
+    field->value = text_cut(value, blob ? CCM_FIELD_BLOB_SHOWN : CCM_FIELD_VALUE_MAX);
     field->meaning = meaning_of(arena, element, names, value, certainty, field->kind);
     if (blob && field->meaning.at == NULL)
         field->meaning = blob_meaning(arena, "", value);
@@ -176,7 +166,7 @@ struct tally {
 static struct text tally_name(const struct xml_element *entry)
 {
     struct text class = text_is(entry->name, "Instance") ? xml_attribute(entry, "Class") : TEXT_NULL;
-    return cut(class.length > 0 ? class : entry->name, 64);
+    return text_cut(class.length > 0 ? class : entry->name, 64);
 }
 
 struct text list_meaning(struct arena *arena, const struct xml_element *list)

@@ -101,13 +101,15 @@ static void add(struct mif *mif, struct text name, struct text value, bool group
         .kind = group ? CCM_FIELD_GROUP : CCM_FIELD_TEXT,
         .path = name,
         .name = name,
-        .value = value.length > CCM_FIELD_VALUE_MAX ? (struct text){value.at, CCM_FIELD_VALUE_MAX} : value,
         .bytes = value.length,
         .about = about,
         .meaning = TEXT_NULL,
         .certainty = about == NULL ? "unknown" : "likely",
     };
-    field.value = field.value.at == NULL ? TEXT_NULL : text_utf8(&mif->decoder->arena, field.value);
+    if (value.length > CCM_FIELD_VALUE_MAX)
+        value.length = CCM_FIELD_VALUE_MAX;
+    if (value.at != NULL) /* replacing invalid bytes makes it longer */
+        field.value = text_cut(text_utf8(&mif->decoder->arena, value), CCM_FIELD_VALUE_MAX);
     ccm_field_add(mif->decoder, mif->fields, &field);
 }
 

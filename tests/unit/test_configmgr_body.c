@@ -376,6 +376,19 @@ static void a_mif_file_is_outlined(void **state)
     assert_int_equal(fields->count, 6);
 }
 
+static void a_long_value_of_a_mif_file_is_cut_after_it_was_cleaned(void **state)
+{
+    struct fixture *fixture = *state;
+    char mif[CCM_FIELD_VALUE_MAX + 100] = "Name = \x80";
+    size_t start = strlen(mif);
+    memset(mif + start, 'x', sizeof mif - start);
+    ccm_mif_fields(&fixture->decoder, (struct text){mif, sizeof mif}, "attachment 1", &fixture->fields);
+    const struct ccm_field *field = field_named(&fixture->fields, "Name");
+    assert_int_equal(field->value.length, CCM_FIELD_VALUE_MAX);
+    assert_memory_equal(field->value.at, "\xEF\xBF\xBDx", 4);
+    assert_int_equal(field->bytes, sizeof mif - start + 1);
+}
+
 /* ---- Attachments and notes ---- */
 
 static bool has_note(const struct ccm_message *message, const char *word)
@@ -539,6 +552,7 @@ int main(void)
         TEST(too_many_fields_end_with_a_field_that_says_so),
         TEST(definitions_are_clear_and_can_be_reached),
         TEST(a_mif_file_is_outlined),
+        TEST(a_long_value_of_a_mif_file_is_cut_after_it_was_cleaned),
         TEST(an_attachment_that_is_listed_twice_is_read_once),
         TEST(a_body_behind_its_attachment_is_found),
         TEST(attachments_outside_of_the_payload_are_told),

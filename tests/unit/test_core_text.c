@@ -85,6 +85,16 @@ static void find_like_tells_the_first_place(void **state)
     assert_false(text_find_like((struct text){"abc", 2}, "c", &at)); /* never behind its end */
 }
 
+static void a_cut_leaves_whole_characters(void **state)
+{
+    (void)state;
+    ASSERT_TEXT(text_cut(TEXT("abc"), 3), "abc");
+    ASSERT_TEXT(text_cut(TEXT("abc"), 2), "ab");
+    ASSERT_TEXT(text_cut(TEXT("a\xE2\x82\xAC"), 3), "a");
+    ASSERT_TEXT(text_cut(TEXT("a\xE2\x82\xAC!"), 4), "a\xE2\x82\xAC");
+    assert_int_equal(text_cut(TEXT("\x80\x80\x80"), 2).length, 0);
+}
+
 static void trim_takes_ascii_space_at_both_ends_only(void **state)
 {
     (void)state;
@@ -465,6 +475,7 @@ int main(void)
         cmocka_unit_test(comparing_knows_case_length_and_nul),
         cmocka_unit_test(find_like_tells_the_first_place),
         cmocka_unit_test(trim_takes_ascii_space_at_both_ends_only),
+        cmocka_unit_test(a_cut_leaves_whole_characters),
         cmocka_unit_test(copy_and_format_end_with_nul_and_respect_the_arena),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(negative_numbers_are_signed_only),
