@@ -29,18 +29,39 @@ static dissector_handle_t ccm_handle, download_handle;
 /* What a reader wants to know of a signature: "signed ✓ sha256". */
 static void tell_signature(packet_info *pinfo, const struct ccm_message *message)
 {
-    static const char *const MARKS[] = {[CCM_SIGNATURE_VALID] = "signed \xE2\x9C\x93",
-                                        [CCM_SIGNATURE_INVALID] = "signature \xE2\x9C\x97 invalid",
-                                        [CCM_SIGNATURE_NOKEY] = "signed, no key",
-                                        [CCM_SIGNATURE_UNSUPPORTED] = "signed, not checked"};
     const struct ccm_signature *signature = &message->payload_signature;
     if (signature->state == CCM_SIGNATURE_ABSENT) /* a registration carries its signature inside */
         signature = &message->registration_signature;
     if (signature->state != CCM_SIGNATURE_ABSENT)
-        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%s%s%s", MARKS[signature->state],
+        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%s%s%s", show_signature(signature->state),
                             signature->hash == NULL ? "" : " ", signature->hash == NULL ? "" : signature->hash);
     else if (message->header.document.root != NULL && !message->source.reply)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "unsigned");
+}
+
+/* What a reply decides: "GUID:..., registered", "3 policies". */
+static void tell_decision(const struct shown *shown)
+{
+    packet_info *pinfo = shown->pinfo;
+    const struct xml_element *root = shown->message->document.root;
+    if (root != NULL && text_is(root->name, "ClientRegistrationResponse")) {
+        struct text id = xml_attribute(root, "SMSID"), status = xml_attribute(root, "Status");
+        if (id.length > 0)
+            col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, id));
+        if (text_is(status, "0") || text_is(status, "1"))
+            col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", text_is(status, "0") ? "registered" : "pending");
+        else if (status.length > 0)
+            col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "status %s", show_copy(shown, status));
+    } else if (root != NULL && text_is(root->name, "ReplyAssignments")) {
+        guint count = 0;
+        const struct xml_element *assignment = xml_child(root, "PolicyAssignment");
+        for (; assignment != NULL; assignment = xml_next(assignment)) {
+            for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL;
+                 policy = xml_next(policy))
+                count++;
+        }
+        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%u polic%s", count, count == 1 ? "y" : "ies");
+    }
 }
 
 /* "MP_PolicyManager request, RequestAssignments, GUID:..., signed ✓ sha256" */
@@ -60,6 +81,9 @@ static void tell(const struct shown *shown)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "NoReply");
     if (client.at != NULL)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, client));
+    else if (!message->source.reply && message->header.source_host.at != NULL)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, message->header.source_host));
+    tell_decision(shown);
     tell_signature(pinfo, message);
     if (message->encrypted)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", message->decrypted ? "decrypted" : "encrypted");
@@ -173,7 +197,10 @@ static void register_protocol(void)
     message_register(proto_ccm);
     http_register();
     statistics_register();
-    track_register(prefs_register_protocol(proto_ccm, NULL));
+    upload_register();
+    module_t *preferences = prefs_register_protocol(proto_ccm, NULL);
+    keys_register(preferences);
+    track_register(preferences);
 }
 
 static void hand_off(void)

@@ -154,7 +154,9 @@ static tap_packet_status export_packet(void *list, packet_info *pinfo, epan_diss
     export_object_entry_t *entry = g_new0(export_object_entry_t, 1);
     entry->pkt_num = pinfo->num;
     entry->hostname = g_strdup(exported->host);
-    entry->content_type = g_strdup(strcmp(exported->type, "cer") == 0 ? "application/pkix-cert" : "text/xml");
+    entry->content_type = g_strdup(strcmp(exported->type, "cer") == 0      ? "application/pkix-cert"
+                                   : strcmp(exported->type, "upload") == 0 ? "application/octet-stream"
+                                                                           : "text/xml");
     entry->filename = g_string_free(name, FALSE);
     entry->payload_len = exported->length;
     entry->payload_data = g_memdup2(exported->bytes, exported->length);
