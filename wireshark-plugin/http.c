@@ -102,7 +102,7 @@ static void dissected(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, guint
     token_add(tvb, pinfo, tree);
     if (PINFO_FD_VISITED(pinfo) || track_count() != before || !track_waits(pinfo))
         return;
-    bool interim = is_reply(tvb) && tvb_captured_length(tvb) > STATUS && tvb_get_guint8(tvb, STATUS) == '1';
+    bool interim = is_reply(tvb) && tvb_strneql(tvb, STATUS, "1", 1) == 0;
     if (!interim && (is_reply(tvb) || is_request(tvb)))
         track_other(pinfo, is_reply(tvb));
 }

@@ -168,11 +168,11 @@ MEDIA_TYPES(X)
 #undef X
 
 static const struct media_type {
-    const char *name;
+    const char *name, *id, *title; /* media type; of its dissector */
     dissector_handle_t *stock;
     dissector_t dissector;
 } TYPES[] = {
-#define X(name, type, dissector) {type, &stock_##name, dissect_##name##_type},
+#define X(name, type, dissector) {type, "ccm_" #name, "CCM in " type, &stock_##name, dissect_##name##_type},
     MEDIA_TYPES(X)
 #undef X
 };
@@ -188,7 +188,7 @@ static ws_bool find_document(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree
 
 static void register_protocol(void)
 {
-    proto_ccm = proto_register_protocol("Configuration Manager message", "CCM", "ccm");
+    proto_ccm = proto_register_protocol("Configuration Manager", "CCM", "ccm");
     proto_hook = proto_register_protocol_in_name_only("Configuration Manager in HTTP", "CCM in HTTP", "ccm_http",
                                                       proto_ccm, FT_PROTOCOL);
     ccm_handle = register_dissector("ccm", dissect_message, proto_ccm);
@@ -212,11 +212,14 @@ static void hand_off(void)
             continue;
         /* dissector_change_string would be undone when Wireshark loads the user's "Decode As" settings. */
         dissector_delete_string("media_type", TYPES[i].name, *TYPES[i].stock);
-        dissector_add_string("media_type", TYPES[i].name, create_dissector_handle(TYPES[i].dissector, proto_hook));
+        dissector_add_string("media_type", TYPES[i].name,
+                             create_dissector_handle_with_name_and_description(TYPES[i].dissector, proto_hook,
+                                                                               TYPES[i].id, TYPES[i].title));
     }
     heur_dissector_add("http", find_document, "Configuration Manager policies and lists", "ccm_http", proto_ccm,
                        HEURISTIC_ENABLE);
     http_hand_off();
+    statistics_hand_off();
 }
 
 void plugin_register(void)

@@ -11,7 +11,7 @@
  *   document.c    the fields of a document: certificates, assigned policies, everything else by body.def
  *   download.c    policies and lists of the management point as trees
  *   show.c        fields, and how a text is shown at its bytes
- *   statistics.c  taps: the statistics tree, response times, objects to export
+ *   statistics.c  taps: the statistics tree, response times, objects to export, Follow
  */
 #ifndef CMSCOPE_PLUGIN_H
 #define CMSCOPE_PLUGIN_H
@@ -150,6 +150,9 @@ int download_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const 
 /* ---- statistics.c ---- */
 
 void statistics_register(void);
+void statistics_hand_off(void);
+/* A decoded text, for Follow: of what the tab `tvb` holds. */
+void statistics_follow(packet_info *pinfo, tvbuff_t *tvb);
 void statistics_queue(packet_info *pinfo, const struct shown *shown);
 /* An object to export: `name` and `type` are its file name and ending. */
 void statistics_export(packet_info *pinfo, const char *host, const char *name, const char *type, struct cursor bytes);

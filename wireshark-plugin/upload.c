@@ -135,6 +135,7 @@ static void add_content(proto_tree *tree, const struct shown *shown, struct curs
         xml_parse(text, &decoder->arena, &document, NULL) != OUTCOME_OK || document.root == NULL)
         return;
     source = show_source(shown, text_cursor(text), "Upload (UTF-8)");
+    statistics_follow(shown->pinfo, source);
     show_text(tree, hf_root, shown, (struct place){source, 0, -1}, document.root->name);
     document_add(tree, shown, source, text, &document);
 }

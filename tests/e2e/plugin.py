@@ -241,10 +241,12 @@ def test_statistics():
     with Place() as place:
         copy = place.put(capture)
         total = lab.value("SELECT count(*) FROM message WHERE carrier = 'post'", capture)
+        signed = lab.value("SELECT count(*) FROM message WHERE root = 'ClientRegistrationRequest'", capture)
         tree = {line[:42].strip(): line[42:].split() for line in place.tshark("-q", "-r", copy, "-z", "ccm,tree").splitlines()}
         lab.expect_equal(tree["ConfigMgr messages"][0], str(total), "messages")
         for row in lab.query("SELECT signature, count(*) AS n FROM message WHERE carrier = 'post' GROUP BY 1", capture):
             lab.expect_equal(tree[row["signature"]][0], str(row["n"]), row["signature"])
+        lab.expect_equal(tree["registration: valid"][0], str(signed), "signed registrations")
         expert = place.tshark("-q", "-r", place.put(lab.PCAPS / "broken-tampered-body.pcap"), "-z", "expert")
         lab.expect_in("Signature is invalid", expert, "expert")
         lab.expect_in("C45", expert, "expert")
@@ -259,6 +261,18 @@ def test_statistics():
         lab.expect_equal(certificates, {row["f"].lower() for row in rows}, "exported certificates")
         policies = lab.value("SELECT count(*) FROM policy WHERE fetched = 1 AND body = 'clear'", capture)
         lab.expect_equal(len(list(objects.glob("*-_7B*.xml"))), policies, "exported policies")
+
+
+def test_follow():
+    """-z follow,ccm shows the decoded bodies of a connection, each on a line, in their order."""
+    capture = lab.PCAPS / "sccmwtf-http.pcap"
+    with Place() as place:
+        text = place.tshark("-q", "-r", place.put(capture), "-z", "follow,ccm,raw,1")
+        lines = [bytes.fromhex(line.strip()) for line in text.splitlines() if line.strip() and not line.startswith(("=", "Follow", "Filter", "Node"))]
+        sql = "SELECT body FROM message WHERE flow = (SELECT flow FROM message WHERE root = 'RequestAssignments') ORDER BY packet"
+        bodies = [row["body"].encode() + b"\n" for row in lab.query(sql, capture, options=("--bodies",))]
+        lab.expect_equal(lines, bodies, "bodies")
+        lab.expect_equal(len(bodies), 2, "request and reply")
 
 
 def test_response_times():
@@ -430,5 +444,5 @@ def test_refused():
 
 
 if __name__ == "__main__":
-    lab.main(test_loads, test_agreement, test_filters, test_passes, test_bytes, test_statistics, test_response_times,
+    lab.main(test_loads, test_agreement, test_filters, test_passes, test_bytes, test_statistics, test_follow, test_response_times,
              test_policies, test_hashes, test_secrets, test_decrypted, test_key_files, test_documents, test_fields, test_refused)
