@@ -26,19 +26,6 @@ static dissector_handle_t ccm_handle, download_handle;
 
 /* ---- Messages ---- */
 
-/* What a reader wants to know of a signature: "signed ✓ sha256". */
-static void tell_signature(packet_info *pinfo, const struct ccm_message *message)
-{
-    const struct ccm_signature *signature = &message->payload_signature;
-    if (signature->state == CCM_SIGNATURE_ABSENT) /* a registration carries its signature inside */
-        signature = &message->registration_signature;
-    if (signature->state != CCM_SIGNATURE_ABSENT)
-        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%s%s%s", show_signature(signature->state),
-                            signature->hash == NULL ? "" : " ", signature->hash == NULL ? "" : signature->hash);
-    else if (message->header.document.root != NULL && !message->source.reply)
-        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "unsigned");
-}
-
 /* What a reply decides: "GUID:..., registered", "3 policies". */
 static void tell_decision(const struct shown *shown)
 {
@@ -84,7 +71,9 @@ static void tell(const struct shown *shown)
     else if (!message->source.reply && message->header.source_host.at != NULL)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, message->header.source_host));
     tell_decision(shown);
-    tell_signature(pinfo, message);
+    const char *verdict = message_verdict(shown);
+    if (verdict != NULL)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", verdict);
     if (message->encrypted)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", message->decrypted ? "decrypted" : "encrypted");
     if (message->malformed.at != NULL)

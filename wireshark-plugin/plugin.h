@@ -122,6 +122,8 @@ void message_add(proto_tree *tree, const struct shown *shown);
 /* `always`: also one that is absent. */
 void message_add_signature(proto_tree *tree, int field, const struct shown *shown,
                            const struct ccm_signature *signature, bool always);
+/* In short, of the packet list: "signed â sha256", "unsigned"; NULL when nothing is to be said, as of most replies. */
+const char *message_verdict(const struct shown *shown);
 void message_add_finding(proto_tree *tree, const struct shown *shown, const struct ccm_finding *finding);
 
 /* ---- content.c ---- */
