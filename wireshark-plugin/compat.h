@@ -49,6 +49,18 @@ typedef http_message_info_t media_info;
 #define LAST_URI(connection) ((connection)->request_uri)
 #endif
 
+/* 4.2: who registers a stream to follow also says how to count streams. */
+#if WIRESHARK_AT_LEAST(4, 2)
+#define FOLLOW_AS(other, protocol, tap, handler)                                                                       \
+    register_follow_stream(protocol, tap, get_follow_conv_func(other), get_follow_index_func(other),                   \
+                           get_follow_address_func(other), get_follow_port_to_display(other), handler,                 \
+                           get_follow_stream_count_func(other), get_follow_sub_stream_id_func(other))
+#else
+#define FOLLOW_AS(other, protocol, tap, handler)                                                                       \
+    register_follow_stream(protocol, tap, get_follow_conv_func(other), get_follow_index_func(other),                   \
+                           get_follow_address_func(other), get_follow_port_to_display(other), handler)
+#endif
+
 /* 4.4: bool in place of gboolean in preferences and callbacks. */
 #if WIRESHARK_AT_LEAST(4, 4)
 typedef bool ws_bool;

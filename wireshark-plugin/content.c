@@ -88,6 +88,7 @@ static void add_body(proto_tree *tree, const struct shown *shown)
     if (message->body.at == NULL || message->body.length == 0)
         return;
     tvbuff_t *text = show_source(shown, text_cursor(message->body), "Body (UTF-8)");
+    statistics_follow(shown->pinfo, text);
     proto_item *item = proto_tree_add_item(tree, hf_body, text, 0, -1, ENC_NA);
     proto_tree *branch = proto_item_add_subtree(item, ett[SUBTREE_BODY]);
     if (message->root.at != NULL)

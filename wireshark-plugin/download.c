@@ -83,6 +83,7 @@ static void add_text(proto_tree *tree, const struct shown *shown, struct ccm_pol
         text = TEXT_NULL;
     if (text.length > 0) {
         tvbuff_t *source = show_source(shown, text_cursor(text), hide ? "Policy (secrets hidden)" : "Policy (UTF-8)");
+        statistics_follow(shown->pinfo, source);
         show_text(tree, hf_body_text, shown, (struct place){source, 0, -1}, text);
         show_hand_on(NULL, "xml", source, shown->pinfo, tree);
         statistics_export(shown->pinfo, "policy", query_of(shown->uri, POLICY), "xml", text_cursor(text));
@@ -198,6 +199,7 @@ static void add_list(proto_tree *tree, proto_item *item, const struct shown *sho
     bool parsed = text.length > 0 && xml_parse(text, &decoder->arena, &document, NULL) == OUTCOME_OK;
     if (parsed && document.root != NULL) {
         tvbuff_t *source = show_source(shown, text_cursor(text), "List (UTF-8)");
+        statistics_follow(shown->pinfo, source);
         show_text(tree, hf_root, shown, (struct place){source, 0, -1}, document.root->name);
         document_add(tree, shown, source, text, &document);
     } else {

@@ -186,6 +186,18 @@ static void add_header(proto_tree *tree, const struct shown *shown)
 
 /* ---- Conclusions ---- */
 
+const char *message_verdict(const struct shown *shown)
+{
+    const struct ccm_message *message = shown->message;
+    const struct ccm_signature *signature = &message->payload_signature;
+    if (signature->state == CCM_SIGNATURE_ABSENT) /* a registration carries its signature inside */
+        signature = &message->registration_signature;
+    if (signature->state == CCM_SIGNATURE_ABSENT && (message->header.document.root == NULL || message->source.reply))
+        return NULL;
+    const char *mark = show_signature(signature->state);
+    return signature->hash == NULL ? mark : wmem_strdup_printf(shown->pinfo->pool, "%s %s", mark, signature->hash);
+}
+
 void message_add_signature(proto_tree *tree, int field, const struct shown *shown,
                            const struct ccm_signature *signature, bool always)
 {
@@ -274,6 +286,7 @@ void message_add(proto_tree *tree, const struct shown *shown)
     show_flag(branch, hf_compressed, shown, message->compressed);
     show_flag(branch, hf_encrypted, shown, message->encrypted);
     show_flag(branch, hf_is_signed, shown, message->is_signed);
+    show_result(branch, hf_verdict, shown, text_of(message_verdict(shown)));
     message_add_signature(branch, hf_signature, shown, &message->payload_signature, true);
     message_add_signature(branch, hf_client_id_signature, shown, &message->client_id_signature, false);
     message_add_signature(branch, hf_token_signature, shown, &message->token_signature, false);

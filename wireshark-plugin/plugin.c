@@ -26,21 +26,29 @@ static dissector_handle_t ccm_handle, download_handle;
 
 /* ---- Messages ---- */
 
-/* What a reader wants to know of a signature: "signed ✓ sha256". */
-static void tell_signature(packet_info *pinfo, const struct ccm_message *message)
+/* What a reply decides: "GUID:..., registered", "3 policies". */
+static void tell_decision(const struct shown *shown)
 {
-    static const char *const MARKS[] = {[CCM_SIGNATURE_VALID] = "signed \xE2\x9C\x93",
-                                        [CCM_SIGNATURE_INVALID] = "signature \xE2\x9C\x97 invalid",
-                                        [CCM_SIGNATURE_NOKEY] = "signed, no key",
-                                        [CCM_SIGNATURE_UNSUPPORTED] = "signed, not checked"};
-    const struct ccm_signature *signature = &message->payload_signature;
-    if (signature->state == CCM_SIGNATURE_ABSENT) /* a registration carries its signature inside */
-        signature = &message->registration_signature;
-    if (signature->state != CCM_SIGNATURE_ABSENT)
-        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%s%s%s", MARKS[signature->state],
-                            signature->hash == NULL ? "" : " ", signature->hash == NULL ? "" : signature->hash);
-    else if (message->header.document.root != NULL && !message->source.reply)
-        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "unsigned");
+    packet_info *pinfo = shown->pinfo;
+    const struct xml_element *root = shown->message->document.root;
+    if (root != NULL && text_is(root->name, "ClientRegistrationResponse")) {
+        struct text id = xml_attribute(root, "SMSID"), status = xml_attribute(root, "Status");
+        if (id.length > 0)
+            col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, id));
+        if (text_is(status, "0") || text_is(status, "1"))
+            col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", text_is(status, "0") ? "registered" : "pending");
+        else if (status.length > 0)
+            col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "status %s", show_copy(shown, status));
+    } else if (root != NULL && text_is(root->name, "ReplyAssignments")) {
+        guint count = 0;
+        const struct xml_element *assignment = xml_child(root, "PolicyAssignment");
+        for (; assignment != NULL; assignment = xml_next(assignment)) {
+            for (const struct xml_element *policy = xml_child(assignment, "Policy"); policy != NULL;
+                 policy = xml_next(policy))
+                count++;
+        }
+        col_append_sep_fstr(pinfo->cinfo, COL_INFO, ", ", "%u polic%s", count, count == 1 ? "y" : "ies");
+    }
 }
 
 /* "MP_PolicyManager request, RequestAssignments, GUID:..., signed ✓ sha256" */
@@ -60,7 +68,12 @@ static void tell(const struct shown *shown)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", "NoReply");
     if (client.at != NULL)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, client));
-    tell_signature(pinfo, message);
+    else if (!message->source.reply && message->header.source_host.at != NULL)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", show_copy(shown, message->header.source_host));
+    tell_decision(shown);
+    const char *verdict = message_verdict(shown);
+    if (verdict != NULL)
+        col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", verdict);
     if (message->encrypted)
         col_append_sep_str(pinfo->cinfo, COL_INFO, ", ", message->decrypted ? "decrypted" : "encrypted");
     if (message->malformed.at != NULL)
@@ -144,11 +157,11 @@ MEDIA_TYPES(X)
 #undef X
 
 static const struct media_type {
-    const char *name;
+    const char *name, *id, *title; /* media type; of its dissector */
     dissector_handle_t *stock;
     dissector_t dissector;
 } TYPES[] = {
-#define X(name, type, dissector) {type, &stock_##name, dissect_##name##_type},
+#define X(name, type, dissector) {type, "ccm_" #name, "CCM in " type, &stock_##name, dissect_##name##_type},
     MEDIA_TYPES(X)
 #undef X
 };
@@ -164,7 +177,7 @@ static ws_bool find_document(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree
 
 static void register_protocol(void)
 {
-    proto_ccm = proto_register_protocol("Configuration Manager message", "CCM", "ccm");
+    proto_ccm = proto_register_protocol("Configuration Manager", "CCM", "ccm");
     proto_hook = proto_register_protocol_in_name_only("Configuration Manager in HTTP", "CCM in HTTP", "ccm_http",
                                                       proto_ccm, FT_PROTOCOL);
     ccm_handle = register_dissector("ccm", dissect_message, proto_ccm);
@@ -173,7 +186,10 @@ static void register_protocol(void)
     message_register(proto_ccm);
     http_register();
     statistics_register();
-    track_register(prefs_register_protocol(proto_ccm, NULL));
+    upload_register();
+    module_t *preferences = prefs_register_protocol(proto_ccm, NULL);
+    keys_register(preferences);
+    track_register(preferences);
 }
 
 static void hand_off(void)
@@ -185,11 +201,14 @@ static void hand_off(void)
             continue;
         /* dissector_change_string would be undone when Wireshark loads the user's "Decode As" settings. */
         dissector_delete_string("media_type", TYPES[i].name, *TYPES[i].stock);
-        dissector_add_string("media_type", TYPES[i].name, create_dissector_handle(TYPES[i].dissector, proto_hook));
+        dissector_add_string("media_type", TYPES[i].name,
+                             create_dissector_handle_with_name_and_description(TYPES[i].dissector, proto_hook,
+                                                                               TYPES[i].id, TYPES[i].title));
     }
     heur_dissector_add("http", find_document, "Configuration Manager policies and lists", "ccm_http", proto_ccm,
                        HEURISTIC_ENABLE);
     http_hand_off();
+    statistics_hand_off();
 }
 
 void plugin_register(void)

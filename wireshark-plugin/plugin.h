@@ -3,13 +3,15 @@
  *   plugin.c      registration, and how bodies of HTTP reach the plugin
  *   http.c        BITS uploads, whose method Wireshark's HTTP dissector does not know; what a reply was asked for
  *   token.c       headers that prove who asks for a policy
+ *   upload.c      BITS uploads, put together
+ *   keys.c        the preferences that name keys
  *   track.c       what is remembered of a capture: keys, requests that wait for a reply, policies, results of the first pass
  *   message.c     a message as a tree: header and conclusions
  *   content.c     what is in it: envelopes, payload, attachments, body
  *   document.c    the fields of a document: certificates, assigned policies, everything else by body.def
  *   download.c    policies and lists of the management point as trees
  *   show.c        fields, and how a text is shown at its bytes
- *   statistics.c  taps: the statistics tree, response times, objects to export
+ *   statistics.c  taps: the statistics tree, response times, objects to export, Follow
  */
 #ifndef CMSCOPE_PLUGIN_H
 #define CMSCOPE_PLUGIN_H
@@ -54,10 +56,28 @@ void http_hand_off(void);
 /* Of a reply: what its request asked for, from the first pass on; NULL when it is not known. */
 const char *http_uri_asked(packet_info *pinfo);
 
+/* Of HTTP: the first line and the headers, with the empty line that ends them when it is there. */
+struct text http_head(tvbuff_t *tvb);
+struct text http_first_line(struct text head);
+/* The value of the first header with that name ("Name:"); TEXT_NULL when there is none. */
+struct text http_header_of(struct text head, const char *name);
+
 /* ---- token.c ---- */
 
 /* The headers ClientToken and CCMClientID, when the HTTP at the start of `tvb` is a request for a policy or list. */
 void token_add(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
+
+/* ---- upload.c ---- */
+
+void upload_register(void);
+/* The packet of an upload at the start of `tvb`, which is all there; with the last one, what was uploaded. */
+void upload_add(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
+
+/* ---- keys.c ---- */
+
+void keys_register(module_t *module);
+/* What the preferences name; what cannot be used is told. */
+void keys_load(struct ccm_keys *keys);
 
 /* ---- track.c ---- */
 
@@ -65,6 +85,12 @@ void track_register(module_t *module);
 /* Decodes; on the first pass also learns keys and links replies to requests. The decoder keeps what *message points to
  * until the next call. NULL when memory ran out. */
 const struct remembered *track_decode(packet_info *pinfo, struct ccm_source *source, struct ccm_message *message);
+/* How many messages were met for the first time. */
+guint track_count(void);
+/* Whether requests with messages were met in this connection. */
+bool track_waits(packet_info *pinfo);
+/* A request or reply without a message has its place in the order of the connection too: once, on the first pass. */
+void track_other(packet_info *pinfo, bool reply);
 /* NULL when there is no memory for one. */
 struct ccm_decoder *track_decoder(void);
 
@@ -96,6 +122,8 @@ void message_add(proto_tree *tree, const struct shown *shown);
 /* `always`: also one that is absent. */
 void message_add_signature(proto_tree *tree, int field, const struct shown *shown,
                            const struct ccm_signature *signature, bool always);
+/* In short, of the packet list: "signed â sha256", "unsigned"; NULL when nothing is to be said, as of most replies. */
+const char *message_verdict(const struct shown *shown);
 void message_add_finding(proto_tree *tree, const struct shown *shown, const struct ccm_finding *finding);
 
 /* ---- content.c ---- */
@@ -124,6 +152,9 @@ int download_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const 
 /* ---- statistics.c ---- */
 
 void statistics_register(void);
+void statistics_hand_off(void);
+/* A decoded text, for Follow: of what the tab `tvb` holds. */
+void statistics_follow(packet_info *pinfo, tvbuff_t *tvb);
 void statistics_queue(packet_info *pinfo, const struct shown *shown);
 /* An object to export: `name` and `type` are its file name and ending. */
 void statistics_export(packet_info *pinfo, const char *host, const char *name, const char *type, struct cursor bytes);

@@ -104,6 +104,16 @@ void show_frame(proto_tree *tree, int field, const struct shown *shown, guint32 
         proto_item_set_generated(proto_tree_add_uint(tree, field, shown->tvb, 0, 0, frame));
 }
 
+const char *show_signature(enum ccm_signature_state state)
+{
+    static const char *const MARKS[] = {[CCM_SIGNATURE_ABSENT] = "unsigned",
+                                        [CCM_SIGNATURE_VALID] = "signed \xE2\x9C\x93",
+                                        [CCM_SIGNATURE_INVALID] = "signature \xE2\x9C\x97 invalid",
+                                        [CCM_SIGNATURE_NOKEY] = "signed, no key",
+                                        [CCM_SIGNATURE_UNSUPPORTED] = "signed, not checked"};
+    return MARKS[state];
+}
+
 proto_tree *show_branch(proto_tree *tree, const struct shown *shown, struct place place, enum subtree subtree,
                         const char *title)
 {

@@ -56,6 +56,8 @@ proto_item *show_result(proto_tree *tree, int field, const struct shown *shown, 
 void show_flag(proto_tree *tree, int field, const struct shown *shown, bool value);
 void show_number(proto_tree *tree, int field, const struct shown *shown, struct place place, uint64_t number);
 void show_frame(proto_tree *tree, int field, const struct shown *shown, guint32 frame);
+/* What a reader of the packet list wants to know of a signature: "signed â". */
+const char *show_signature(enum ccm_signature_state state);
 /* A branch without a field. */
 proto_tree *show_branch(proto_tree *tree, const struct shown *shown, struct place place, enum subtree subtree,
                         const char *title);

@@ -1,6 +1,7 @@
-/* wireshark-plugin/statistics.c: the statistics tree (-z ccm,tree), response times (-z ccm,srt), objects to export: see
- * plugin.h. */
+/* wireshark-plugin/statistics.c: the statistics tree (-z ccm,tree), response times (-z ccm,srt), objects to export, and what Follow
+ * shows: see plugin.h. */
 #include <epan/export_object.h>
+#include <epan/follow.h>
 #include <epan/srt_table.h>
 #include <epan/stats_tree.h>
 #include <epan/tap.h>
@@ -11,7 +12,7 @@
 #define ROOT_NAME "ConfigMgr messages"
 #define NAME_MAX_LENGTH 64 /* of an exported file */
 
-static int tap_ccm = -1, tap_export = -1;
+static int tap_ccm = -1, tap_export = -1, tap_follow = -1;
 static int root_node = -1;
 
 static const char *text_copy_of(packet_info *pinfo, struct text text)
@@ -60,8 +61,13 @@ static tap_packet_status tree_packet(stats_tree *tree, packet_info *pinfo, epan_
     node = tick_stat_node(tree, tapped->reply ? "Replies" : "Requests", node, TRUE);
     if (tapped->root != NULL)
         tick_stat_node(tree, tapped->root, node, FALSE);
-    node = tick_stat_node(tree, "Signatures", root_node, TRUE);
+    node = tick_stat_node(tree, "Payload signatures", root_node, TRUE);
     tick_stat_node(tree, tapped->signature, node, FALSE);
+    if (tapped->remembered->registration.state != CCM_SIGNATURE_ABSENT) {
+        node = tick_stat_node(tree, "Registration signatures", root_node, TRUE);
+        const char *state = ccm_signature_state_name(tapped->remembered->registration.state);
+        tick_stat_node(tree, wmem_strdup_printf(pinfo->pool, "registration: %s", state), node, FALSE);
+    }
     node = tick_stat_node(tree, "Payloads", root_node, TRUE);
     tick_stat_node(tree, tapped->encrypted ? "encrypted" : tapped->compressed ? "compressed" : "plain", node, FALSE);
     if (!tapped->reply) {
@@ -154,7 +160,9 @@ static tap_packet_status export_packet(void *list, packet_info *pinfo, epan_diss
     export_object_entry_t *entry = g_new0(export_object_entry_t, 1);
     entry->pkt_num = pinfo->num;
     entry->hostname = g_strdup(exported->host);
-    entry->content_type = g_strdup(strcmp(exported->type, "cer") == 0 ? "application/pkix-cert" : "text/xml");
+    entry->content_type = g_strdup(strcmp(exported->type, "cer") == 0      ? "application/pkix-cert"
+                                   : strcmp(exported->type, "upload") == 0 ? "application/octet-stream"
+                                                                           : "text/xml");
     entry->filename = g_string_free(name, FALSE);
     entry->payload_len = exported->length;
     entry->payload_data = g_memdup2(exported->bytes, exported->length);
@@ -162,8 +170,30 @@ static tap_packet_status export_packet(void *list, packet_info *pinfo, epan_diss
     return TAP_PACKET_REDRAW;
 }
 
+/* ---- Follow ---- */
+
+void statistics_follow(packet_info *pinfo, tvbuff_t *tvb)
+{
+    if (!have_tap_listener(tap_follow))
+        return;
+    guint length = tvb_captured_length(tvb);
+    guint8 *line = wmem_alloc(pinfo->pool, length + 1);
+    tvb_memcpy(tvb, line, 0, length);
+    line[length] = '\n';
+    tap_queue_packet(tap_follow, pinfo, tvb_new_child_real_data(tvb, line, length + 1, (gint)length + 1));
+}
+
+/* Connections are told apart as those of TCP are. */
+void statistics_hand_off(void)
+{
+    register_follow_t *tcp = get_follow_by_name("TCP");
+    if (tcp != NULL)
+        FOLLOW_AS(tcp, proto_ccm, "ccm_follow", follow_tvb_tap_listener);
+}
+
 void statistics_register(void)
 {
+    tap_follow = register_tap("ccm_follow");
     tap_ccm = register_tap("ccm");
     tap_export = register_export_object(proto_ccm, export_packet, NULL);
     register_srt_table(proto_ccm, NULL, 1, srt_packet, srt_init, NULL);

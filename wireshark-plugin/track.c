@@ -7,7 +7,6 @@
 #include <epan/proto_data.h>
 #include <epan/to_str.h>
 
-#include "dissect/configmgr/keyfile.h"
 #include "wireshark-plugin/plugin.h"
 
 #define WAITING_MAX 256   /* requests of a connection that wait for a reply */
@@ -15,26 +14,23 @@
 
 ws_bool preference_show_secrets = 0;
 
-static const char *preference_keys = "";
 static wmem_map_t *policies; /* "id version client": struct policy_frames */
 
 static struct ccm_decoder decoder; /* Wireshark dissects in one thread */
 static bool ready;
+static guint remembered_count;
 
 /* Requests of a connection in their order. */
 struct waiting {
-    struct remembered *items[WAITING_MAX];
+    struct remembered *items[WAITING_MAX]; /* NULL: a request without a message */
     guint first, count;
 };
 
 static void begin(void)
 {
     ready = ccm_decoder_init(&decoder);
-    if (!ready || preference_keys[0] == '\0')
-        return;
-    struct error error;
-    if (ccm_keyfile_load(decoder.keys, preference_keys, NULL, &error) != OUTCOME_OK)
-        g_warning("ccm: %s", error.text);
+    if (ready)
+        keys_load(decoder.keys);
 }
 
 static void end(void)
@@ -46,11 +42,6 @@ static void end(void)
 
 void track_register(module_t *module)
 {
-    prefs_register_directory_preference(
-        module, "keys", "Folder with keys",
-        "Certificates and public keys that verify signatures, and private keys that open "
-        "what is encrypted: PEM, DER or PKCS#12, any name",
-        &preference_keys);
     prefs_register_bool_preference(module, "show_secrets", "Show secrets",
                                    "Show secret values of policies, such as passwords of accounts",
                                    &preference_show_secrets);
@@ -163,6 +154,25 @@ static struct remembered *answered(packet_info *pinfo)
     return request;
 }
 
+guint track_count(void)
+{
+    return remembered_count;
+}
+
+bool track_waits(packet_info *pinfo)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    return conversation != NULL && conversation_get_proto_data(conversation, proto_ccm) != NULL;
+}
+
+void track_other(packet_info *pinfo, bool reply)
+{
+    if (reply)
+        answered(pinfo);
+    else
+        wait_for_reply(pinfo, NULL);
+}
+
 /* A registration proves that its sender has a key; only the reply says that the key belongs to a client id from now on
  * (Status 0: registered, 1: pending). */
 static void learn(const struct remembered *reply, const struct ccm_message *message)
@@ -182,6 +192,7 @@ static void learn(const struct remembered *reply, const struct ccm_message *mess
 static struct remembered *remember(packet_info *pinfo, const struct ccm_source *source)
 {
     struct remembered *remembered = wmem_new0(wmem_file_scope(), struct remembered);
+    remembered_count++;
     remembered->frame = pinfo->num;
     remembered->time = pinfo->abs_ts;
     remembered->reply = source->reply;

@@ -14,8 +14,9 @@
 
 /* What became of a file. */
 struct taken {
-    bool any;    /* something of use was in it */
-    bool locked; /* a key that needs a password was in it */
+    const char *password; /* that is known for it, or NULL */
+    bool any;             /* something of use was in it */
+    bool locked;          /* a key that needs a password was in it */
 };
 
 /* Takes over `pkey`, which may be NULL. */
@@ -37,10 +38,37 @@ static bool give_certificate(struct ccm_keys *keys, X509 *certificate)
     return give(keys, pkey, false);
 }
 
+/* ---- Keys that a password locks ---- */
+
+/* An EncryptedPrivateKeyInfo (RFC 5958 section 3); NULL when it is none, or the password does not open it. */
+static EVP_PKEY *unlock(struct ccm_keys *keys, const unsigned char *bytes, long length, const char *password)
+{
+    const unsigned char *at = bytes;
+    X509_SIG *locked = password == NULL ? NULL : d2i_X509_SIG(NULL, &at, length);
+    PKCS8_PRIV_KEY_INFO *open =
+        locked == NULL ? NULL : PKCS8_decrypt_ex(locked, password, (int)strlen(password), ccm_keys_legacy(keys), NULL);
+    EVP_PKEY *pkey = open == NULL ? NULL : EVP_PKCS82PKEY(open);
+    PKCS8_PRIV_KEY_INFO_free(open);
+    X509_SIG_free(locked);
+    return pkey;
+}
+
+/* A block of PEM whose header says how it is locked (RFC 1421 section 4.6.1.3), which is opened where it is. */
+static EVP_PKEY *unlock_block(const char *header, unsigned char *data, long size, const char *password)
+{
+    EVP_CIPHER_INFO info;
+    char *copy = password == NULL ? NULL : strdup(header);
+    bool open = copy != NULL && PEM_get_EVP_CIPHER_INFO(copy, &info) == 1 &&
+                PEM_do_header(&info, data, &size, NULL, (void *)(uintptr_t)password) == 1;
+    free(copy);
+    const unsigned char *at = data;
+    return open ? d2i_AutoPrivateKey(NULL, &at, size) : NULL;
+}
+
 /* ---- PEM ---- */
 
-static bool load_block(struct ccm_keys *keys, const char *name, const char *header, const unsigned char *data,
-                       long size, struct taken *taken)
+static bool load_block(struct ccm_keys *keys, const char *name, const char *header, unsigned char *data, long size,
+                       struct taken *taken)
 {
     const unsigned char *at = data;
     if (strstr(name, "CERTIFICATE") != NULL)
@@ -51,8 +79,10 @@ static bool load_block(struct ccm_keys *keys, const char *name, const char *head
         return false;
     if (strstr(name, "ENCRYPTED") == NULL && strstr(header, "ENCRYPTED") == NULL)
         return give(keys, d2i_AutoPrivateKey(NULL, &at, size), true);
-    taken->locked = true;
-    return false;
+    EVP_PKEY *pkey = strstr(name, "ENCRYPTED") != NULL ? unlock(keys, data, size, taken->password)
+                                                       : unlock_block(header, data, size, taken->password);
+    taken->locked = taken->locked || pkey == NULL;
+    return give(keys, pkey, true);
 }
 
 /* Reads PEM blocks raw, so that OpenSSL never asks for a password at the terminal. */
@@ -106,7 +136,7 @@ static void load_pkcs12(struct ccm_keys *keys, const unsigned char *bytes, long 
     if (d2i_PKCS12(&store, &at, length) == NULL) /* which frees the store */
         return;
     bool opened = PKCS12_parse(store, "", &pkey, &certificate, NULL) == 1 ||
-                  PKCS12_parse(store, NULL, &pkey, &certificate, NULL) == 1;
+                  PKCS12_parse(store, taken->password, &pkey, &certificate, NULL) == 1;
     taken->locked = taken->locked || !opened;
     taken->any = give_certificate(keys, move_certificate(certificate)) || taken->any;
     taken->any = give(keys, move_key(pkey), true) || taken->any;
@@ -135,6 +165,8 @@ static void load_der(struct ccm_keys *keys, const unsigned char *bytes, long len
     if (!taken->any)
         load_pkcs12(keys, bytes, length, taken);
     if (!taken->any)
+        taken->any = give(keys, unlock(keys, bytes, length, taken->password), true);
+    if (!taken->any)
         taken->locked = taken->locked || is_locked(bytes, length);
 }
 
@@ -142,7 +174,7 @@ static void load_der(struct ccm_keys *keys, const unsigned char *bytes, long len
 
 static void load_file(struct ccm_keys *keys, const char *path, const struct ccm_key_reader *reader, struct taken *all)
 {
-    struct taken taken = {0};
+    struct taken taken = {.password = reader == NULL ? NULL : reader->password};
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return;
@@ -190,8 +222,9 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
         load_file(keys, path, reader, &taken);
     }
     if (!taken.any && taken.locked)
-        return error_set(error, OUTCOME_MALFORMED, 0,
-                         "%s: a password locks what is in it, which was not opened; give the keys without one", path);
+        return error_set(
+            error, OUTCOME_MALFORMED, 0, "%s: a password locks what is in it, which was not opened; %s", path,
+            reader != NULL && reader->password != NULL ? "it is not the one given" : "give the keys without one");
     if (!taken.any)
         return error_set(error, OUTCOME_MALFORMED, 0,
                          "%s: no certificate, key or TLS key log in it; PEM, DER and PKCS#12 without a password are "

@@ -12,10 +12,11 @@ struct ccm_key_reader {
     bool (*read)(void *context, struct cursor content);
     /* Told of a file with a key that a password locks, which was not opened; may be NULL. */
     void (*locked)(void *context, const char *path);
+    const char *password; /* of what is locked; NULL: none is known */
 };
 
 /* Takes the keys of all certificates and keys in `path` (a file or a folder, not deeper): PEM or DER certificates,
- * private and public keys, PKCS#12 without or with an empty password. Other files go to `reader` (may be NULL; its members too), or
+ * private and public keys, PKCS#12; what a password locks, with that of `reader` or an empty one. Other files go to `reader` (may be NULL; its members too), or
  * are passed over. OUTCOME_SYSTEM when it cannot
  * be read, OUTCOME_MALFORMED when nothing in it is of use. */
 MUST_USE enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const struct ccm_key_reader *reader,

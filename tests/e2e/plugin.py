@@ -6,21 +6,11 @@ tests/pcaps and, where they are at hand, the others of the lab ($CMSCOPE_CAPTURE
 """
 
 import json
-import os
-import shutil
-import struct
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import lab
-import tls_suites
-
-PLUGIN = os.environ.get("CMSCOPE_PLUGIN", "")
-MORE = lab.CAPTURES / "lab"
-NOBODY = 65534
-SECONDS = 120
-WORKERS = 2
+from plugin_place import FEWER, PLUGIN, WORKERS, Place, captures, needed, readable
 
 # Column of `message`: field of the plugin.
 SAME = {
@@ -44,93 +34,6 @@ ASSIGNED = {"policy_id": "ccm.policy.id", "version": "ccm.policy.version", "cate
 WITH_POLICIES = ("naa-unencrypted", "naa-aes256-oaep", "sccmwtf-http", "sccmhunter-naa", "sdk-http-full", "sdk-encrypted",
                  "sharpsccm-secrets", "mixed-two-clients", "mangled-pcapng")
 
-# Captures in which Wireshark hands fewer messages to the plugin than cmscope has: (how many fewer at most, why).
-CUT = "Wireshark's HTTP dissector shows no message of which bytes are missing; cmscope has a row for what is there"
-FEWER = {
-    "broken-truncated-tcp": (2, CUT),
-    "mangled-gap-request": (2, CUT),
-    "reply-truncated": (3, CUT),
-    "sccmwtf-http-chunked-slow": (1, "tshark itself dissects two of the three replies with status 200"),
-}
-
-
-class Place:
-    """A folder that an unprivileged user can read, with the plugin where tshark looks for it: to root it gives none."""
-
-    def __init__(self):
-        if not PLUGIN or not Path(PLUGIN).is_file():
-            raise lab.Skip("the plugin is not built (-DCMSCOPE_PLUGIN=ON)")
-        self.tshark_path = lab.tool("tshark")
-        version = subprocess.run([self.tshark_path, "--version"], capture_output=True, text=True, check=True).stdout
-        self.version = ".".join(version.split()[2].split(".")[:2])
-        self.folder = lab.folder()
-
-    def __enter__(self):
-        self.path = self.folder.__enter__()
-        plugins = self.path / "plugins" / self.version / "epan"
-        plugins.mkdir(parents=True)
-        shutil.copy(PLUGIN, plugins / "cmscope.so")
-        (self.path / "home").mkdir()
-        for path in [self.path, *self.path.rglob("*")]:
-            path.chmod(0o755)
-        if os.geteuid() == 0:
-            for path in (self.path, self.path / "home"):
-                os.chown(path, NOBODY, NOBODY)
-        return self
-
-    def __exit__(self, *_):
-        self.folder.__exit__()
-
-    def put(self, capture):
-        """A copy of a capture that the user can read."""
-        copy = self.path / capture.name
-        if not copy.exists():
-            shutil.copyfile(capture, copy)
-            copy.chmod(0o644)
-        return copy
-
-    def put_keys(self, capture):
-        """Options that give the keys of a capture: the plugin's, cmscope's. None when they are not at hand."""
-        keys = MORE / f"{capture.stem}.keys"
-        if not keys.is_dir():
-            return None, None
-        copy = self.path / keys.name
-        if not copy.exists():
-            shutil.copytree(keys, copy)
-            for path in [copy, *copy.rglob("*")]:
-                path.chmod(0o755)
-        return ("-o", f"ccm.keys:{copy}"), ("--keys", keys)
-
-    def fields(self, capture, display, *names, options=()):
-        """Lines of the values of the fields of the packets that the filter shows."""
-        wanted = [word for name in names for word in ("-e", name)]
-        text = self.tshark("-r", self.put(capture), *options, "-Y", display, "-T", "fields", "-E", "aggregator=|", *wanted)
-        return [line.split("\t") for line in text.splitlines()]
-
-    def tshark(self, *arguments, errors=False):
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.path / "home"),
-                       "WIRESHARK_PLUGIN_DIR": str(self.path / "plugins")}
-        root = os.geteuid() == 0
-        process = subprocess.run([self.tshark_path, *map(str, arguments)], capture_output=True, env=environment,
-                                 timeout=SECONDS, user=NOBODY if root else None, group=NOBODY if root else None,
-                                 extra_groups=[] if root else None, cwd=self.path, check=False)
-        lab.expect_equal(process.returncode, 0, f"tshark {arguments}: {process.stderr.decode()}")
-        lab.expect("Dissector bug" not in process.stderr.decode(), f"tshark {arguments}: a dissector bug")
-        return process.stderr.decode("utf-8", "replace") if errors else process.stdout.decode("utf-8", "replace")
-
-
-def capture_named(name):
-    """Of this project, else of the rest of the lab: it may not be there."""
-    own = lab.PCAPS / f"{name}.pcap"
-    return own if own.exists() else MORE / f"{name}.pcap"
-
-
-def captures():
-    found = {path.stem: path for path in sorted(MORE.glob("*.pcap"))} if MORE.is_dir() else {}
-    found.update({path.stem: path for path in sorted(lab.PCAPS.glob("*.pcap"))})
-    return [found[name] for name in sorted(found)]
-
-
 # ---- What tshark shows ----------------------------------------------------------------------------------------------
 
 
@@ -152,39 +55,46 @@ def flatten(tree, into):
 
 
 def shown(place, capture, *options):
-    """The messages that the plugin shows, by (client port, reply), in their order."""
+    """The messages that the plugin shows, by (connection, reply), in their order."""
     text = place.tshark("-r", capture, "-o", "tcp.reassemble_out_of_order:TRUE", *options, "-Y", "ccm.reply", "-T", "json",
                         "-J", "frame tcp ccm", "--no-duplicate-keys")
     messages = {}
     for packet in json.loads(text):
         layers = packet["_source"]["layers"]
         trees = layers["ccm"] if isinstance(layers["ccm"], list) else [layers["ccm"]]
-        stream = flatten(layers["tcp"], {})["tcp.stream"]
+        stream, frame = flatten(layers["tcp"], {})["tcp.stream"], layers["frame"]["frame.number"]
         for tree in trees:
-            fields = flatten(tree, {})
-            messages.setdefault((stream, fields["ccm.reply"]), []).append(fields)
+            fields = flatten(tree, {}) | {"frame": frame}
+            messages.setdefault((stream, fields.get("ccm.reply")), []).append(fields)
+    for (stream, reply), group in messages.items():
+        requests = [fields["frame"] for fields in messages.get((stream, "0"), [])]
+        for fields in group:
+            fields["request"] = requests.index(fields["ccm.response_to"]) if "ccm.response_to" in fields else None
     return messages
 
 
 def known(capture, options=()):
-    """The messages that cmscope tells, by (flow, reply), in their order; without those that were cut off in TLS."""
+    """The messages that cmscope tells, by (flow, reply), in their order."""
     messages = {}
     sql = "SELECT m.*, f.sport FROM message m LEFT JOIN flow f ON f.id = m.flow WHERE m.carrier = 'post' ORDER BY m.packet, m.id"
-    rows = lab.query(sql, capture, status=(lab.DONE, lab.INCOMPLETE), options=options)
-    for row in rows:
+    for row in lab.query(sql, capture, status=(lab.DONE, lab.INCOMPLETE), options=options):
         messages.setdefault((row["flow"], "1" if row["direction"] == "reply" else "0"), []).append(row)
+    for (flow, _), group in messages.items():
+        requests = [row["id"] for row in messages.get((flow, "0"), [])]
+        for row in group:
+            row["request"] = None if row["reply_of"] is None else requests.index(row["reply_of"])
     return messages
 
 
 def wanted(row):
     fields = {field: row[column] for column, field in SAME.items()}
     fields.update({field: str(row[column] or 0) for column, field in FLAGS.items()})
-    return fields
+    return fields | {"request": row["request"]}
 
 
 def picture(fields):
-    """The fields that are compared, of a message as tshark shows it."""
-    return {field: clean(fields.get(field)) for field in [*SAME.values(), *FLAGS.values()]}
+    """What is compared, of a message as tshark shows it; "request": which one of its connection it answers."""
+    return {field: clean(fields.get(field)) for field in [*SAME.values(), *FLAGS.values(), "request"]}
 
 
 def clean(value):
@@ -197,6 +107,9 @@ def compare(place, capture, plugin_options=(), options=()):
     theirs = [fields for _, group in sorted(known(capture, options).items(), key=str) for fields in map(wanted, group)]
     mine = [picture(fields) for _, group in sorted(shown(place, place.put(capture), *plugin_options).items(), key=str)
             for fields in group]
+    if capture.stem in FEWER:  # then their numbers differ
+        for fields in (*theirs, *mine):
+            fields["request"] = None
     left, differences, equal = list(mine), [], 0
     for fields in theirs:
         fields = {name: clean(value) for name, value in fields.items()}
@@ -223,20 +136,24 @@ def test_loads():
 
 
 def test_agreement():
-    """Of each message in the clear the plugin says what cmscope says."""
+    """Of each message the plugin says what cmscope says, and of which request it is the reply: in the clear, and with the
+    keys of TLS and of envelopes."""
     with Place() as place:
+        jobs = [(capture, *options) for capture in captures() for options in {((), ()), place.put_keys(capture)}]
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            results = list(pool.map(lambda capture: (capture, compare(place, capture)), captures()))
+            results = list(pool.map(lambda job: compare(place, *job), jobs))
         problems = []
-        matched = total = 0
-        for capture, (equal, count, mine, differences) in results:
-            matched, total = matched + equal, total + count
+        totals = {False: [0, 0], True: [0, 0]}
+        for (capture, _, options), (equal, count, mine, differences) in zip(jobs, results):
+            totals[bool(options)][0] += equal
+            totals[bool(options)][1] += count
             fewer, why = FEWER.get(capture.stem, (0, ""))
             if equal < count and equal == mine and count - equal <= fewer:
                 print(f"      {capture.stem}: {equal} of {count}: {why}")
             elif differences or mine != count:
-                problems.append(f"{capture.stem}: {equal} of {count} equal, plugin has {mine}: {differences[:2]}")
-        print(f"      {matched} of {total} messages equal, {len(results)} captures")
+                problems.append(f"{capture.stem} {options}: {equal} of {count} equal, plugin has {mine}: {differences[:2]}")
+        print("      without keys {} of {} messages equal; with keys, of captures that have some, {} of {}".format(
+            *totals[False], *totals[True]))
         lab.expect(not problems, "\n      ".join(problems))
 
 
@@ -324,10 +241,12 @@ def test_statistics():
     with Place() as place:
         copy = place.put(capture)
         total = lab.value("SELECT count(*) FROM message WHERE carrier = 'post'", capture)
+        signed = lab.value("SELECT count(*) FROM message WHERE root = 'ClientRegistrationRequest'", capture)
         tree = {line[:42].strip(): line[42:].split() for line in place.tshark("-q", "-r", copy, "-z", "ccm,tree").splitlines()}
         lab.expect_equal(tree["ConfigMgr messages"][0], str(total), "messages")
         for row in lab.query("SELECT signature, count(*) AS n FROM message WHERE carrier = 'post' GROUP BY 1", capture):
             lab.expect_equal(tree[row["signature"]][0], str(row["n"]), row["signature"])
+        lab.expect_equal(tree["registration: valid"][0], str(signed), "signed registrations")
         expert = place.tshark("-q", "-r", place.put(lab.PCAPS / "broken-tampered-body.pcap"), "-z", "expert")
         lab.expect_in("Signature is invalid", expert, "expert")
         lab.expect_in("C45", expert, "expert")
@@ -342,6 +261,18 @@ def test_statistics():
         lab.expect_equal(certificates, {row["f"].lower() for row in rows}, "exported certificates")
         policies = lab.value("SELECT count(*) FROM policy WHERE fetched = 1 AND body = 'clear'", capture)
         lab.expect_equal(len(list(objects.glob("*-_7B*.xml"))), policies, "exported policies")
+
+
+def test_follow():
+    """-z follow,ccm shows the decoded bodies of a connection, each on a line, in their order."""
+    capture = lab.PCAPS / "sccmwtf-http.pcap"
+    with Place() as place:
+        text = place.tshark("-q", "-r", place.put(capture), "-z", "follow,ccm,raw,1")
+        lines = [bytes.fromhex(line.strip()) for line in text.splitlines() if line.strip() and not line.startswith(("=", "Follow", "Filter", "Node"))]
+        sql = "SELECT body FROM message WHERE flow = (SELECT flow FROM message WHERE root = 'RequestAssignments') ORDER BY packet"
+        bodies = [row["body"].encode() + b"\n" for row in lab.query(sql, capture, options=("--bodies",))]
+        lab.expect_equal(lines, bodies, "bodies")
+        lab.expect_equal(len(bodies), 2, "request and reply")
 
 
 def test_response_times():
@@ -359,18 +290,22 @@ def test_policies():
     """Assigned and downloaded policies are those of cmscope; with the client's key also what is in an envelope."""
     cases = [capture for capture in captures() if capture.stem in WITH_POLICIES]
     with Place() as place, ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        jobs = [(capture, *options) for capture in cases for options in (((), ()), place.put_keys(capture))
-                if options[0] is not None]
+        jobs = [(capture, *options) for capture in cases for options in {((), ()), place.put_keys(capture)}]
         total = sum(pool.map(lambda job: policies_of(place, *job), jobs))
         print(f"      {total} policies equal, {len(jobs)} readings of {len(cases)} captures")
         lab.expect(total >= len(cases), "hardly any policy")
+
+
+def plain(lines):
+    """Truth values as Wireshark 4.0 writes them; 4.4 writes words."""
+    return [[{"True": "1", "False": "0"}.get(value, value) for value in line] for line in lines]
 
 
 def policies_of(place, capture, plugin_options, options):
     ordered = ("-o", "tcp.reassemble_out_of_order:TRUE", *plugin_options)
     rows = lab.query("SELECT p.* FROM policy p WHERE fetched = 1 AND body NOT IN ('error', 'unknown') ORDER BY packet", capture,
                      options=options, status=(lab.DONE, lab.INCOMPLETE))
-    mine = place.fields(capture, "ccm.policy.body && !(ccm.policy.body in {\"error\", \"unknown\"})", *POLICY.values(), options=ordered)
+    mine = plain(place.fields(capture, "ccm.policy.body && !(ccm.policy.body in {\"error\", \"unknown\"})", *POLICY.values(), options=ordered))
     lab.expect_equal(sorted(mine), sorted(["" if row[column] is None else str(row[column]) for column in POLICY] for row in rows), f"{capture.stem}, policies")
     assigned = lab.query("SELECT p.* FROM policy p WHERE fetched = 0 ORDER BY packet", capture, options=options,
                          status=(lab.DONE, lab.INCOMPLETE))
@@ -384,9 +319,7 @@ def policies_of(place, capture, plugin_options, options):
 
 def test_hashes():
     """A policy of which a byte was changed has not the hash of its assignment: as cmscope says, and as a finding."""
-    capture = capture_named("naa-unencrypted")
-    if not capture.is_file():
-        raise lab.Skip(f"no {capture}")
+    capture = needed("naa-unencrypted")
     row = lab.query("SELECT packet, hash_ok FROM policy WHERE fetched = 1 AND body = 'clear' ORDER BY packet DESC LIMIT 1", capture)[0]
     lab.expect_equal(row["hash_ok"], 1, "hash_ok as it was")
     packets = lab.read_pcap(capture)
@@ -398,41 +331,17 @@ def test_hashes():
         sql = "SELECT packet, hash_ok FROM policy WHERE fetched = 1 AND hash_ok IS NOT NULL ORDER BY packet"
         known = [[str(row["packet"]), str(row["hash_ok"])] for row in lab.query(sql, changed)]
         lab.expect([str(row["packet"]), "0"] in known, f"the changed policy among {known}")
-        lab.expect_equal(place.fields(changed, "ccm.policy.hash_ok", "frame.number", "ccm.policy.hash_ok"), known, "hash_ok")
+        shown_as = plain(place.fields(changed, "ccm.policy.hash_ok", "frame.number", "ccm.policy.hash_ok"))
+        lab.expect_equal(shown_as, known, "hash_ok")
         found = place.fields(changed, "ccm.finding.code == \"C52\"", "frame.number")
         lab.expect_equal(found, [[str(row["packet"])]], "frames with C52")
 
 
-def test_tokens():
-    """ClientToken and its signature, of every request in the clear, as cmscope tells them, with one pass and with two."""
-    total = valid = 0
-    with Place() as place:
-        for capture in captures():
-            sql = "SELECT token, token_signature FROM http WHERE token IS NOT NULL AND method = 'GET' AND tls IS NOT 1 ORDER BY 1, 2"
-            rows = [list(row.values()) for row in lab.query(sql, capture, status=(lab.DONE, lab.INCOMPLETE))]
-            if not rows:
-                continue
-            for passes in ((), ("-2",)):
-                options = ("-o", "tcp.reassemble_out_of_order:TRUE", *passes)
-                mine = place.fields(capture, "ccm.client_token && !tls", "ccm.client_token", "ccm.token_signature.status", options=options)
-                if capture.stem in FEWER:  # a registration that Wireshark does not show has no key
-                    mine, rows = ([line[:1] for line in lines] for lines in (mine, rows))
-                lab.expect_equal(sorted(mine), rows, f"{capture.stem} {passes}")
-            total += len(rows)
-            valid += sum(row[1:] == ["valid"] for row in rows)
-    print(f"      {total} tokens equal, {valid} of them valid")
-    lab.expect(valid > 0, "no valid signature")
-
-
 def test_secrets():
     """Secrets are named; their values are shown only when the preference says so. Nothing of the envelope's inside is else."""
-    capture = capture_named("naa-aes256-oaep")
-    if not capture.is_file():
-        raise lab.Skip(f"no {capture}")
+    capture = needed("naa-aes256-oaep")
     with Place() as place:
-        plugin_options, options = place.put_keys(capture)
-        if plugin_options is None:
-            raise lab.Skip(f"no keys of {capture.stem}")
+        plugin_options, options = place.needed_keys(capture)
         rows = lab.query("SELECT name, value FROM secret WHERE value <> ''", capture, options=(*options, "--show-secrets"))
         lab.expect(len(rows) >= 2, "no secrets in the capture")
         hidden = place.tshark("-2", "-r", place.put(capture), *plugin_options, "-V", "-x")
@@ -452,13 +361,9 @@ def test_secrets():
 
 def test_decrypted():
     """With private keys the plugin says of encrypted messages what cmscope says, and shows each layer as a tab."""
-    capture = capture_named("sdk-encrypted")
-    if not capture.is_file():
-        raise lab.Skip(f"no {capture}")
+    capture = needed("sdk-encrypted")
     with Place() as place:
-        plugin_options, options = place.put_keys(capture)
-        if plugin_options is None:
-            raise lab.Skip(f"no keys of {capture.stem}")
+        plugin_options, options = place.needed_keys(capture)
         equal, count, mine, differences = compare(place, capture, plugin_options, options)
         lab.expect(count > 0 and equal == count == mine, f"{equal} of {count} equal: {differences[:2]}")
         opened = lab.value("SELECT count(*) FROM message WHERE encrypted = 1 AND root IS NOT NULL", capture, options=options)
@@ -471,6 +376,33 @@ def test_decrypted():
         text = place.tshark("-r", place.put(capture), *plugin_options, "-Y", "ccm.decrypted == 1 && ccm.reply", "-x")
         for tab in ("Decrypted (", "Decompressed payload (", "Body (UTF-8) ("):
             lab.expect_equal(text.count(tab), opened, tab)
+
+
+def test_key_files():
+    """The table of key files opens what the folder opens: a key with a password, in PKCS#12, in PEM old and new, in DER."""
+    capture = needed("naa-aes256-oaep")
+    with Place() as place:
+        options, _ = place.needed_keys(capture)
+        key, certificate = (place.path / "naa-aes256-oaep.keys" / f"client1.{kind}.pem" for kind in ("key", "cert"))
+        openssl = lab.tool("openssl")
+        made = {
+            "new.pem": ("pkcs8", "-topk8", "-in", key, "-passout", "pass:a,b"),
+            "new.der": ("pkcs8", "-topk8", "-in", key, "-outform", "DER", "-passout", "pass:a,b"),
+            "old.pem": ("rsa", "-in", key, "-aes128", "-traditional", "-passout", "pass:a,b"),
+            "store.pfx": ("pkcs12", "-export", "-inkey", key, "-in", certificate, "-passout", "pass:a,b"),
+        }
+        opened = place.fields(capture, "ccm.decrypted == 1", "frame.number", options=options)
+        lab.expect(len(opened) > 0, "the folder opens nothing")
+        for name, words in made.items():
+            path = place.path / name
+            subprocess.run([openssl, *words, "-out", path], check=True, capture_output=True)
+            readable(path)
+            for password, found in (("a,b", opened), ("wrong", []), ("", [])):
+                row = ("-o", f'uat:ccm_keys:"{path}","{password}"')
+                lab.expect_equal(place.fields(capture, "ccm.decrypted == 1", "frame.number", options=row), found,
+                                 f"{name}, password {password!r}")
+        text = place.tshark("-r", place.put(capture), "-o", f'uat:ccm_keys:"{place.path}/new.pem","wrong"', errors=True)
+        lab.expect_in("it is not the one given", text, "what is told of a wrong password")
 
 
 def test_documents():
@@ -517,96 +449,6 @@ def test_refused():
         lab.expect("cmscope.so" not in place.tshark("-G", "plugins"), "it was loaded")
 
 
-UPLOADS = "http.request && http.request.uri contains \"CCM_Incoming\""
-
-
-def moved(place, capture, port):
-    """The capture with another port in place of 80. (Checksums stay as they were: tshark does not look at them.)"""
-    packets = []
-    for time, frame in lab.read_pcap(capture):
-        tcp = 14 + 4 * (frame[14] & 15)
-        ports = [port if old == 80 else old for old in struct.unpack_from(">HH", frame, tcp)]
-        packets.append((time, frame[:tcp] + struct.pack(">HH", *ports) + frame[tcp + 4:]))
-    return readable(lab.write_pcap(place.path / f"moved-{port}.pcap", packets))
-
-
-def readable(path):
-    path.chmod(0o644)
-    return path
-
-
-def streams(capture):
-    """What was said in each connection, in its order: [(0 by the client or 1, bytes), ...]."""
-    found = {}
-    for _, frame in lab.read_pcap(capture):
-        ip, tcp = 14, 14 + 4 * (frame[14] & 15)
-        end = ip + struct.unpack_from(">H", frame, ip + 2)[0]
-        ports = struct.unpack_from(">HH", frame, tcp)
-        data = frame[tcp + 4 * (frame[tcp + 12] >> 4):end]
-        if data and frame[23] == 6 and 80 in ports:
-            found.setdefault(max(ports), []).append((int(ports[0] == 80), data))
-    return found.values()
-
-
-def in_tls(place, capture, port):
-    """What the capture says, said again in TLS by OpenSSL in memory: a capture, and the log of its keys."""
-    tls_suites.make_keys(place.path)
-    server, client = (tls_suites.context(place.path, side, "1.3", 0, "ALL") for side in (True, False))
-    packets = []
-    for number, stream in enumerate(streams(capture)):
-        wire = tls_suites.Wire(client, server)
-        wire.shake()
-        for side, data in stream:
-            wire.say(side, data)
-        talk = lab.Conversation(("10.2.0.2", 50000 + number), ("10.2.0.1", port), (1_700_000_000 + number) * 10**9)
-        for side, data in wire.log:
-            (talk.answer if side else talk.send)(data)
-        packets += talk.close().packets
-    return readable(lab.write_pcap(place.path / f"tls-{port}.pcap", packets)), readable(place.path / "keylog.txt")
-
-
-def test_bits():
-    """Uploads are dissected as HTTP, reassembled: on any port, in TLS that Wireshark decrypts, and by Decode As."""
-    capture = capture_named("bits-upload")
-    if not capture.is_file():
-        raise lab.Skip(f"no {capture}")
-    wanted_count = lab.value("SELECT count(*) FROM http WHERE method = 'BITS_POST'", capture)
-    with Place() as place:
-        tls, keys = in_tls(place, capture, 443)
-        other_tls, _ = in_tls(place, capture, 8443)
-        cases = {
-            "port 80": (place.put(capture),),
-            "port 8530": (moved(place, capture, 8530),),
-            "port 50123": (moved(place, capture, 50123),),
-            "port 8080": (moved(place, capture, 8080),),
-            "port 443, Decode As": (moved(place, capture, 443), "-d", "tcp.port==443,http_bits"),
-            "TLS": (tls, "-o", f"tls.keylog_file:{keys}"),
-            "TLS on port 8443": (other_tls, "-o", f"tls.keylog_file:{keys}"),
-            "TLS on port 8443, Decode As": (other_tls, "-o", f"tls.keylog_file:{keys}", "-d", "tls.port==8443,http_bits"),
-        }
-        messages = place.fields(capture, "ccm.header", "ccm.id", "ccm.body.root")
-        for name, (path, *options) in cases.items():
-            lines = place.tshark("-r", path, *options, "-Y", UPLOADS).splitlines()
-            lab.expect_equal(len(lines), wanted_count, f"{name}: requests")
-            lab.expect(all("BITS_POST" in line for line in lines), f"{name}: the method is not told")
-            lab.expect_equal(place.fields(path, "ccm.header", "ccm.id", "ccm.body.root", options=options), messages,
-                             f"{name}: messages")
-
-
-def test_others_untouched():
-    """Without ConfigMgr messages, tshark says the same with and without the plugin."""
-    with Place() as place:
-        for name in ("blocked-ports", "sccmwtf-tls12-nokeys"):
-            copy = place.put(lab.PCAPS / f"{name}.pcap")
-            with_plugin = place.tshark("-r", copy, "-V")
-            shutil.move(place.path / "plugins", place.path / "away")
-            (place.path / "plugins").mkdir()
-            lab.expect_equal(place.tshark("-r", copy, "-V"), with_plugin, name)
-            (place.path / "plugins").rmdir()
-            shutil.move(place.path / "away", place.path / "plugins")
-
-
 if __name__ == "__main__":
-    lab.main(test_loads, test_agreement, test_filters, test_passes, test_bytes, test_statistics, test_response_times,
-             test_policies, test_hashes, test_tokens, test_secrets, test_decrypted, test_documents, test_fields, test_refused, test_bits,
-             test_others_untouched)
+    lab.main(test_loads, test_agreement, test_filters, test_passes, test_bytes, test_statistics, test_follow, test_response_times,
+             test_policies, test_hashes, test_secrets, test_decrypted, test_key_files, test_documents, test_fields, test_refused)
