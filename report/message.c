@@ -195,7 +195,8 @@ static void print_transport(struct report_messages *report, const struct message
     print_time(out, "time", row->time);
     print_value(out, "from", request ? row->client : row->server);
     print_value(out, "to", request ? row->server : row->client);
-    print_value(out, "over", text_is(row->transport, "https") ? TEXT("HTTPS") : TEXT("HTTP, not encrypted"));
+    print_value(out, "over",
+                text_is(row->transport, "https") ? TEXT("HTTPS, decrypted here") : TEXT("HTTP, not encrypted"));
     print_value(out, "as", text_of(carrier_text(row->carrier)));
     if (request) {
         print_exchange(out, store_row(report->store, TABLE_http, row->http));
@@ -341,8 +342,8 @@ static void print_flags(FILE *out, const struct message_row *row)
     if (row->flags_excess.length > 0)
         print_explained(out, "excess", row->flags_excess, "shown and not in the tables");
     print_explained(out, "source", row->flags_confidence,
-                    text_is(row->flags_confidence, "read") ? "the page was read"
-                                                           : "the page was not readable here: taken from related ones");
+                    text_is(row->flags_confidence, "read") ? "its page of the documentation was read"
+                                                           : "its page was not to be had: taken from related messages");
 }
 
 static void print_bytes(FILE *out, const char *name, int64_t bytes)

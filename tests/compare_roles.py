@@ -19,7 +19,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from compare_ground_truth import EXIT_COMPLETE, EXIT_INCOMPLETE, Truth
+from compare_ground_truth import EXIT_COMPLETE, EXIT_INCOMPLETE
+from known_traffic import Truth
 
 QUERY_SECONDS = 240
 QUERY = (

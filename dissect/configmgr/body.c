@@ -18,11 +18,26 @@ struct walk {
     size_t number[CCM_FIELD_DEPTH_MAX + 1];    /* of its field */
 };
 
+#define ROOM_MIN 128
+
+/* One more than is asked for, for ccm_fields_close. */
+static bool more_room(struct ccm_decoder *decoder, struct ccm_fields *fields)
+{
+    size_t room = fields->room == 0 ? ROOM_MIN : 4 * fields->room;
+    room = room > CCM_FIELDS_MAX ? CCM_FIELDS_MAX : room;
+    struct ccm_field *items = arena_take(&decoder->arena, (room + 1) * sizeof *items);
+    if (items == NULL)
+        return false;
+    if (fields->count > 0)
+        memcpy(items, fields->items, fields->count * sizeof *items);
+    fields->items = items;
+    fields->room = room;
+    return true;
+}
+
 static struct ccm_field *new_field(struct ccm_decoder *decoder, struct ccm_fields *fields)
 {
-    if (fields->items == NULL)
-        fields->items = arena_alloc(&decoder->arena, (CCM_FIELDS_MAX + 1) * sizeof *fields->items);
-    if (fields->items == NULL || fields->count >= CCM_FIELDS_MAX) {
+    if (fields->count >= CCM_FIELDS_MAX || (fields->count == fields->room && !more_room(decoder, fields))) {
         fields->cut = true;
         return NULL;
     }
@@ -62,18 +77,30 @@ static void field_define(struct ccm_field *field, const struct field_definition 
     field->about = definition == NULL ? NULL : definition->about;
 }
 
+/* What stands above, a mark unless it is 0, and the name; TEXT_NULL when the arena is full. */
+static struct text path_to(struct walk *walk, struct text above, char mark, struct text name)
+{
+    size_t marks = mark != '\0', length = above.length + marks + name.length;
+    char *path = arena_take(&walk->decoder->arena, length + 1);
+    if (path == NULL)
+        return TEXT_NULL;
+    memcpy(path, above.at, above.length);
+    path[above.length] = mark;
+    memcpy(path + above.length + marks, name.at, name.length);
+    return (struct text){path, length};
+}
+
 static void walk_attribute(struct walk *walk, const struct xml_element *element, unsigned depth,
                            const struct xml_attribute *attribute)
 {
-    struct arena *arena = &walk->decoder->arena;
-    struct text path = text_format(arena, "%.*s@%.*s", (int)walk->path[depth].length, walk->path[depth].at,
-                                   (int)attribute->name.length, attribute->name.at);
+    struct text path = path_to(walk, walk->path[depth], '@', attribute->name);
     struct ccm_field *field = walk_field(walk, walk->number[depth], depth + 1, path, attribute->name);
     enum certainty certainty;
     enum names_table names;
     if (field == NULL)
         return;
-    field_define(field, definition_of(walk->root, element, attribute->name), &certainty, &names);
+    field_define(field, definition_of(walk->decoder->body_index, walk->root, element, attribute->name), &certainty,
+                 &names);
     value_fill(walk->decoder, element, names, attribute->value, &certainty, field);
     field->certainty = certainty_name(certainty);
 }
@@ -189,10 +216,8 @@ static void fill_element(struct walk *walk, struct xml_element *element, enum na
 
 static void walk_element(struct walk *walk, struct xml_element *element, unsigned depth)
 {
-    struct arena *arena = &walk->decoder->arena;
     struct text above = depth == 0 ? TEXT("") : walk->path[depth - 1];
-    walk->path[depth] = text_format(arena, "%.*s%s%.*s", (int)above.length, above.at, depth == 0 ? "" : "/",
-                                    (int)element->name.length, element->name.at);
+    walk->path[depth] = path_to(walk, above, depth == 0 ? '\0' : '/', element->name);
     struct ccm_field *field = walk->path[depth].at == NULL ? NULL
                                                            : walk_field(walk, depth == 0 ? 0 : walk->number[depth - 1],
                                                                         depth, walk->path[depth], element->name);
@@ -201,7 +226,8 @@ static void walk_element(struct walk *walk, struct xml_element *element, unsigne
         return;
     }
     walk->number[depth] = walk->fields->count;
-    const struct field_definition *definition = definition_of(walk->root, element, TEXT_NULL);
+    const struct field_definition *definition =
+        definition_of(walk->decoder->body_index, walk->root, element, TEXT_NULL);
     enum certainty certainty;
     enum names_table names;
     field_define(field, definition, &certainty, &names);

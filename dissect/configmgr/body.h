@@ -56,7 +56,7 @@ struct ccm_field {
 
 struct ccm_fields {
     struct ccm_field *items; /* in the decoder's arena */
-    size_t count;
+    size_t count, room;
     size_t nested;  /* documents inside texts that were opened */
     size_t streams; /* of those: compressed ones */
     bool cut;       /* there were more than CCM_FIELDS_MAX, or memory ended */

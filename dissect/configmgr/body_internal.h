@@ -31,8 +31,8 @@ struct field_definition {
 const char *certainty_name(enum certainty certainty);
 
 /* The definition of an element, or of its attribute when `attribute` is not TEXT_NULL; NULL when there is none. */
-const struct field_definition *definition_of(struct text root, const struct xml_element *element,
-                                             struct text attribute);
+const struct field_definition *definition_of(const struct ccm_body_index *index, struct text root,
+                                             const struct xml_element *element, struct text attribute);
 /* How the value of a property of that name is read; CCM_FIELD_TEXT when nothing special is known. */
 enum ccm_field_kind property_kind(struct text name, enum names_table *names);
 

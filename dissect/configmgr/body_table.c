@@ -1,4 +1,5 @@
 /* dissect/configmgr/body_table.c: looking up what body.def and body_names.def know. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "dissect/configmgr/body_internal.h"
@@ -39,20 +40,34 @@ static const struct {
 #undef PROPERTY_VALUE
 };
 
-static const struct {
-    enum names_table table;
+/* ---- Names of values: an array for each table ---- */
+
+struct name {
     const char *value;
     const char *meaning;
-} VALUES[] = {
-#define NAMES(table, certainty)
-#define NAME(table, value, meaning) {NAMES_##table, value, meaning},
+};
+
+/* Each table ends the one before. */
+static const struct name NONE_VALUES[] = {
+#define NAMES(table, certainty)                                                                                        \
+    {                                                                                                                  \
+        NULL, NULL                                                                                                     \
+    }                                                                                                                  \
+    }                                                                                                                  \
+    ;                                                                                                                  \
+    static const struct name table##_VALUES[] = {
+#define NAME(table, value, meaning) {value, meaning},
 #include "dissect/configmgr/body_names.def"
 #undef NAMES
 #undef NAME
-};
+    {NULL, NULL}};
 
-static const enum certainty TABLES[NAMES_COUNT] = {
-#define NAMES(table, certainty) [NAMES_##table] = CERTAINTY_##certainty,
+static const struct {
+    const struct name *values; /* the last has no value */
+    enum certainty certainty;
+} TABLES[NAMES_COUNT] = {
+    [NAMES_NONE] = {NONE_VALUES, CERTAINTY_KNOWN},
+#define NAMES(table, certainty) [NAMES_##table] = {table##_VALUES, CERTAINTY_##certainty},
 #define NAME(table, value, meaning)
 #include "dissect/configmgr/body_names.def"
 #undef NAMES
@@ -127,16 +142,74 @@ static bool definition_fits(const struct field_definition *definition, const str
     return path_fits((struct text){definition->path, length}, element);
 }
 
-const struct field_definition *definition_of(struct text root, const struct xml_element *element, struct text attribute)
+/* ---- Where definitions stand ---- */
+
+#define FIELD_COUNT (sizeof FIELDS / sizeof FIELDS[0])
+#define BUCKETS 128
+#define ANY_NAME BUCKETS /* the bucket of paths that end with "*" */
+
+/* Numbers of definitions by the end of their path, counted from 1; 0: no more. */
+struct ccm_body_index {
+    uint16_t first[BUCKETS + 1];
+    uint16_t next[FIELD_COUNT + 1];
+};
+
+/* By length and both ends, in either case, so that no name is read whole. */
+static size_t bucket_of(struct text name, bool of_element)
+{
+    if (name.length == 0)
+        return 0;
+    unsigned first = (unsigned char)name.at[0] | 0x20U, last = (unsigned char)name.at[name.length - 1] | 0x20U;
+    return (name.length * 37 + first * 5 + last * 11 + of_element) % BUCKETS;
+}
+
+static size_t bucket_of_path(const struct field_definition *definition)
+{
+    size_t start = definition->path_length;
+    while (start > 0 && definition->path[start - 1] != '/' && definition->path[start - 1] != '@')
+        start--;
+    struct text name = {definition->path + start, definition->path_length - start};
+    bool of_element = start == 0 || definition->path[start - 1] == '/';
+    return text_is(name, "*") ? ANY_NAME : bucket_of(name, of_element);
+}
+
+struct ccm_body_index *ccm_body_index_new(void)
+{
+    struct ccm_body_index *index = calloc(1, sizeof *index);
+    for (size_t i = FIELD_COUNT; index != NULL && i > 0; i--) {
+        size_t bucket = bucket_of_path(&FIELDS[i - 1]);
+        index->next[i] = index->first[bucket];
+        index->first[bucket] = (uint16_t)i;
+    }
+    return index;
+}
+
+/* The number of the first definition in a bucket that fits; one more than there are when none does. */
+static size_t first_fit(const struct ccm_body_index *index, size_t bucket, struct text root,
+                        const struct xml_element *element, struct text attribute)
 {
     bool of_element = attribute.at == NULL;
     struct text name = of_element ? element->name : attribute;
-    for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
-        if (end_fits(&FIELDS[i], name, of_element ? '/' : '@') && definition_fits(&FIELDS[i], element, attribute) &&
-            (FIELDS[i].root[0] == '*' || text_is(root, FIELDS[i].root)))
-            return &FIELDS[i];
+    for (size_t i = index->first[bucket]; i != 0; i = index->next[i]) {
+        const struct field_definition *definition = &FIELDS[i - 1];
+        if (end_fits(definition, name, of_element ? '/' : '@') && definition_fits(definition, element, attribute) &&
+            (definition->root[0] == '*' || text_is(root, definition->root)))
+            return i;
     }
-    for (size_t i = 0; i < sizeof ROOTS / sizeof ROOTS[0] && attribute.at == NULL; i++) {
+    return FIELD_COUNT + 1;
+}
+
+const struct field_definition *definition_of(const struct ccm_body_index *index, struct text root,
+                                             const struct xml_element *element, struct text attribute)
+{
+    bool of_element = attribute.at == NULL;
+    size_t bucket = bucket_of(of_element ? element->name : attribute, of_element);
+    size_t named = first_fit(index, bucket, root, element, attribute);
+    size_t any = of_element ? first_fit(index, ANY_NAME, root, element, attribute) : FIELD_COUNT + 1;
+    size_t number = named < any ? named : any;
+    if (number <= FIELD_COUNT)
+        return &FIELDS[number - 1];
+    for (size_t i = 0; i < sizeof ROOTS / sizeof ROOTS[0] && of_element; i++) {
         if (text_is(element->name, ROOTS[i].root))
             return &ROOTS[i];
     }
@@ -166,15 +239,15 @@ enum ccm_field_kind property_kind(struct text name, enum names_table *names)
 
 static void weaken(enum certainty *certainty, enum names_table table)
 {
-    *certainty = TABLES[table] > *certainty ? TABLES[table] : *certainty;
+    *certainty = TABLES[table].certainty > *certainty ? TABLES[table].certainty : *certainty;
 }
 
 const char *name_of(enum names_table table, struct text value, enum certainty *certainty)
 {
-    for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0] && table != NAMES_NONE; i++) {
-        if (VALUES[i].table == table && text_is_like(value, VALUES[i].value)) {
+    for (const struct name *name = TABLES[table].values; name->value != NULL; name++) {
+        if (text_is_like(value, name->value)) {
             weaken(certainty, table);
-            return VALUES[i].meaning;
+            return name->meaning;
         }
     }
     return NULL;
@@ -188,13 +261,13 @@ struct text flags_of(enum names_table table, struct text value, struct arena *ar
         return TEXT_NULL;
     if (left == 0)
         return TEXT("none");
-    for (size_t i = 0; i < sizeof VALUES / sizeof VALUES[0]; i++) {
+    for (const struct name *name = TABLES[table].values; name->value != NULL; name++) {
         uint64_t bit;
-        if (VALUES[i].table != table || !text_to_u64(text_of(VALUES[i].value), &bit) || (left & bit) == 0)
+        if (!text_to_u64(text_of(name->value), &bit) || (left & bit) == 0)
             continue;
         left &= ~bit;
         joined = text_format(arena, "%.*s%s%s %s", (int)joined.length, joined.at, joined.length == 0 ? "" : ", ",
-                             VALUES[i].value, VALUES[i].meaning);
+                             name->value, name->meaning);
         if (joined.at == NULL)
             return TEXT_NULL;
         weaken(certainty, table);

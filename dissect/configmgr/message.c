@@ -1,6 +1,7 @@
 /* dissect/configmgr/message.c: see message.h. */
 #include "dissect/configmgr/message.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "dissect/configmgr/attachment.h"
@@ -11,16 +12,17 @@
 bool ccm_decoder_init(struct ccm_decoder *decoder)
 {
     xml_setup();
-    *decoder = (struct ccm_decoder){.keys = ccm_keys_new()};
+    *decoder = (struct ccm_decoder){.keys = ccm_keys_new(), .body_index = ccm_body_index_new()};
     arena_init(&decoder->arena, CCM_ARENA_MAX);
     ccm_inflater_init(&decoder->inflater);
     ccm_inflater_init(&decoder->inner);
-    return decoder->keys != NULL;
+    return decoder->keys != NULL && decoder->body_index != NULL;
 }
 
 void ccm_decoder_free(struct ccm_decoder *decoder)
 {
     ccm_keys_free(decoder->keys);
+    free(decoder->body_index);
     arena_free(&decoder->arena);
     ccm_inflater_free(&decoder->inflater);
     ccm_inflater_free(&decoder->inner);

@@ -26,12 +26,16 @@
 /* What decoding needs beside the bytes. One for each worker; nothing in it is shared. */
 struct ccm_decoder {
     struct ccm_keys *keys;
-    struct arena arena;           /* reset by ccm_message_decode: what it hands out lives until the next message */
-    struct ccm_inflater inflater; /* of payloads: the message may be read where it lies in there */
-    struct ccm_inflater inner;    /* of what is compressed inside of documents */
-    bool show_secrets;            /* secret values of policies become readable in fields */
-    uint64_t inflated;            /* payloads that were inflated: what `needs` keeps down */
+    struct ccm_body_index *body_index; /* which lines of body.def may define what: body_table.c */
+    struct arena arena;                /* reset by ccm_message_decode: what it hands out lives until the next message */
+    struct ccm_inflater inflater;      /* of payloads: the message may be read where it lies in there */
+    struct ccm_inflater inner;         /* of what is compressed inside of documents */
+    bool show_secrets;                 /* secret values of policies become readable in fields */
+    uint64_t inflated;                 /* payloads that were inflated: what `needs` keeps down */
 };
+
+/* NULL when out of memory; to be freed. */
+MUST_USE struct ccm_body_index *ccm_body_index_new(void);
 
 /* False when out of memory. */
 MUST_USE bool ccm_decoder_init(struct ccm_decoder *decoder);

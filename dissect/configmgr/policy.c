@@ -57,7 +57,7 @@ static bool read_blob(struct cursor bytes, struct blob *blob)
 }
 
 /* CryptDeriveKey with SHA-1: SHA1(0x36.. ^ h) || SHA1(0x5C.. ^ h), h = SHA1(material). */
-static bool derive_key(struct ccm_keys *keys, struct cursor material, uint8_t key[2 * CCM_HASH_BYTES_MAX])
+bool ccm_secret_derive(struct ccm_keys *keys, struct cursor material, uint8_t key[CCM_SECRET_KEY_ROOM])
 {
     uint8_t hash[CCM_HASH_BYTES_MAX], block[64];
     if (ccm_hash(keys, CCM_SHA1, material, hash) != SHA_DIGEST_LENGTH)
@@ -76,12 +76,12 @@ static bool derive_key(struct ccm_keys *keys, struct cursor material, uint8_t ke
 static bool decrypt_blob(struct ccm_keys *keys, const struct blob *blob, struct arena *arena, struct cursor *plain)
 {
     static const uint8_t iv[EVP_MAX_IV_LENGTH] = {0};
-    uint8_t key[2 * CCM_HASH_BYTES_MAX] = {0};
+    uint8_t key[CCM_SECRET_KEY_ROOM] = {0};
     uint8_t *out = arena_alloc(arena, blob->cipher.left + EVP_MAX_BLOCK_LENGTH);
     EVP_CIPHER *cipher = ccm_keys_cipher(keys, blob->algorithm->openssl, false);
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     int length = 0, rest = 0;
-    bool done = out != NULL && cipher != NULL && context != NULL && derive_key(keys, blob->material, key) &&
+    bool done = out != NULL && cipher != NULL && context != NULL && ccm_secret_derive(keys, blob->material, key) &&
                 EVP_DecryptInit_ex2(context, cipher, key, iv, NULL) == 1 &&
                 EVP_DecryptUpdate(context, out, &length, blob->cipher.at, (int)blob->cipher.left) == 1 &&
                 EVP_DecryptFinal_ex(context, out + length, &rest) == 1;

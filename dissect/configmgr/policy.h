@@ -38,6 +38,12 @@ void ccm_policy_read(struct ccm_decoder *decoder, struct text body, bool show, s
 /* The readable form of an obfuscated value that is written in hex; TEXT_NULL when it is none, or damaged. */
 struct text ccm_secret_text(struct ccm_decoder *decoder, struct text hex);
 
+#define CCM_SECRET_KEY_BYTES 40
+#define CCM_SECRET_KEY_ROOM (CCM_SECRET_KEY_BYTES + CCM_HASH_BYTES_MAX)
+/* The bytes that ciphers take their key from, as CryptDeriveKey makes them of a password or seed (wire.md 7.3): the first
+ * CCM_SECRET_KEY_BYTES of key[]. False when the library refuses. */
+MUST_USE bool ccm_secret_derive(struct ccm_keys *keys, struct cursor material, uint8_t key[CCM_SECRET_KEY_ROOM]);
+
 /* Undoes the obfuscation of a value (wire.md 7.3): *plain in `arena`. `problem` (may be NULL) gets why not. */
 MUST_USE bool ccm_secret_reveal(struct ccm_keys *keys, struct cursor blob, struct arena *arena, struct cursor *plain,
                                 const char **problem);

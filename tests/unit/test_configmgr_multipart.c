@@ -84,6 +84,8 @@ static void the_sample_of_the_protocol_notes_is_cut_at_its_offsets(void **state)
 {
     (void)state;
     uint8_t header[568] = {0xFF, 0xFE, '<', 0, 'M', 0}, payload[108] = {0x78, 0x9C, 0x95, 0x8E};
+    header[sizeof header - 2] = '>';
+    memcpy(payload + sizeof payload - 8, "\x1f\x16\xb8\x00\x28\xba\x20\x64", 8);
     struct buffer body;
     buffer_init(&body, SAMPLE_MAX);
     sample_part(&body, "content-type: text/plain; charset=UTF-16\r\n", cursor_of(header, sizeof header));
@@ -95,6 +97,10 @@ static void the_sample_of_the_protocol_notes_is_cut_at_its_offsets(void **state)
                                "67890VxXyYzZ\r\nco"; /* 0x00 and 0x10 of the dump */
     assert_memory_equal(body.bytes, head, sizeof head - 1);
     assert_memory_equal(body.bytes + 0x40, "UTF-16\r\n\r\n\xFF\xFE<\0M\0", 16);
+    assert_memory_equal(body.bytes + 0x280, ">\0\r\n--aAbBcCdDv1", 16);
+    assert_memory_equal(body.bytes + 0x2c0, "t-stream\r\n\r\n\x78\x9c\x95\x8e", 16);
+    assert_memory_equal(body.bytes + 0x330, "\x1f\x16\xb8\x00\x28\xba\x20\x64\r\n--aAbB", 16);
+    assert_memory_equal(body.bytes + 0x350, "xXyYzZ--", 8);
 
     struct ccm_multipart multipart;
     assert_int_equal(split(buffer_cursor(&body), &multipart), OUTCOME_OK);

@@ -74,27 +74,35 @@ static void the_secret_of_the_notes_is_revealed(void **state)
     assert_string_equal(text.at, SECRET_PLAIN); /* its own terminator ends it */
 }
 
-/* The .var file of media (wire.md 9.3) uses the same derivation with AES-128: put its block behind a header of secrets would
- * need 40 bytes of material, and the password has 18: so the vector's key is checked through OpenSSL by the same rule. */
-static void the_key_derivation_of_the_media_vector_is_the_same(void **state)
+/* The steps of wire.md 11.1: the hash of the 40 bytes of material behind the version, and the key bytes made of it. */
+static void the_key_of_the_secret_is_derived_as_in_the_notes(void **state)
 {
     struct fixture *fixture = *state;
-    struct cursor password;
-    uint8_t h[64], inner[64], outer[64], block[64];
-    assert_true(text_to_utf16le(&fixture->decoder.arena, TEXT(MEDIA_PASSWORD), &password));
     struct ccm_keys *keys = fixture->decoder.keys;
-    assert_int_equal(ccm_hash(keys, CCM_SHA1, password, h), 20);
-    memset(block, 0x36, sizeof block);
-    for (size_t i = 0; i < 20; i++)
-        block[i] ^= h[i];
-    assert_int_equal(ccm_hash(keys, CCM_SHA1, cursor_of(block, 64), inner), 20);
-    memset(outer, 0, sizeof outer);
+    uint8_t hash[CCM_HASH_BYTES_MAX], key[CCM_SECRET_KEY_ROOM];
+    struct cursor material;
+    assert_true(cursor_slice(hex(fixture, SECRET), 4, 40, &material));
+    assert_int_equal(ccm_hash(keys, CCM_SHA1, material, hash), 20);
+    assert_memory_equal(hash, hex(fixture, "92ee42f4d95b398522e9c3888cdb38bbd323cc7d").at, 20);
+    assert_true(ccm_secret_derive(keys, material, key));
+    assert_memory_equal(
+        key, hex(fixture, "7b54ed5e7ab17d4a968455abffd0fbb5b2fccf898287a8db3ec1360e2972b9eb5e7a85730999b58a").at,
+        CCM_SECRET_KEY_BYTES);
+}
+
+/* The .var file of media (wire.md 9.3) has the same derivation, of a password, with AES-128 and a zero vector. */
+static void the_key_of_the_media_vector_is_derived_likewise(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ccm_keys *keys = fixture->decoder.keys;
+    struct cursor password, bytes = hex(fixture, MEDIA_BLOCK);
+    uint8_t key[CCM_SECRET_KEY_ROOM], iv[16] = {0}, plain[64];
+    int length = 0;
+    assert_true(text_to_utf16le(&fixture->decoder.arena, TEXT(MEDIA_PASSWORD), &password));
+    assert_true(ccm_secret_derive(keys, password, key));
     EVP_CIPHER *cipher = ccm_keys_cipher(keys, "AES-128-CBC", false);
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    int length = 0;
-    struct cursor bytes = hex(fixture, MEDIA_BLOCK);
-    uint8_t iv[16] = {0}, plain[64];
-    assert_int_equal(EVP_DecryptInit_ex2(context, cipher, inner, iv, NULL), 1);
+    assert_int_equal(EVP_DecryptInit_ex2(context, cipher, key, iv, NULL), 1);
     EVP_CIPHER_CTX_set_padding(context, 0);
     assert_int_equal(EVP_DecryptUpdate(context, plain, &length, bytes.at, (int)bytes.left), 1);
     assert_int_equal(length, 16);
@@ -229,7 +237,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_secret_of_the_notes_is_revealed),
-        TEST(the_key_derivation_of_the_media_vector_is_the_same),
+        TEST(the_key_of_the_secret_is_derived_as_in_the_notes),
+        TEST(the_key_of_the_media_vector_is_derived_likewise),
         TEST(a_damaged_secret_says_why),
         TEST(secrets_are_counted_and_hidden_unless_asked_for),
         TEST(compressed_policies_are_looked_into),

@@ -73,6 +73,7 @@ static void the_bytes_that_are_signed_are_those_of_the_notes(void **state)
     assert_int_equal(fixture->id.length, 84);
     assert_int_equal(ccm_hash(fixture->keys, CCM_SHA256, buffer_cursor(&fixture->id), digest), 32);
     assert_memory_equal(digest, "\x05\x53\xbc\x8e\xc7\x65\x03\x69\xd5\xc5\x77\xae\x46\xc8\x50\x78", 16);
+    assert_memory_equal(digest + 16, "\xe0\xd1\x40\xd8\x5e\x90\x2a\xf4\xdf\x4d\xa1\x2b\x3a\x76\xd3\x6d", 16);
     assert_int_equal(ccm_hash(fixture->keys, CCM_SHA1, buffer_cursor(&fixture->id), digest), 20);
     assert_memory_equal(digest, "\x22\x8f\x2b\xbc\x32\x44\x6a\x56\x34\xc4\x81\x74\x23\x0a\xc9\x82\x3f\x17\x66\x17", 20);
 }
