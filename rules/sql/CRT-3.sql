@@ -103,3 +103,4 @@ SELECT 'notobserved', 'hint', 'tls', id, packet, time, client || ' -> ' || serve
             ELSE 'a client was not seen to fetch the revocation list; it may have it from before' END, source
 FROM known
 WHERE got IS NULL AND NOT stapled
+  AND NOT EXISTS (SELECT 1 FROM missed WHERE missed.client = known.client AND missed.fingerprint = known.fingerprint)

@@ -4,10 +4,13 @@ SMB, RPC, NTLM and Kerberos are built by tests/fuzz/smb_bytes.py (here as `b`). 
 """
 
 import ipaddress
+import socket
 import ssl
 import struct
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import lab
@@ -281,7 +284,8 @@ def _certificate(name, ca, purpose=None, list_at=None):
 
 
 def tls(server, client=None, ca=None, request=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", reply=None):
-    """Turns of a TLS 1.2 conversation of OpenSSL with itself. With `ca` the server asks for a client certificate by it."""
+    """Turns of a TLS 1.2 conversation of OpenSSL with itself. With `ca` the server asks for a client certificate, and names
+    nobody: tls_named does."""
     here, there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for context in (here, there):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -320,4 +324,57 @@ def tls(server, client=None, ca=None, request=b"GET / HTTP/1.1\r\nHost: x\r\n\r\
     ends[1].read()
     ends[1].write(reply or lab.http_reply(b"hello"))
     carry()
+    return turns
+
+
+def tls_named(server, client, ca):
+    """The same with `openssl s_server`, which names the authority that it takes certificates of; over the loopback interface."""
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
+
+    names = WORK / "authorities.pem"
+    names.write_bytes(ca[0].public_bytes(Encoding.PEM))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [lab.tool("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-cert", server, "-key", server, "-CAfile", names,
+               "-Verify", "1", "-tls1_2", "-naccept", "1", "-quiet", "-rev"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        return _with_server(port, client)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _connect(port):
+    for _ in range(200):
+        try:
+            return socket.create_connection(("127.0.0.1", port), 10)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise lab.Skip("openssl s_server does not answer")
+
+
+def _with_server(port, client):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(client)
+    into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    end, turns, said = context.wrap_bio(into, out), [], b""
+    with _connect(port) as line:
+        steps = [end.do_handshake, lambda: end.write(b"hello\n"), lambda: end.read()]
+        while steps:
+            try:
+                steps[0]()
+                steps.pop(0)
+            except ssl.SSLWantReadError:
+                said = None
+            data = out.read()
+            if data:
+                turns.append((True, data))
+                line.sendall(data)
+            if said is None:
+                said = line.recv(65536)
+                turns.append((False, said))
+                into.write(said)
     return turns

@@ -63,12 +63,14 @@ def test_authorities():
     ca, public = made.authority(), made.authority("VeriSign Class 3 Public Primary CA")
     pki = MP_DECLARED + "pki:\n  - {kind: issuer, value: 'CN=%s'}\n"
     server, client = made.certificate(ca, "cm01", "server"), made.certificate(ca, "ws5", "client")
-    path = capture("authorities", talk(1, CLIENT, MP, 443, made.tls(server, client, ca)))
+    path = capture("authorities", talk(1, CLIENT, MP, 443, made.tls_named(server, client, ca)))
     expect_verdict(path, "CRT-5", "pass", "declared authorities only", pki % "Example CA", "proof", "declared")
     expect_verdict(path, "CRT-5", "fail", "is not declared", pki % "Contoso Root CA", "proof", "declared")
     expect_verdict(path, "CRT-5", "notobserved", "declares none", MP_DECLARED)
-    path = capture("authorities-public", talk(1, CLIENT, MP, 443, made.tls(server, made.certificate(public, "ws5", "client"), public)))
+    path = capture("authorities-public", talk(1, CLIENT, MP, 443, made.tls_named(server, made.certificate(public, "ws5", "client"), public)))
     expect_verdict(path, "CRT-5", "fail", "public authority", MP_DECLARED, "strong", "declared")
+    path = capture("authorities-not-named", talk(1, CLIENT, MP, 443, made.tls(server, client, ca)))
+    expect_verdict(path, "CRT-5", "notobserved", "names no authority", pki % "Example CA")
     path = capture("authorities-not-asked", talk(1, CLIENT, MP, 443, made.tls(server)))
     expect_verdict(path, "CRT-5", "notobserved", "", pki % "Example CA")
 
