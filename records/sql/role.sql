@@ -157,10 +157,9 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
            CASE WHEN upper(substr(space, 15, 4)) GLOB '[0-9A-Z][0-9A-Z][0-9A-Z]' THEN upper(substr(space, 15, 3)) END,
            NULL, 'ROL-PROV', 'proof', 'WMI namespace ' || rtrim(space)
     FROM (
-        SELECT packet, time, flow, server,
-               trim(substr(replace(objects, char(10), ' '), instr(lower(objects), 'root\sms\site_'), 17)) AS space
-        FROM rpc
-        WHERE instr(lower(objects), 'root\sms\site_') > 0
+        SELECT packet, time, flow, server, trim(substr(paths, instr(lower(paths), 'root\sms\site_'), 17)) AS space
+        FROM (SELECT *, replace(replace(objects, char(10), ' '), '/', '\') AS paths FROM rpc) -- WMI takes both
+        WHERE instr(lower(paths), 'root\sms\site_') > 0
     )
     GROUP BY server, upper(space)
     UNION ALL
