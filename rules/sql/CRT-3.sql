@@ -10,6 +10,18 @@
 -- Cannot be told: a client that has the list from before; one that asks through a proxy; certificates in TLS 1.3 that was
 -- not decrypted. Certificates that the site makes itself have no list by design and say nothing.
 WITH
+word(kind, result, grade, why) AS (
+    VALUES ('none', 'fail', 'proof', 'the certificate of a site system names no revocation list, so no client can check it'),
+           ('directory', 'fail', 'proof',
+            'a client on the Internet is shown a certificate whose revocation list is in a directory only'),
+           ('again', 'fail', 'strong', 'a client could not get the revocation list and connected again all the same'),
+           ('missed', 'fail', 'hint', 'a client could not get the revocation list of a site system'),
+           ('got', 'pass', 'proof', 'a client got the revocation list of the certificate that it was shown'),
+           ('stapled', 'pass', 'strong', 'a client got the state of the certificate with it (staple)'),
+           ('own', 'notobserved', 'hint', 'the certificate was made by the site itself, and has no revocation list'),
+           ('open', 'notobserved', 'hint',
+            'a client was not seen to fetch the revocation list; it may have it from before')
+),
 point AS (
     SELECT host, min(source) AS source -- declared goes before learned
     FROM role
@@ -17,90 +29,67 @@ point AS (
       AND host IS NOT NULL AND grade <> 'hint'
     GROUP BY host
 ),
+-- Each client with each certificate that it was shown: the first handshake and the last.
 shown AS (
-    SELECT tls.id, tls.packet, tls.time, tls.client, tls.server, tls.client_bytes, point.source,
-           coalesce(tls.ocsp_requested = 1 AND tls.ocsp_stapled = 1, 0) AS stapled,
-           certificate.id AS certificate, certificate.fingerprint_sha256 AS fingerprint, certificate.subject,
+    SELECT tls.id, min(tls.packet) AS packet, tls.time, tls.client, tls.server, point.source,
+           max(CASE WHEN tls.client_bytes > 0 THEN tls.time END) AS last,
+           max(coalesce(tls.ocsp_requested = 1 AND tls.ocsp_stapled = 1, 0)) AS stapled,
+           certificate.fingerprint_sha256 AS fingerprint, certificate.subject,
            coalesce(certificate.crl_urls, '') AS lists, coalesce(certificate.ocsp_urls, '') AS status,
            certificate.self_signed = 1 OR certificate.issuer LIKE '%CN=SMS Issuing%' AS own
     FROM point JOIN tls ON tls.server = point.host
     JOIN certificate ON certificate.flow = tls.flow AND certificate.seen_as = 'server' AND certificate.chain = 0
     WHERE tls.complete = 1 AND coalesce(tls.resumed, 0) = 0 AND certificate.problem IS NULL
+    GROUP BY tls.client, certificate.fingerprint_sha256
 ),
+-- The first list that the client got for it, the first that it asked for and that is not there, and the first connection to
+-- its only address that was refused.
 asked AS (
-    SELECT revocation.id, revocation.packet, revocation.time, revocation.client, revocation.url, revocation.answered,
-           revocation.fingerprint_sha256 AS fingerprint
-    FROM revocation
-    WHERE revocation.shown = 1
-),
--- Each client with each certificate, and the first list that it got for it.
-known AS (
-    SELECT shown.id, min(shown.packet) AS packet, shown.time, shown.client, shown.server, shown.source, shown.certificate,
-           shown.fingerprint, shown.subject, shown.lists, shown.status, shown.own, max(shown.stapled) AS stapled,
-           (SELECT min(asked.id) FROM asked
-            WHERE asked.client = shown.client AND asked.answered = 1
-              AND (asked.fingerprint = shown.fingerprint
-                   OR instr(' ' || shown.lists || ' ' || shown.status || ' ', ' ' || asked.url || ' ') > 0)) AS got
+    SELECT shown.*,
+           (SELECT min(id) FROM revocation
+            WHERE revocation.client = shown.client AND revocation.shown = 1 AND answered = 1
+              AND (fingerprint_sha256 = shown.fingerprint
+                   OR instr(' ' || shown.lists || ' ' || shown.status || ' ', ' ' || url || ' ') > 0)) AS got,
+           (SELECT min(id) FROM revocation
+            WHERE revocation.client = shown.client AND revocation.shown = 1 AND answered = 0
+              AND fingerprint_sha256 = shown.fingerprint) AS missing,
+           (SELECT min(id) FROM refused
+            WHERE src = shown.client AND proto = 'tcp' AND refused.packet > shown.packet AND (kind <> 'unanswered' OR tries > 2)
+              AND shown.lists <> '' AND instr(shown.lists, ' ') = 0 AND shown.status = ''
+              AND (dst = host_of(shown.lists)
+                   OR dst IN (SELECT host FROM host_name WHERE name = lower(host_of(shown.lists))))) AS closed
     FROM shown
-    GROUP BY shown.client, shown.fingerprint
 ),
--- What a client could not get: an answer that it is not there, or no connection to it.
-missed AS (
-    SELECT 'revocation' AS evidence, asked.id, asked.packet, asked.time, asked.client, known.fingerprint, known.source,
-           known.server
-    FROM known JOIN asked ON asked.client = known.client AND asked.fingerprint = known.fingerprint
-    WHERE asked.answered = 0 AND known.got IS NULL AND known.lists NOT LIKE '%ldap:%'
-    UNION ALL
-    SELECT 'refused', refused.id, refused.packet, refused.time, refused.src, known.fingerprint, known.source, known.server
-    FROM known JOIN refused ON refused.src = known.client
-    WHERE known.got IS NULL AND NOT known.own AND refused.proto = 'tcp' AND refused.packet > known.packet
-      AND (refused.kind <> 'unanswered' OR refused.tries > 2)
-      AND known.lists NOT LIKE '%ldap:%' AND known.lists <> '' AND instr(known.lists, ' ') = 0 AND known.status = ''
-      AND (host_of(known.lists) = refused.dst
-           OR refused.dst IN (SELECT host FROM host_name WHERE name = lower(host_of(known.lists))))
+judged AS (
+    SELECT *, CASE WHEN own THEN 'own'
+                   WHEN lists = '' AND status = '' THEN 'none'
+                   WHEN lists LIKE 'ldap:%' AND lists NOT LIKE '%http:%' AND status = ''
+                        AND EXISTS (SELECT 1 FROM site_subnet WHERE kind = 'internet' AND ip_in(asked.client, network) = 1)
+                   THEN 'directory'
+                   WHEN got IS NOT NULL THEN 'got'
+                   WHEN stapled THEN 'stapled'
+                   WHEN coalesce(missing, closed) IS NULL OR lists LIKE '%ldap:%' THEN 'open'
+                   WHEN last > coalesce((SELECT time FROM revocation WHERE id = missing), (SELECT time FROM refused WHERE id = closed))
+                   THEN 'again'
+                   ELSE 'missed' END AS kind
+    FROM asked
 ),
-doubt AS (
-    SELECT EXISTS (SELECT 1 FROM known WHERE got IS NULL AND NOT stapled AND NOT own)
-        OR NOT EXISTS (SELECT 1 FROM known WHERE NOT own)
-        OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0) AS any
+weighed AS (
+    SELECT *, max(kind NOT IN ('got', 'stapled', 'own')) OVER () OR (SELECT count(*) FROM coverage WHERE incomplete = 1 AND value > 0) AS doubt
+    FROM judged
 )
-SELECT 'fail' AS result, 'proof' AS grade, 'certificate' AS evidence, certificate AS row, min(packet) AS packet, time,
-       server || ' ' || subject AS subject,
-       'the certificate of a site system names no revocation list, so no client can check it' AS why, source AS rests_on
-FROM known
-WHERE lists = '' AND status = '' AND NOT own
-GROUP BY fingerprint
-UNION ALL
-SELECT 'fail', 'proof', 'certificate', certificate, packet, time, client || ' -> ' || server,
-       'a client on the Internet is shown a certificate whose revocation list is in a directory only', max(source, 'declared')
-FROM known
-WHERE lists LIKE 'ldap:%' AND lists NOT LIKE '%http:%' AND status = '' AND NOT own
-  AND EXISTS (SELECT 1 FROM site_subnet WHERE kind = 'internet' AND ip_in(known.client, network) = 1)
-UNION ALL
-SELECT 'fail', 'strong', evidence, id, min(packet), time, client || ' -> ' || server,
-       'a client could not get the revocation list and connected again all the same', source
-FROM missed
-WHERE EXISTS (SELECT 1 FROM shown WHERE shown.client = missed.client AND shown.fingerprint = missed.fingerprint
-              AND shown.time > missed.time AND shown.client_bytes > 0)
-GROUP BY client, fingerprint
-UNION ALL
-SELECT 'fail', 'hint', evidence, id, min(packet), time, client || ' -> ' || server,
-       'a client could not get the revocation list of a site system', source
-FROM missed
-GROUP BY client, fingerprint
-UNION ALL
-SELECT 'pass', CASE WHEN (SELECT any FROM doubt) THEN 'hint' WHEN got IS NULL THEN 'strong' ELSE 'proof' END,
-       CASE WHEN got IS NULL THEN 'tls' ELSE 'revocation' END, coalesce(got, id),
-       coalesce((SELECT asked.packet FROM asked WHERE asked.id = got), packet),
-       coalesce((SELECT asked.time FROM asked WHERE asked.id = got), time), client || ' -> ' || server,
-       CASE WHEN got IS NULL THEN 'a client got the state of the certificate with it (staple)'
-            ELSE 'a client got the revocation list of the certificate that it was shown' END, source
-FROM known
-WHERE (got IS NOT NULL OR stapled) AND NOT own
-UNION ALL
-SELECT 'notobserved', 'hint', 'tls', id, packet, time, client || ' -> ' || server,
-       CASE WHEN own THEN 'the certificate was made by the site itself, and has no revocation list'
-            ELSE 'a client was not seen to fetch the revocation list; it may have it from before' END, source
-FROM known
-WHERE got IS NULL AND NOT stapled
-  AND NOT EXISTS (SELECT 1 FROM missed WHERE missed.client = known.client AND missed.fingerprint = known.fingerprint)
+SELECT result, CASE WHEN result = 'pass' AND doubt THEN 'hint' ELSE grade END AS grade,
+       CASE WHEN kind = 'got' OR kind IN ('again', 'missed') AND missing IS NOT NULL THEN 'revocation'
+            WHEN kind IN ('again', 'missed') THEN 'refused' ELSE 'tls' END AS evidence,
+       CASE WHEN kind = 'got' THEN got WHEN kind IN ('again', 'missed') THEN coalesce(missing, closed) ELSE id END AS row,
+       CASE WHEN kind = 'got' THEN (SELECT packet FROM revocation WHERE id = got)
+            WHEN kind NOT IN ('again', 'missed') THEN packet
+            WHEN missing IS NOT NULL THEN (SELECT packet FROM revocation WHERE id = missing)
+            ELSE (SELECT packet FROM refused WHERE id = closed) END AS packet,
+       CASE WHEN kind = 'got' THEN (SELECT time FROM revocation WHERE id = got)
+            WHEN kind NOT IN ('again', 'missed') THEN time
+            WHEN missing IS NOT NULL THEN (SELECT time FROM revocation WHERE id = missing)
+            ELSE (SELECT time FROM refused WHERE id = closed) END AS time,
+       client || ' -> ' || server || CASE WHEN kind = 'none' THEN ' ' || coalesce(subject, '') ELSE '' END AS subject, why,
+       CASE WHEN kind = 'directory' THEN max(source, 'declared') ELSE source END AS rests_on
+FROM weighed JOIN word USING (kind)

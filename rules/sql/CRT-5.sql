@@ -17,63 +17,57 @@ declared AS (
     SELECT kind, lower(replace(value, ', ', ',')) AS name FROM site_pki WHERE kind IN ('root', 'issuer')
 ),
 known AS (
-    SELECT EXISTS (SELECT name FROM declared) AS any, EXISTS (SELECT name FROM declared WHERE kind = 'issuer') AS issuers
+    SELECT count(name) > 0 AS any, coalesce(max(kind = 'issuer'), 0) AS issuers FROM declared
 ),
 -- The first of each list that a server sends. A semicolon inside a name keeps a list from being taken apart.
 request AS (
-    SELECT tls.id, min(tls.packet) AS packet, tls.time, tls.server, tls.ca_names AS names, system.source,
-           coalesce(tls.ca_count, 0) > 0 AND tls.ca_names IS NOT NULL AND instr(tls.ca_names, '\;') = 0 AS readable,
-           length(tls.ca_names) - length(replace(tls.ca_names, ';', '')) + 1 IS tls.ca_count AS whole
+    SELECT tls.id, min(tls.packet) AS packet, tls.time, tls.server, tls.ca_names AS names, tls.ca_count AS size, system.source,
+           coalesce(tls.ca_count, 0) > 0 AND tls.ca_names IS NOT NULL AND instr(tls.ca_names, '\;') = 0 AS readable
     FROM system JOIN tls ON tls.server = system.host
     WHERE tls.certificate_requested = 1
     GROUP BY tls.server, tls.ca_names
 ),
-named AS (
-    SELECT request.*, trim(part.value) AS authority
-    FROM request JOIN json_each('[' || replace(json_quote(request.names), ';', '","') || ']') AS part
-    WHERE request.readable
-),
-stranger AS (
-    SELECT named.*, known.any AS judged
-    FROM named CROSS JOIN known
-    WHERE CASE WHEN known.any THEN lower(replace(authority, ', ', ',')) NOT IN (SELECT name FROM declared)
-               ELSE EXISTS (SELECT 1 FROM public WHERE instr(lower(named.authority), lower(public.word)) > 0) END
+-- The first name in it that is not declared; without declared ones, that is of a public authority.
+judged AS (
+    SELECT request.*, known.any AS compared,
+           length(names) - length(replace(names, ';', '')) + 1 IS size AS whole,
+           CASE WHEN readable THEN
+               (SELECT trim(part.value) FROM json_each('[' || replace(json_quote(names), ';', '","') || ']') AS part
+                WHERE CASE WHEN known.any THEN lower(replace(trim(part.value), ', ', ',')) NOT IN (SELECT name FROM declared)
+                           ELSE EXISTS (SELECT word FROM public WHERE instr(lower(part.value), lower(word)) > 0) END
+                LIMIT 1) END AS stranger
+    FROM request CROSS JOIN known
 ),
 taken AS (
     SELECT tls.id, min(tls.packet) AS packet, tls.time, tls.client, tls.server, certificate.issuer, system.source
     FROM system JOIN tls ON tls.server = system.host
     JOIN certificate ON certificate.flow = tls.flow AND certificate.seen_as = 'client' AND certificate.chain = 0
-    WHERE tls.client_verified = 1 AND tls.client_bytes > 0 AND tls.server_bytes > 0 AND (SELECT any FROM known)
-      AND NOT EXISTS (SELECT 1 FROM certificate one JOIN declared ON declared.name = lower(replace(one.issuer, ', ', ','))
-                      WHERE one.flow = tls.flow AND one.seen_as = 'client')
+    WHERE tls.client_verified = 1 AND tls.client_bytes > 0 AND tls.server_bytes > 0
+      AND NOT EXISTS (SELECT 1 FROM certificate one
+                      WHERE one.flow = tls.flow AND one.seen_as = 'client'
+                        AND lower(replace(one.issuer, ', ', ',')) IN (SELECT name FROM declared))
     GROUP BY tls.server, certificate.issuer
 ),
-doubt AS (
-    SELECT NOT (SELECT any FROM known)
-        OR EXISTS (SELECT 1 FROM request WHERE NOT (readable AND whole))
-        OR EXISTS (SELECT id FROM stranger)
-        OR EXISTS (SELECT id FROM taken)
-        OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0) AS any
+weighed AS (
+    SELECT *, max(stranger IS NOT NULL OR NOT (readable AND whole)) OVER ()
+              OR (SELECT count(id) FROM taken) OR (SELECT count(*) FROM coverage WHERE incomplete = 1 AND value > 0) AS doubt
+    FROM judged
 )
-SELECT 'fail' AS result, CASE WHEN judged THEN 'proof' ELSE 'strong' END AS grade, 'tls' AS evidence, id AS row, packet, time,
-       server || ' names ' || authority AS subject,
-       CASE WHEN judged THEN 'a site system takes client certificates of an authority that is not declared'
-            ELSE 'a site system takes client certificates of a public authority' END AS why,
-       CASE WHEN judged THEN max(source, 'declared') ELSE source END AS rests_on
-FROM stranger
+SELECT CASE WHEN stranger IS NOT NULL THEN 'fail' WHEN readable AND compared THEN 'pass' ELSE 'notobserved' END AS result,
+       CASE WHEN stranger IS NOT NULL THEN CASE WHEN compared THEN 'proof' ELSE 'strong' END
+            WHEN readable AND compared AND NOT doubt THEN 'proof' ELSE 'hint' END AS grade,
+       'tls' AS evidence, id AS row, packet, time,
+       server || coalesce(' names ' || stranger || CASE WHEN size > 1 THEN ', of ' || size || ' names' ELSE '' END, '') AS subject,
+       CASE WHEN stranger IS NOT NULL AND compared THEN 'a site system takes client certificates of an authority that is not declared'
+            WHEN stranger IS NOT NULL THEN 'a site system takes client certificates of a public authority'
+            WHEN readable AND compared THEN 'a site system names declared authorities only'
+            WHEN readable THEN 'a site system names authorities, and the site file declares none to compare them with'
+            ELSE 'a site system asks for a client certificate and names no authority, which says nothing' END AS why,
+       CASE WHEN compared THEN max(source, 'declared') ELSE source END AS rests_on
+FROM weighed
 UNION ALL
-SELECT 'fail', CASE WHEN (SELECT issuers FROM known) THEN 'proof' ELSE 'hint' END, 'tls', id, packet, time,
+SELECT 'fail', CASE WHEN issuers THEN 'proof' ELSE 'hint' END, 'tls', id, packet, time,
        client || ' -> ' || server || ' by ' || issuer,
        'a site system took a client certificate of an issuer that is not declared', max(source, 'declared')
-FROM taken
-UNION ALL
-SELECT 'pass', CASE WHEN (SELECT any FROM doubt) THEN 'hint' ELSE 'proof' END, 'tls', id, packet, time, server,
-       'a site system names declared authorities only', max(source, 'declared')
-FROM request
-WHERE readable AND (SELECT any FROM known) AND id NOT IN (SELECT id FROM stranger)
-UNION ALL
-SELECT 'notobserved', 'hint', 'tls', id, packet, time, server,
-       CASE WHEN readable THEN 'a site system names authorities, and the site file declares none to compare them with'
-            ELSE 'a site system asks for a client certificate and names no authority, which says nothing' END, source
-FROM request
-WHERE id NOT IN (SELECT id FROM stranger) AND NOT (readable AND (SELECT any FROM known))
+FROM taken CROSS JOIN known
+WHERE known.any
