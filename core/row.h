@@ -20,7 +20,7 @@ enum need {
     NEED_SIGNATURE = 1 << 2,        /* signatures are verified */
     NEED_REGISTRATION = 1 << 3,     /* registration bodies are read: their payloads are inflated */
     NEED_POLICY = 1 << 4,           /* policy assignments and policy bodies are read: those payloads are inflated */
-    NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all but NEED_BODY */
+    NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all above but NEED_BODY, and NEED_UPLOAD */
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
     NEED_HASH = 1 << 6,             /* HTTP bodies are decoded and hashed, all of them */
     NEED_FIELD = 1 << 7,            /* every document is read field by field: all payloads, lists, listings, uploads */
@@ -31,7 +31,7 @@ enum need {
     NEED_SITE = 1 << 12,            /* nothing is decoded: it asks what the operator declared of the site */
     NEED_ATTEMPT = 1 << 13,         /* messages are compared with those sent before; NEED_PAYLOAD implies it */
     NEED_TLS = 1 << 14,             /* handshakes of TLS are written down; decrypted they are anyway */
-    NEED_SERVERS = 1 << 15,         /* SMB, RPC and Kerberos are read */
+    NEED_SERVERS = 1 << 15,         /* SMB, RPC, NTLM and Kerberos are read */
     NEED_REVOCATION = 1 << 16,      /* fetches of revocation lists are matched to certificates */
     /* what `--db` keeps: all rows, without the texts that are kept only when asked for */
     NEED_DATABASE = (NEED_EVERYTHING & ~NEED_BODY) | NEED_HASH | NEED_FIELD | NEED_NAMES | NEED_UPLOAD | NEED_ATTEMPT |

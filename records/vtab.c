@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "records/vtab.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct table_cursor {
     const struct column *column;
     struct key key;
     char *key_text; /* copy of key.text */
+    bool started;   /* it may stand on rows: they stay as they are until it is closed */
 };
 
 static struct table_cursor *cursor_from(sqlite3_vtab_cursor *base)
@@ -133,7 +135,7 @@ static int table_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor)
     struct table_cursor *made = calloc(1, sizeof *made);
     if (made == NULL)
         return SQLITE_NOMEM;
-    vtab_from(vtab)->source->cursors++;
+    (void)vtab;
     *cursor = &made->base;
     return SQLITE_OK;
 }
@@ -147,10 +149,17 @@ static void cursor_forget(struct table_cursor *cursor)
     cursor->id = 0;
 }
 
+static void cursor_mark(struct table_cursor *cursor, bool started)
+{
+    struct vtab_source *source = vtab_from(cursor->base.pVtab)->source;
+    source->started += (started ? 1U : 0U) - (cursor->started ? 1U : 0U);
+    cursor->started = started;
+}
+
 static int table_close(sqlite3_vtab_cursor *base)
 {
     cursor_forget(cursor_from(base));
-    vtab_from(base->pVtab)->source->cursors--;
+    cursor_mark(cursor_from(base), false);
     free(base);
     return SQLITE_OK;
 }
@@ -217,7 +226,7 @@ static int column_start(struct table_cursor *cursor, size_t number, sqlite3_valu
 /* A derived table is made when it is first read, and again when there is more to read: rows that a cursor stands on stay. */
 static int source_fill(struct vtab_source *source, sqlite3_vtab *vtab)
 {
-    if (source->derived == NULL || source->cursors > 1)
+    if (source->derived == NULL || source->started > 0)
         return SQLITE_OK;
     return derived_fill(source->derived, &source->indexes, &vtab->zErrMsg);
 }
@@ -227,9 +236,11 @@ static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *text, i
     (void)text;
     struct table_cursor *cursor = cursor_from(base);
     cursor_forget(cursor);
+    cursor_mark(cursor, false);
     int result = source_fill(vtab_from(base->pVtab)->source, base->pVtab);
     if (result != SQLITE_OK)
         return result;
+    cursor_mark(cursor, true);
     if (plan == PLAN_SCAN || argc < 1)
         return scan_start(cursor);
     if (plan == PLAN_ID)

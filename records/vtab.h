@@ -12,7 +12,7 @@ struct vtab_source {
     struct index_list *indexes; /* of the store that has the rows */
     enum table table;
     struct derived *derived; /* NULL: what was observed */
-    unsigned cursors;        /* open ones */
+    unsigned started;        /* cursors that may stand on rows of it */
 };
 
 /* Makes every table known to `db` under its name. sources[TABLE_COUNT], already all zero but for

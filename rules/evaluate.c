@@ -106,18 +106,19 @@ static enum outcome find_fields(struct query *query)
     return OUTCOME_OK;
 }
 
-/* The only parameter there may be is :profile. */
-static enum outcome bind_profile(struct query *query, const char *profile)
+/* The parameters that there may be: :profile, and :rule, which tells apart rules that share a query. */
+static enum outcome bind_parameters(struct query *query, const char *profile)
 {
     int parameters = sqlite3_bind_parameter_count(query->statement);
     for (int i = 1; i <= parameters; i++) {
         const char *name = sqlite3_bind_parameter_name(query->statement, i);
-        if (name == NULL || strcmp(name, ":profile") != 0)
+        bool is_rule = name != NULL && strcmp(name, ":rule") == 0;
+        if (name == NULL || (!is_rule && strcmp(name, ":profile") != 0))
             return error_set(query->error, OUTCOME_MALFORMED, 0,
-                             "rule %s: its query has the parameter %s; only "
-                             ":profile is known",
+                             "rule %s: its query has the parameter %s; only :profile and :rule are known",
                              query->rule->id, name == NULL ? "?" : name);
-        if (sqlite3_bind_text(query->statement, i, profile, -1, SQLITE_STATIC) != SQLITE_OK)
+        const char *value = is_rule ? query->rule->id : profile;
+        if (sqlite3_bind_text(query->statement, i, value, -1, SQLITE_STATIC) != SQLITE_OK)
             return error_set(query->error, OUTCOME_SYSTEM, 0, "rule %s: not enough memory", query->rule->id);
     }
     return OUTCOME_OK;
@@ -135,7 +136,7 @@ static enum outcome query_open(struct query *query, struct database *database, c
     if (needs != NULL)
         *needs |= query->needs;
     outcome = find_fields(query);
-    return outcome == OUTCOME_OK ? bind_profile(query, profile == NULL ? DEFAULT_PROFILE : profile) : outcome;
+    return outcome == OUTCOME_OK ? bind_parameters(query, profile == NULL ? DEFAULT_PROFILE : profile) : outcome;
 }
 
 enum outcome evaluate_needs(struct database *database, const struct benchmark *benchmark,

@@ -14,9 +14,10 @@
  *             declared, must have this column; others need not. What rests on a learned role is never a proof: its
  *             grade is at most strong (practices.md A0.1).
  *
- * and may use the parameter :profile. The verdict is the first of these that holds: any fail with proof or strong:
- * fail; any pass with proof or strong: pass; any informational: informational; else notobserved. So a fail that is
- * only a hint never fails a rule; it is kept as a remark. A query with no rows is notobserved.
+ * and may use the parameters :profile and :rule (its id, where rules share a query). The verdict is the first of these
+ * that holds: any fail with proof or strong: fail; any pass with proof or strong: pass; any informational:
+ * informational; else notobserved. So a fail that is only a hint never fails a rule; it is kept as a remark. A query
+ * with no rows is notobserved.
  */
 #ifndef CMSCOPE_RULES_EVALUATE_H
 #define CMSCOPE_RULES_EVALUATE_H

@@ -157,10 +157,9 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
            CASE WHEN upper(substr(space, 15, 4)) GLOB '[0-9A-Z][0-9A-Z][0-9A-Z]' THEN upper(substr(space, 15, 3)) END,
            NULL, 'ROL-PROV', 'proof', 'WMI namespace ' || rtrim(space)
     FROM (
-        SELECT packet, time, flow, server,
-               trim(substr(replace(objects, char(10), ' '), instr(lower(objects), 'root\sms\site_'), 17)) AS space
-        FROM rpc
-        WHERE instr(lower(objects), 'root\sms\site_') > 0
+        SELECT packet, time, flow, server, trim(substr(paths, instr(lower(paths), 'root\sms\site_'), 17)) AS space
+        FROM (SELECT *, replace(replace(objects, char(10), ' '), '/', '\') AS paths FROM rpc) -- WMI takes both
+        WHERE instr(lower(paths), 'root\sms\site_') > 0
     )
     GROUP BY server, upper(space)
     UNION ALL
@@ -257,57 +256,50 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
     WHERE (uri LIKE 'http://%' OR method = 'CONNECT') AND (status BETWEEN 200 AND 299 OR status IN (304, 407))
     GROUP BY server
 ),
+-- Signs that tell a name count for each address that the name has; without one the name alone is the host.
 graded AS (
-    SELECT *, CASE grade WHEN 'proof' THEN 0 WHEN 'strong' THEN 1 ELSE 2 END AS rank
-    FROM sign
-    WHERE host IS NOT NULL
-    UNION ALL
-    -- Signs that tell a name: for each address that the name has; without one the name alone is the host.
-    SELECT s.packet, s.time, s.flow, n.host, s.name, s.role, s.site_code, s.mode, s.signal, s.grade, s.why,
-           CASE s.grade WHEN 'proof' THEN 0 WHEN 'strong' THEN 1 ELSE 2 END
+    SELECT s.packet, s.time, s.flow, coalesce(s.host, n.host) AS host, s.name, s.role, s.site_code, s.mode, s.signal, s.grade,
+           s.why, CASE s.grade WHEN 'proof' THEN 0 WHEN 'strong' THEN 1 ELSE 2 END AS rank
     FROM sign s
     LEFT JOIN (SELECT DISTINCT host, name FROM host_name WHERE grade <> 'hint') n
-           ON n.name = CASE WHEN instr(s.name, '.') > 0 THEN lower(rtrim(s.name, '.')) ELSE upper(s.name) END
-    WHERE s.host IS NULL AND s.name IS NOT NULL
+           ON s.host IS NULL AND n.name = CASE WHEN instr(s.name, '.') > 0 THEN lower(rtrim(s.name, '.')) ELSE upper(s.name) END
+    WHERE s.host IS NOT NULL OR s.name IS NOT NULL
 ),
--- The site codes that a host is known to serve.
+-- The site codes that a host is known to serve: the least and the greatest of all its roles, and each of a role.
+known AS (
+    SELECT *, min(CASE WHEN rank < 2 THEN site_code END) OVER served AS least_code,
+           max(CASE WHEN rank < 2 THEN site_code END) OVER served AS most_code
+    FROM graded
+    WINDOW served AS (PARTITION BY host)
+),
 code AS (
     SELECT host, role, site_code
     FROM graded
     WHERE site_code IS NOT NULL AND host IS NOT NULL AND rank < 2
     GROUP BY host, role, site_code
 ),
-one_code AS (
-    SELECT host, min(site_code) AS site_code
-    FROM code
-    GROUP BY host
-    HAVING count(DISTINCT site_code) = 1
-),
--- A sign without a site code speaks for each site that the same role of the host is known for.
+-- A sign without a site code speaks for each site that the same role of the host is known for, else for the only one of it.
 placed AS (
-    SELECT g.packet, g.time, g.flow, g.host, g.name, g.role,
-           coalesce(g.site_code, c.site_code,
-                    CASE WHEN g.role NOT IN ('client', 'domain_controller', 'proxy', 'isv_proxy') THEN o.site_code END)
-               AS site_code,
-           g.mode, g.signal, g.grade, g.rank, g.why
-    FROM graded g
-    LEFT JOIN code c ON g.site_code IS NULL AND c.host = g.host AND c.role = g.role
-    LEFT JOIN one_code o ON g.site_code IS NULL AND o.host = g.host
+    SELECT k.packet, k.time, k.flow, k.host, k.name, k.role,
+           coalesce(k.site_code, c.site_code,
+                    CASE WHEN k.role NOT IN ('client', 'domain_controller', 'proxy', 'isv_proxy') AND k.host IS NOT NULL
+                              AND k.least_code = k.most_code THEN k.least_code END) AS site_code,
+           k.mode, k.signal, k.grade, k.rank, k.why
+    FROM known k
+    LEFT JOIN code c ON k.site_code IS NULL AND c.host = k.host AND c.role = k.role
+),
+-- The mode, when all that tell one tell the same.
+told AS (
+    SELECT *, min(mode) OVER same AS least, max(mode) OVER same AS most
+    FROM placed
+    WINDOW same AS (PARTITION BY coalesce(host, lower(name)), role, site_code)
 ),
 -- The best sign of each role: min() decides which row the other columns come from.
 learned AS (
-    SELECT packet, time, flow, host, name, role, site_code, signal, grade, why,
+    SELECT packet, time, flow, host, name, role, site_code, signal, grade, why, CASE WHEN least = most THEN least END AS mode,
            min(rank * 1000000000000 + coalesce(packet, 0)) AS first
-    FROM placed
+    FROM told
     GROUP BY coalesce(host, lower(name)), role, site_code
-),
--- The mode, when all that tell one tell the same.
-mode AS (
-    SELECT coalesce(host, lower(name)) AS who, role, site_code, min(mode) AS mode
-    FROM placed
-    WHERE mode IS NOT NULL
-    GROUP BY coalesce(host, lower(name)), role, site_code
-    HAVING count(DISTINCT mode) = 1
 ),
 -- The best name of a host: a full one before a short one, but a hint last.
 named AS (
@@ -317,11 +309,10 @@ named AS (
     GROUP BY host
 ),
 final AS (
-    SELECT l.packet, l.time, l.flow, l.host, coalesce(n.name, l.name) AS name, l.role, l.site_code, m.mode,
+    SELECT l.packet, l.time, l.flow, l.host, coalesce(n.name, l.name) AS name, l.role, l.site_code, l.mode,
            'learned' AS source, l.signal, l.grade, l.why
     FROM learned l
     LEFT JOIN named n ON n.host = l.host
-    LEFT JOIN mode m ON m.who = coalesce(l.host, lower(l.name)) AND m.role = l.role AND m.site_code IS l.site_code
     WHERE NOT EXISTS (SELECT 1 FROM site_role d WHERE d.host = l.host AND d.role = l.role)
     UNION ALL
     SELECT min(l.packet), l.time, l.flow, d.host, coalesce(d.name, n.name), d.role, coalesce(d.site_code, l.site_code),

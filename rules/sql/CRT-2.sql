@@ -2,7 +2,8 @@
 --
 -- Decides, for each certificate that was shown in readable traffic: whether it was valid when it was shown and could be
 -- decoded (all profiles), and its key, hash, lifetime and purpose. ConfigMgr 2007 itself sets no minimum for these: the
--- thresholds below are this program's, fail only in the profile "modern", and are remarks (hints) in the 2007 profiles.
+-- thresholds below are this program's, fail only in the profile "modern", and are remarks (hints) in the 2007 profiles;
+-- those that the site file declares (pki) go before them and hold in all profiles.
 -- Lifetime and purpose are asked only of certificates that another key signed: clients and sites make their own
 -- (self-signed) for decades and without purpose by design. A self-signed certificate that is sound says nothing about
 -- the certificates of the organisation, so it does not pass the rule.
@@ -11,11 +12,17 @@
 -- Cannot be told: certificates of TLS 1.3 and of renegotiations that were not decrypted; whether names match.
 WITH
 threshold AS (
-    SELECT 2048 AS rsa_bits,    -- NIST SP 800-131A
-           256 AS ec_bits,      -- likewise
-           825 AS server_days,  -- CA/Browser Forum baseline of 2018
-           1825 AS client_days, -- the longest default among the templates of a Windows CA
-           coalesce(:profile, 'modern') NOT LIKE '2007%' AS binding
+    SELECT coalesce((SELECT CAST(value AS INTEGER) FROM site_pki WHERE kind = 'rsa_bits'), 2048) AS rsa_bits, -- NIST SP 800-131A
+           coalesce((SELECT CAST(value AS INTEGER) FROM site_pki WHERE kind = 'ec_bits'), 256) AS ec_bits, -- likewise
+           -- CA/Browser Forum baseline of 2018
+           coalesce((SELECT CAST(value AS INTEGER) FROM site_pki WHERE kind = 'server_days'), 825) AS server_days,
+           -- the longest default among the templates of a Windows CA
+           coalesce((SELECT CAST(value AS INTEGER) FROM site_pki WHERE kind = 'client_days'), 1825) AS client_days,
+           coalesce(:profile, 'modern') NOT LIKE '2007%' AS binding,
+           EXISTS (SELECT 1 FROM site_pki WHERE kind = 'rsa_bits') AS rsa_declared,
+           EXISTS (SELECT 1 FROM site_pki WHERE kind = 'ec_bits') AS ec_declared,
+           EXISTS (SELECT 1 FROM site_pki WHERE kind = 'server_days') AS server_declared,
+           EXISTS (SELECT 1 FROM site_pki WHERE kind = 'client_days') AS client_declared
 ),
 site AS (
     SELECT server AS address FROM http WHERE service IS NOT NULL
@@ -26,6 +33,7 @@ shown AS (
     SELECT certificate.*,
            certificate.not_after - certificate.not_before AS lifetime,
            CASE WHEN seen_as IN ('mpcert', 'sitesign', 'server') THEN server_days ELSE client_days END AS days,
+           CASE WHEN seen_as IN ('mpcert', 'sitesign', 'server') THEN server_declared ELSE client_declared END AS days_declared,
            threshold.*,
            coalesce((SELECT complete FROM http WHERE http.id = certificate.http), 0) AS whole
     FROM certificate CROSS JOIN threshold
@@ -46,11 +54,13 @@ flaw AS (
     FROM shown
     WHERE time < not_before
     UNION ALL
-    SELECT id, CASE WHEN binding THEN 'proof' ELSE 'hint' END, 'RSA key shorter than ' || rsa_bits || ' bits'
+    SELECT id, CASE WHEN binding OR rsa_declared THEN 'proof' ELSE 'hint' END,
+           'RSA key shorter than ' || rsa_bits || ' bits'
     FROM shown
     WHERE key_type = 'rsa' AND key_bits < rsa_bits
     UNION ALL
-    SELECT id, CASE WHEN binding THEN 'proof' ELSE 'hint' END, 'elliptic curve key shorter than ' || ec_bits || ' bits'
+    SELECT id, CASE WHEN binding OR ec_declared THEN 'proof' ELSE 'hint' END,
+           'elliptic curve key shorter than ' || ec_bits || ' bits'
     FROM shown
     WHERE key_type = 'ec' AND key_bits < ec_bits
     UNION ALL
@@ -58,7 +68,7 @@ flaw AS (
     FROM shown
     WHERE signature_hash IN ('md2', 'md4', 'md5', 'sha1')
     UNION ALL
-    SELECT id, CASE WHEN binding THEN 'proof' ELSE 'hint' END, 'valid for more than ' || days || ' days'
+    SELECT id, CASE WHEN binding OR days_declared THEN 'proof' ELSE 'hint' END, 'valid for more than ' || days || ' days'
     FROM shown
     WHERE self_signed = 0 AND lifetime > days * 86400.0
     UNION ALL
@@ -96,6 +106,8 @@ judged AS (
       AND problem IS NULL AND not_before IS NOT NULL AND not_after IS NOT NULL AND time IS NOT NULL
       AND key_type IN ('rsa', 'ec') AND key_bits IS NOT NULL AND signature_hash IS NOT NULL
 )
-SELECT result, grade, 'certificate' AS evidence, id AS row, min(packet) AS packet, time, subject, why
+SELECT result, grade, 'certificate' AS evidence, id AS row, min(packet) AS packet, time, subject, why,
+       CASE WHEN EXISTS (SELECT 1 FROM site_pki WHERE kind IN ('rsa_bits', 'ec_bits', 'server_days', 'client_days'))
+            THEN 'declared' END AS rests_on
 FROM judged
 GROUP BY identity, subject, result, grade, why

@@ -4,7 +4,8 @@
 -- for a site database (SMS_ or CM_ and a site code), or that an instance which is declared for a site accepted for
 -- any database (fail). One that was refused, or whose answer was not seen,
 -- shows only what a client tried.
--- Cannot be told: the mode of the server, and logins inside TLS (the usual case: the login packet is encrypted). So Windows logins alone do not pass.
+-- Cannot be told: the mode of the server, and logins inside TLS (the usual case: the login packet is encrypted). So
+-- Windows logins alone do not pass.
 WITH
 login AS (
     SELECT id, packet, time, integrated, auth, accepted,

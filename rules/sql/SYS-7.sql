@@ -8,13 +8,6 @@
 -- Cannot be told: that no request was made, unless the sensor stands in the network of the servers for a whole lease. So
 -- nothing passes.
 WITH
-system AS (
-    SELECT host, min(source) AS source -- declared goes before learned
-    FROM role
-    WHERE host IS NOT NULL AND grade <> 'hint'
-      AND role NOT IN ('client', 'isv_proxy', 'proxy', 'domain_controller', 'cloud_management_gateway')
-    GROUP BY host
-),
 called AS (
     SELECT DISTINCT system.host, system.source, upper(host_name.name) AS name
     FROM system JOIN host_name ON host_name.host = system.host

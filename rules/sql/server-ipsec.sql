@@ -10,13 +10,6 @@
 -- Not a breach, but no IPsec either: SMB with encryption, TLS. Domain controllers count only where they are declared.
 -- Cannot be told: which pairs should be protected and exchanged nothing in this capture; tunnels of gateways elsewhere.
 WITH
-system AS (
-    SELECT host, min(source) AS source -- declared goes before learned
-    FROM role
-    WHERE host IS NOT NULL AND grade <> 'hint'
-      AND role NOT IN ('client', 'isv_proxy', 'proxy', 'domain_controller', 'cloud_management_gateway')
-    GROUP BY host
-),
 declared AS (
     SELECT id, line, min(host, peer) AS a, max(host, peer) AS b, coalesce(protection, 'encryption') AS protection,
            ',' || replace(lower(algorithms), ' ', '') || ',' AS algorithms

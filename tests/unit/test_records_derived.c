@@ -133,6 +133,20 @@ static void add_flow(void **state, const char *app, const char *ipsec, int64_t e
 
 /* ---- The machinery ---- */
 
+static void a_derived_table_can_be_joined_with_itself(void **state)
+{
+    static const char *const pairs = "SELECT a.host, b.host FROM system a JOIN system b ON a.id < b.id";
+    add_http(state, "/ccm_system/request", "mp", 200);
+    assert_string_equal(ask(state, "SELECT count(*) FROM role a JOIN role b ON a.id = b.id"), "1");
+    add_login(state, "SMS_PRI", 1);
+    ADD(state, http, row.server = TEXT("10.0.0.2"), row.uri = TEXT("/SMS_DP_SMSPKG$/x"), row.service = TEXT("dp"),
+        row.status = 200, row.reply_packet = row.packet);
+    assert_string_equal(ask(state, pairs), "10.0.0.1 10.0.0.2");
+    ADD(state, http, row.server = TEXT("10.0.0.3"), row.uri = TEXT("/SMS_DP_SMSPKG$/x"), row.service = TEXT("dp"),
+        row.status = 200, row.reply_packet = row.packet);
+    assert_string_equal(ask(state, pairs), "10.0.0.1 10.0.0.2;10.0.0.1 10.0.0.3;10.0.0.2 10.0.0.3"); /* as it is now */
+}
+
 static void every_derived_table_has_a_query_that_can_be_run(void **state)
 {
     size_t derived = 0, files = 0;
@@ -448,6 +462,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
+        TEST(a_derived_table_can_be_joined_with_itself),
         TEST(every_derived_table_has_a_query_that_can_be_run),
         TEST(a_derived_table_needs_what_it_follows_from),
         TEST(rows_are_made_when_read_and_again_when_there_is_more),

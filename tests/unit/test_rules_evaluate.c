@@ -241,6 +241,14 @@ static void the_profile_reaches_the_query(void **state)
     assert_true(text_is(bench_of(state)->verdicts.items[0].detail, "2007-mixed"));
 }
 
+static void the_id_of_the_rule_reaches_the_query(void **state)
+{
+    const char *sql = "SELECT 'pass' AS result, 'proof' AS grade, NULL AS evidence, NULL AS row, NULL AS packet,"
+                      "NULL AS time, NULL AS subject, :rule AS why";
+    assert_true(text_is(verdict(state, sql)->detail, "A-1"));
+    expect_invalid(state, ROW("pass", "proof", :other, "x"), "parameter :other");
+}
+
 static void rules_can_be_chosen(void **state)
 {
     static const char *const ids[] = {"B-1"};
@@ -379,6 +387,7 @@ int main(void)
         TEST(the_first_by_packet_are_kept_and_all_are_counted),
         TEST(the_detail_shows_the_three_most_frequent_reasons),
         TEST(the_profile_reaches_the_query),
+        TEST(the_id_of_the_rule_reaches_the_query),
         TEST(rules_can_be_chosen),
         TEST(a_bad_query_is_told_with_its_rule),
         TEST(what_rests_on_learned_roles_is_no_proof),

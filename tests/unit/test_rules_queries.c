@@ -28,7 +28,7 @@ static void without_traffic_nothing_is_decided(void **state)
     if (evaluate_rules(bench.database, bench.benchmark, &(struct evaluation){0}, &bench.arena, &bench.verdicts,
                        &error) != OUTCOME_OK)
         fail_msg("%s", error.text);
-    assert_int_equal(bench.verdicts.count, 111);
+    assert_int_equal(bench.verdicts.count, 112);
     assert_int_equal(bench.verdicts.by_verdict[VERDICT_PASS], 0);
     assert_int_equal(bench.verdicts.by_verdict[VERDICT_FAIL], 0);
     assert_int_equal(bench.verdicts.by_verdict[VERDICT_INFORMATIONAL], 0);

@@ -1,10 +1,12 @@
--- SYS-8: site systems are named by full DNS names.
+-- SYS-8, NAM-2: site systems, and the senders between sites, are named by full DNS names.
 --
 -- Decides: the name by which clients call a site system, in the Host header and as TargetHost of their messages; by
--- which a host with a role of the site is called over SMB and Kerberos; and questions by NetBIOS or LLMNR for the short
--- name of a host that is declared. A name without a dot is a short (NetBIOS) name (fail). A full name passes, for the server that is called so. An
--- address in place of a name is legal where network load balancing is used in mixed mode, so it is only a hint; but
--- with it nothing passes.
+-- which a site system is called over SMB and Kerberos, by senders of other sites too; and questions by NetBIOS or LLMNR
+-- for the short name of a host that is declared. A name without a dot is a short (NetBIOS) name (fail). An address in
+-- place of a name is legal where network load balancing is used in mixed mode, so it is only a hint; but with it
+-- nothing passes.
+-- SYS-8 passes with a full name, for the server that is called so. NAM-2 does not: the senders that there are and that
+-- sent nothing in this capture, or inside IPsec, are half of its sentence.
 -- A server that does not know the path that it was asked for (404, 405 ...) is no site system.
 -- Software update points count only where the capture also shows a management or distribution point (else any WSUS
 -- server would).
@@ -13,13 +15,6 @@
 WITH
 site AS (
     SELECT EXISTS (SELECT 1 FROM http WHERE service LIKE 'mp%' OR service = 'dp') AS seen
-),
-system AS (
-    SELECT host, min(source) AS source -- declared goes before learned
-    FROM role
-    WHERE host IS NOT NULL AND grade <> 'hint'
-      AND role NOT IN ('client', 'isv_proxy', 'proxy', 'domain_controller', 'cloud_management_gateway')
-    GROUP BY host
 ),
 used AS (
     SELECT 'http' AS evidence, id AS row, packet, time, server, host_of(host) AS name, NULL AS source
@@ -32,11 +27,12 @@ used AS (
     FROM message
     WHERE direction = 'request'
     UNION ALL
-    SELECT 'smb_tree', id, packet, time, server, host_of(smb_tree.host), source
+    SELECT 'smb_tree', smb_tree.id, smb_tree.packet, smb_tree.time, server, host_of(smb_tree.host), source
     FROM system JOIN smb_tree ON smb_tree.server = system.host
     WHERE smb_tree.status = 'SUCCESS' AND smb_tree.host <> ''
     UNION ALL
-    SELECT 'kerberos', id, packet, time, server, host_of(substr(service, instr(service, '/') + 1)), source
+    SELECT 'kerberos', kerberos.id, kerberos.packet, kerberos.time, server,
+           host_of(substr(service, instr(service, '/') + 1)), source
     FROM system JOIN kerberos ON kerberos.server = system.host
     WHERE carrier <> 'kdc' AND message = 'AP-REQ' AND service LIKE '_%/_%'
 ),
@@ -76,9 +72,10 @@ SELECT 'fail', 'hint', evidence, row, packet, time, name,
 FROM first_use
 WHERE form = 'address'
 UNION ALL
-SELECT 'pass',
-       CASE WHEN (SELECT any FROM doubt) THEN 'hint' ELSE 'proof' END,
+SELECT CASE :rule WHEN 'SYS-8' THEN 'pass' ELSE 'notobserved' END,
+       CASE WHEN :rule <> 'SYS-8' OR (SELECT any FROM doubt) THEN 'hint' ELSE 'proof' END,
        evidence, row, packet, time, name || ' (' || coalesce(server, '?') || ')',
-       'site system called by its full DNS name', source
+       CASE :rule WHEN 'SYS-8' THEN 'site system called by its full DNS name'
+                  ELSE 'site system called by its full DNS name; which senders there are is not on the wire' END, source
 FROM first_use
 WHERE form = 'full'

@@ -1,18 +1,22 @@
--- FSP-2: the fallback status point is not on a domain controller.
+-- SIT-1, FSP-2: neither the site server nor the fallback status point is on a domain controller.
 --
--- Decides: a fallback status point whose address also answers as a domain controller (Kerberos tickets, logon questions, its
--- directory), or is declared as one (fail; proof where both roles are declared).
--- Passes if each fallback status point that is known took connections here and did not answer like that, while other hosts did, to
+-- Decides: a site server (fallback status point) whose address also answers as a domain controller (Kerberos tickets,
+-- logon questions, its directory), or is declared as one (fail; proof where both roles are declared).
+-- Passes if each one that is known took connections here and did not answer like that, while other hosts did, to
 -- many clients (threshold), and nothing was missed.
 -- Cannot be told: a domain controller that nobody asked anything in this capture.
 WITH
 threshold AS (
     SELECT 20 AS clients -- fewer do not show that the others would not have asked this host
 ),
+asked AS (
+    SELECT CASE :rule WHEN 'FSP-2' THEN 'fallback_status_point' ELSE 'site_server' END AS role,
+           CASE :rule WHEN 'FSP-2' THEN 'the fallback status point' ELSE 'the site server' END AS name
+),
 server AS (
-    SELECT host, min(source) AS source -- declared goes before learned
-    FROM role
-    WHERE role = 'fallback_status_point' AND host IS NOT NULL AND grade <> 'hint'
+    SELECT host, min(source) AS source, asked.name -- declared goes before learned
+    FROM role JOIN asked USING (role)
+    WHERE host IS NOT NULL AND grade <> 'hint'
     GROUP BY host
 ),
 controller AS (
@@ -25,7 +29,7 @@ controller AS (
 ),
 -- Those that were seen to take connections, with the first of them.
 reached AS (
-    SELECT server.host, server.source, flow.id, min(flow.packet) AS packet, flow.time
+    SELECT server.host, server.source, server.name, flow.id, min(flow.packet) AS packet, flow.time
     FROM server JOIN flow ON flow.dst = server.host
     WHERE flow.state NOT IN ('refused', 'unanswered') AND flow.packets_in > 0
     GROUP BY server.host
@@ -40,15 +44,15 @@ doubt AS (
         OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0) AS any
 )
 SELECT 'fail' AS result, controller.grade AS grade, controller.evidence, controller.row, controller.packet,
-       controller.time, server.host AS subject, 'the fallback status point is a domain controller: ' || controller.why AS why,
+       controller.time, server.host AS subject, server.name || ' is a domain controller: ' || controller.why AS why,
        max(server.source, controller.source) AS rests_on -- learned comes after declared
 FROM server JOIN controller ON controller.host = server.host
 UNION ALL
 SELECT CASE WHEN (SELECT any FROM doubt) THEN 'notobserved' ELSE 'pass' END,
        CASE WHEN (SELECT any FROM doubt) THEN 'hint' ELSE 'strong' END, 'flow', id, packet, time, host,
        CASE WHEN (SELECT any FROM doubt)
-            THEN 'the fallback status point did not answer as a domain controller; too little was seen to say that it is none'
-            ELSE 'the fallback status point takes connections, and other hosts answer as domain controllers' END,
+            THEN name || ' did not answer as a domain controller; too little was seen to say that it is none'
+            ELSE name || ' takes connections, and other hosts answer as domain controllers' END,
        source
 FROM reached
 WHERE host NOT IN (SELECT host FROM controller)
