@@ -70,26 +70,35 @@ static struct spill *sort_by_order(struct dissect *dissect, const struct pairs *
     return NULL;
 }
 
-/* The same by group, then by their place in `orders`; in the end each with its number again. */
+/* The same by group, then by their place in `orders`; that place is the value. NULL when out of memory. */
 static struct spill *sort_by_group(struct dissect *dissect, const struct pairs *pairs, struct spill *orders)
 {
     struct spill *sorted = spill_new(settle_pool(dissect));
-    uint64_t count = count_items(pairs);
     bool ok = sorted != NULL;
-    for (uint64_t i = 0; ok && i < count; i++) {
+    for (uint64_t i = 0; ok && i < count_items(pairs); i++) {
         uint64_t number = (uint64_t)spill_pair_at(orders, i)->value;
         struct spill_pair place = {(int64_t)item_at(pairs, number).group, (int64_t)i};
         ok = spill_append(sorted, &place, sizeof place) != NULL;
     }
-    ok = ok && spill_sort(&sorted, settle_pool(dissect));
-    for (uint64_t i = 0; ok && i < count; i++) {
-        struct spill_pair place = *spill_pair_at(sorted, i);
-        place.value = spill_pair_at(orders, (uint64_t)place.value)->value;
-        ok = spill_write(sorted, i * sizeof place, &place, sizeof place);
-    }
-    if (ok)
+    if (ok && spill_sort(&sorted, settle_pool(dissect)))
         return sorted;
     spill_free(sorted);
+    return NULL;
+}
+
+/* Each place with the number of its item in the place of that in `orders`. NULL when out of memory. */
+static struct spill *number_places(struct dissect *dissect, struct spill *sorted, struct spill *orders)
+{
+    struct spill *places = spill_new(settle_pool(dissect));
+    bool ok = places != NULL;
+    for (uint64_t i = 0; ok && i < spill_size(sorted) / sizeof(struct spill_pair); i++) {
+        struct spill_pair place = *spill_pair_at(sorted, i);
+        place.value = spill_pair_at(orders, (uint64_t)place.value)->value;
+        ok = spill_append(places, &place, sizeof place) != NULL;
+    }
+    if (ok)
+        return places;
+    spill_free(places);
     return NULL;
 }
 
@@ -98,7 +107,9 @@ bool pairs_sort(struct dissect *dissect, struct pairs *pairs)
     if (count_items(pairs) == 0)
         return false;
     struct spill *orders = sort_by_order(dissect, pairs);
-    pairs->places = orders == NULL ? NULL : sort_by_group(dissect, pairs, orders);
+    struct spill *sorted = orders == NULL ? NULL : sort_by_group(dissect, pairs, orders);
+    pairs->places = sorted == NULL ? NULL : number_places(dissect, sorted, orders);
+    spill_free(sorted);
     spill_free(orders);
     if (pairs->places != NULL)
         return true;

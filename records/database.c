@@ -16,11 +16,14 @@ struct database {
     struct store *store;
     struct index_list indexes;
     struct vtab_source sources[TABLE_COUNT];
-    unsigned needs;              /* collected by the authorizer while a statement is prepared */
-    bool derived[TABLE_COUNT];   /* the derived tables that it reads, likewise */
-    bool learned;                /* the next is known */
-    unsigned below[TABLE_COUNT]; /* of a derived table: needs of what it follows from */
-    table_set reads;             /* the tables that all statements so far read */
+    unsigned needs;    /* collected by the authorizer while a statement is prepared */
+    table_set derived; /* the derived tables that it reads, likewise */
+    table_set reads;   /* the tables that all statements so far read */
+    struct {
+        bool learned; /* whether the others are known */
+        unsigned needs;
+        table_set derived;
+    } below[TABLE_COUNT]; /* of a derived table: the same of what it follows from */
 };
 
 /* Tables whose rows, as far as they cost nothing (NEED_NOTHING), are filled without looking at rows of other tables.
@@ -75,7 +78,7 @@ static int authorize_read(struct database *database, const char *table, const ch
     const struct column *read = find_column(schema, column);
     database->needs |= schema->need | (read == NULL ? NEED_NOTHING : read->need);
     if (schema->need & NEED_DERIVED)
-        database->derived[schema_index(schema)] = true;
+        database->derived |= table_bit(schema_index(schema));
     database->reads |= table_bit(schema_index(schema));
     if (read != NULL && read->type == COLUMN_REF) /* ids are those of rows that are kept */
         database->reads |= table_bit(read->refers);
@@ -173,15 +176,17 @@ static int make_derived(struct database *database)
 }
 
 /* Temporary files are read, not mapped: what is mapped counts as memory, and a disk that fails would be a signal.
+ * Nobody asks how much memory SQLite takes; counting it takes a lock for each allocation.
  * Refused, and so without effect, where SQLite has already been started by something else. */
-static void map_no_files(void)
+static void configure(void)
 {
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     (void)sqlite3_config(SQLITE_CONFIG_MMAP_SIZE, (sqlite3_int64)0, (sqlite3_int64)0);
 }
 
 static int start(struct database *database)
 {
-    map_no_files();
+    configure();
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
     int result = sqlite3_open_v2(":memory:", &database->db, flags, NULL);
     if (result == SQLITE_OK)
@@ -289,35 +294,42 @@ static enum outcome check_single(struct database *database, sqlite3_stmt *statem
     return OUTCOME_OK;
 }
 
-/* Needs of all that was read by the statement just prepared: of derived tables what they follow from. */
-static unsigned needs_found(const struct database *database)
-{
-    unsigned needs = database->needs & ~(unsigned)NEED_DERIVED;
-    for (size_t i = 0; i < TABLE_COUNT; i++)
-        needs |= database->derived[i] ? database->below[i] : NEED_NOTHING;
-    return needs_expand(needs);
-}
-
 static int prepare_noting(struct database *database, const char *sql, sqlite3_stmt **statement, const char **tail)
 {
     database->needs = NEED_NOTHING;
-    memset(database->derived, 0, sizeof database->derived);
+    database->derived = 0;
     return sqlite3_prepare_v2(database->db, sql, -1, statement, tail);
 }
 
-/* Learns once what derived tables need: each follows only from tables that stand above it in tables.def. */
-static int learn_derived(struct database *database)
+/* Learns what a derived table follows from. The plan of its statement is one for tables without rows: not kept. */
+static int learn_derived(struct database *database, enum table table)
 {
+    sqlite3_stmt *statement = NULL;
+    if (database->below[table].learned)
+        return SQLITE_OK;
+    int result = prepare_noting(database, derived_sql(table), &statement, NULL);
+    sqlite3_finalize(statement);
+    database->below[table].learned = result == SQLITE_OK;
+    database->below[table].needs = database->needs;
+    database->below[table].derived = database->derived;
+    return result;
+}
+
+/* Needs of all that is read by the statement just prepared: of derived tables what they follow from, which stands above
+ * them in tables.def. */
+static int needs_found(struct database *database, unsigned *needs)
+{
+    table_set derived = database->derived;
     int result = SQLITE_OK;
-    for (size_t i = 0; i < TABLE_COUNT && result == SQLITE_OK; i++) {
-        sqlite3_stmt *statement = NULL;
-        if (database->sources[i].derived == NULL)
+    *needs = database->needs;
+    for (size_t i = TABLE_COUNT; i-- > 0 && result == SQLITE_OK;) {
+        if ((derived & table_bit((enum table)i)) == 0)
             continue;
-        result = prepare_noting(database, derived_sql((enum table)i), &statement, NULL);
-        database->below[i] = needs_found(database);
-        sqlite3_finalize(statement);
+        result = learn_derived(database, (enum table)i);
+        *needs |= database->below[i].needs;
+        derived |= database->below[i].derived;
     }
-    database->learned = result == SQLITE_OK;
+    *needs = needs_expand(*needs & ~(unsigned)NEED_DERIVED);
     return result;
 }
 
@@ -327,17 +339,11 @@ enum outcome database_prepare(struct database *database, const char *sql, sqlite
     *statement = NULL;
     const char *tail = "";
     int result = prepare_noting(database, sql, statement, &tail);
-    if (result == SQLITE_OK && !database->learned && (database->needs & NEED_DERIVED) != 0) {
-        sqlite3_finalize(*statement);
-        *statement = NULL;
-        result = learn_derived(database);
-        if (result == SQLITE_OK)
-            result = prepare_noting(database, sql, statement, &tail);
-    }
-    if (result != SQLITE_OK)
-        return prepare_error(database->db, result, error);
-    unsigned found = needs_found(database);
-    enum outcome outcome = check_single(database, *statement, tail, error);
+    unsigned found = NEED_NOTHING;
+    if (result == SQLITE_OK)
+        result = needs_found(database, &found);
+    enum outcome outcome = result == SQLITE_OK ? check_single(database, *statement, tail, error)
+                                               : prepare_error(database->db, result, error);
     if (outcome != OUTCOME_OK) {
         sqlite3_finalize(*statement);
         *statement = NULL;

@@ -36,7 +36,7 @@ void index_list_free(struct index_list *list)
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         size_t columns = list->of[i] == NULL ? 0 : schema_table((enum table)i)->column_count;
         for (size_t column = 0; column < columns; column++)
-            index_release(list->of[i][column]);
+            index_release(list->of[i][column].index);
         free(list->of[i]);
         list->of[i] = NULL;
     }
@@ -117,7 +117,7 @@ static struct index *index_build(const struct index_list *list, enum table table
 
 struct index *index_acquire(struct index_list *list, enum table table, size_t column)
 {
-    struct index **place = &list->of[table][column];
+    struct index **place = &list->of[table][column].index;
     if (*place != NULL && (*place)->generation != store_generation(list->store)) {
         index_release(*place);
         *place = NULL;
@@ -230,9 +230,11 @@ static bool sample_add(uint64_t slots[static SAMPLE_SLOTS], uint64_t hash)
     }
 }
 
-double index_estimate(const struct index_list *list, enum table table, const struct column *column)
+static double estimate(const struct index_list *list, enum table table, const struct column *column)
 {
     int64_t rows = store_count(list->store, table);
+    if (rows == 0)
+        return 1;
     int64_t sampled = rows < SAMPLE_ROWS ? rows : SAMPLE_ROWS;
     uint64_t slots[SAMPLE_SLOTS] = {0};
     int64_t distinct = 0;
@@ -248,4 +250,14 @@ double index_estimate(const struct index_list *list, enum table table, const str
     double all = 2 * distinct > sampled ? (double)distinct * (double)rows / (double)sampled : (double)distinct;
     double each = (double)rows / all;
     return each < 1 ? 1 : each;
+}
+
+double index_estimate(const struct index_list *list, enum table table, size_t column)
+{
+    struct index_slot *slot = &list->of[table][column];
+    if (slot->estimate < 1 || slot->generation != store_generation(list->store)) {
+        slot->estimate = estimate(list, table, &schema_table(table)->columns[column]);
+        slot->generation = store_generation(list->store);
+    }
+    return slot->estimate;
 }

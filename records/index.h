@@ -20,11 +20,18 @@ struct index {
     struct spill *pairs; /* key: hash, value: id */
 };
 
+/* What is known of a column. */
+struct index_slot {
+    struct index *index; /* NULL until it is needed */
+    double estimate;     /* 0 until it is asked for */
+    uint64_t generation; /* of the store when that was made */
+};
+
 /* All indexes of a database. */
 struct index_list {
     struct store *store;
     uint64_t seed;
-    struct index **of[TABLE_COUNT]; /* for each column of the table one, NULL until it is needed */
+    struct index_slot *of[TABLE_COUNT]; /* for each column of the table one */
 };
 
 MUST_USE bool index_list_init(struct index_list *list, struct store *store);
@@ -62,6 +69,6 @@ int64_t index_next(const struct index *index, struct store *store, enum table ta
                    const struct key *key, struct index_place *place);
 
 /* How many rows one value of the column stands for, guessed from a sample of the rows; at least 1. */
-double index_estimate(const struct index_list *list, enum table table, const struct column *column);
+double index_estimate(const struct index_list *list, enum table table, size_t column);
 
 #endif

@@ -100,7 +100,7 @@ static bool constraint_rows(const struct table_vtab *vtab, sqlite3_index_info *i
     const struct column *column = &vtab->schema->columns[constraint->iColumn - 1];
     if (column->type == COLUMN_TEXT && sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") != 0)
         return false;
-    double rows = index_estimate(vtab->source->indexes, vtab->source->table, column);
+    double rows = index_estimate(vtab->source->indexes, vtab->source->table, (size_t)constraint->iColumn - 1);
     *choice = (struct choice){PLAN_COLUMN + constraint->iColumn - 1, i, rows};
     return true;
 }

@@ -77,15 +77,6 @@ said(packet, time, flow, host, name, source, grade) AS (
     UNION ALL
     SELECT packet, time, flow, server, sni, 'sni', 'hint' FROM tls WHERE version IS NOT NULL
     UNION ALL
-    -- HTTP: with a whole URI as its target a request went to a proxy.
-    SELECT packet, time, flow, server, host_of(host), 'http', 'hint'
-    FROM http
-    WHERE status IS NOT NULL AND uri NOT LIKE '%://%' AND method <> 'CONNECT'
-    UNION ALL
-    SELECT packet, time, flow, client, source_host, 'message', 'strong' FROM message WHERE direction = 'request'
-    UNION ALL
-    SELECT packet, time, flow, server, host_of(target_host), 'message', 'hint' FROM message WHERE direction = 'request'
-    UNION ALL
     SELECT packet, time, flow, client, netbios, 'registration', CASE signature WHEN 'invalid' THEN 'hint' ELSE 'strong' END
     FROM registration
     UNION ALL
@@ -101,15 +92,35 @@ said(packet, time, flow, host, name, source, grade) AS (
     UNION ALL
     SELECT packet, time, flow, server, host, 'tds', 'strong' FROM sql_instance WHERE answered = 1
 ),
+-- What every request says again is counted before it is looked at.
+heard(packet, time, flow, host, name, source, grade, times) AS (
+    -- HTTP: with a whole URI as its target a request went to a proxy.
+    SELECT min(packet), time, flow, server, host_of(host), 'http', 'hint', count(*)
+    FROM http
+    WHERE status IS NOT NULL AND method <> 'CONNECT' AND uri NOT LIKE '%://%'
+    GROUP BY server, host
+    UNION ALL
+    SELECT min(packet), time, flow, client, source_host, 'message', 'strong', count(*)
+    FROM message
+    WHERE direction = 'request'
+    GROUP BY client, source_host
+    UNION ALL
+    SELECT min(packet), time, flow, server, host_of(target_host), 'message', 'hint', count(*)
+    FROM message
+    WHERE direction = 'request'
+    GROUP BY server, target_host
+    UNION ALL
+    SELECT *, 1 FROM said
+),
 clean AS (
-    SELECT packet, time, flow, host, source, grade, rtrim(trim(name), '.') AS name
-    FROM said
+    SELECT packet, time, flow, host, source, grade, rtrim(trim(name), '.') AS name, times
+    FROM heard
     WHERE host IS NOT NULL AND is_ip(name) = 0
 )
 SELECT min(packet) AS packet, time, flow, host,
        CASE WHEN instr(name, '.') > 0 THEN lower(name) ELSE upper(name) END AS name,
        CASE WHEN instr(name, '.') > 0 THEN 'fqdn' ELSE 'netbios' END AS kind,
-       source, grade, count(*) AS times
+       source, grade, sum(times) AS times
 FROM clean
 WHERE name <> '' AND name NOT IN ('*', '.') AND lower(name) <> 'localhost'
 GROUP BY host, lower(name), source, grade
