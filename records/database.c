@@ -23,9 +23,10 @@ struct database {
     table_set reads;             /* the tables that all statements so far read */
 };
 
-/* Tables whose rows, as far as they cost nothing (NEED_NOTHING), are filled without looking at rows of other tables.
- * Not `coverage`: it tells what became of all rows. */
+/* Tables whose rows are filled without looking at rows of other tables, as long as nothing but this is asked for. Not
+ * `coverage`: it tells what became of all rows. */
 static const enum table independent[] = {TABLE_input, TABLE_flow, TABLE_refused, TABLE_http, TABLE_message};
+#define NEEDS_INDEPENDENT ((unsigned)(NEED_UPLOAD | NEED_HASH))
 
 /* What FINDING stands for: a message is checked in all its parts, but its text need not be kept. */
 static unsigned needs_expand(unsigned needs)
@@ -274,7 +275,7 @@ table_set database_unread(const struct database *database, unsigned needs)
     table_set others = database->reads;
     for (size_t i = 0; i < sizeof independent / sizeof independent[0]; i++)
         others &= ~table_bit(independent[i]);
-    return needs != NEED_NOTHING || others != 0 ? 0 : ~database->reads;
+    return (needs & ~NEEDS_INDEPENDENT) != 0 || others != 0 ? 0 : ~database->reads;
 }
 
 static enum outcome check_single(struct database *database, sqlite3_stmt *statement, const char *tail,
