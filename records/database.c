@@ -16,11 +16,12 @@ struct database {
     struct store *store;
     struct index_list indexes;
     struct vtab_source sources[TABLE_COUNT];
-    unsigned needs;              /* collected by the authorizer while a statement is prepared */
-    bool derived[TABLE_COUNT];   /* the derived tables that it reads, likewise */
-    bool learned;                /* the next is known */
-    unsigned below[TABLE_COUNT]; /* of a derived table: needs of what it follows from */
-    table_set reads;             /* the tables that all statements so far read */
+    unsigned needs;                  /* collected by the authorizer while a statement is prepared */
+    bool derived[TABLE_COUNT];       /* the derived tables that it reads, likewise */
+    bool learned;                    /* the next is known */
+    unsigned below[TABLE_COUNT];     /* of a derived table: needs of what it follows from */
+    table_set reads;                 /* the tables that all statements so far read */
+    column_set columns[TABLE_COUNT]; /* and the columns of them */
 };
 
 /* Tables whose rows are filled without looking at rows of other tables, as long as nothing but this is asked for. Not
@@ -78,6 +79,8 @@ static int authorize_read(struct database *database, const char *table, const ch
     if (schema->need & NEED_DERIVED)
         database->derived[schema_index(schema)] = true;
     database->reads |= table_bit(schema_index(schema));
+    if (read != NULL)
+        database->columns[schema_index(schema)] |= column_bit((size_t)(read - schema->columns));
     if (read != NULL && read->type == COLUMN_REF) /* ids are those of rows that are kept */
         database->reads |= table_bit(read->refers);
     return SQLITE_OK;
@@ -276,6 +279,11 @@ table_set database_unread(const struct database *database, unsigned needs)
     for (size_t i = 0; i < sizeof independent / sizeof independent[0]; i++)
         others &= ~table_bit(independent[i]);
     return (needs & ~NEEDS_INDEPENDENT) != 0 || others != 0 ? 0 : ~database->reads;
+}
+
+column_set database_columns(const struct database *database, enum table table, unsigned needs)
+{
+    return database_unread(database, needs) == 0 ? COLUMNS_ALL : database->columns[table];
 }
 
 static enum outcome check_single(struct database *database, sqlite3_stmt *statement, const char *tail,
