@@ -254,19 +254,24 @@ static const void *widen(struct store *store, enum table table, const void *kept
 }
 
 /* What settles rows reads all their texts, row after row. */
+static void texts_seen(struct store *store, enum table table, const void *row)
+{
+    const struct table_schema *schema = schema_table(table);
+    const struct rows *rows = &store->tables[table];
+    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
+        if (schema->columns[i].type == COLUMN_TEXT)
+            (void)store_seen(store, text_value(row, &schema->columns[i]));
+    }
+}
+
 static const void *sink_row(void *context, enum table table, int64_t id)
 {
     struct store *store = context;
     const void *row = store_row(store, table, id);
     if (row == NULL)
         return NULL;
-    const struct table_schema *schema = schema_table(table);
-    const struct rows *rows = &store->tables[table];
-    for (size_t i = 0; store_written(store) > 0 && i < schema->column_count && store_has(rows, &schema->columns[i]);
-         i++) {
-        if (schema->columns[i].type == COLUMN_TEXT)
-            (void)store_seen(store, text_value(row, &schema->columns[i]));
-    }
+    if (store_written(store) > 0)
+        texts_seen(store, table, row);
     return widen(store, table, row);
 }
 
