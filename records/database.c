@@ -24,10 +24,10 @@ struct database {
     column_set columns[TABLE_COUNT]; /* and the columns of them */
 };
 
-/* Tables whose rows are filled without looking at rows of other tables, as long as nothing but this is asked for. Not
- * `coverage`: it tells what became of all rows. */
-static const enum table independent[] = {TABLE_input, TABLE_flow, TABLE_refused, TABLE_http, TABLE_message};
-#define NEEDS_INDEPENDENT ((unsigned)(NEED_UPLOAD | NEED_HASH))
+/* As long as nothing but this is asked for, nobody but statements looks at rows of these tables: neither dissectors of
+ * other protocols nor what is settled at the end. */
+static const enum table spared[] = {TABLE_flow, TABLE_refused, TABLE_http, TABLE_message};
+#define NEEDS_SPARING ((unsigned)(NEED_UPLOAD | NEED_HASH | NEED_TLS | NEED_SERVERS | NEED_NAMES | NEED_STATEMENT))
 
 /* What FINDING stands for: a message is checked in all its parts, but its text need not be kept. */
 static unsigned needs_expand(unsigned needs)
@@ -273,17 +273,32 @@ static bool is_blank(sqlite3 *db, const char *tail)
     return true;
 }
 
+static table_set spared_tables(void)
+{
+    table_set tables = 0;
+    for (size_t i = 0; i < sizeof spared / sizeof spared[0]; i++)
+        tables |= table_bit(spared[i]);
+    return tables;
+}
+
+/* The tables whose rows are only for statements. Not when `coverage` is read: it tells what became of all rows. */
+static table_set for_statements(const struct database *database, unsigned needs)
+{
+    if ((needs & ~NEEDS_SPARING) != 0 || (database->reads & table_bit(TABLE_coverage)) != 0)
+        return 0;
+    table_set filled_from_others = database->reads & ~(spared_tables() | table_bit(TABLE_input));
+    return needs & ~(unsigned)(NEED_UPLOAD | NEED_HASH) || filled_from_others != 0 ? spared_tables() : ~(table_set)0;
+}
+
 table_set database_unread(const struct database *database, unsigned needs)
 {
-    table_set others = database->reads;
-    for (size_t i = 0; i < sizeof independent / sizeof independent[0]; i++)
-        others &= ~table_bit(independent[i]);
-    return (needs & ~NEEDS_INDEPENDENT) != 0 || others != 0 ? 0 : ~database->reads;
+    return for_statements(database, needs) & ~database->reads;
 }
 
 column_set database_columns(const struct database *database, enum table table, unsigned needs)
 {
-    return database_unread(database, needs) == 0 ? COLUMNS_ALL : database->columns[table];
+    bool narrow = for_statements(database, needs) & spared_tables() & table_bit(table);
+    return narrow ? database->columns[table] : COLUMNS_ALL;
 }
 
 static enum outcome check_single(struct database *database, sqlite3_stmt *statement, const char *tail,
