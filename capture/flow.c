@@ -90,7 +90,8 @@ struct tracker *tracker_new(const struct tracker_limits *limits, const struct fl
     tracker->tcp.events = *events;
     tracker->tcp.seed = hash_seed_new();
     tracker->due = INT64_MAX;
-    if (!flow_table_init(&tracker->table)) {
+    pool_init(&tracker->tcp.pool);
+    if (!flow_table_init(&tracker->table, &tracker->tcp.pool)) {
         free(tracker);
         return NULL;
     }
@@ -583,6 +584,7 @@ void tracker_free(struct tracker *tracker)
     tracker->tcp.events = silent;
     tracker_finish(tracker);
     flow_table_free(&tracker->table);
+    pool_free(&tracker->tcp.pool);
     late_free(tracker->late);
     free(tracker);
 }

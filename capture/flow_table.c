@@ -5,8 +5,6 @@
 #include <stdlib.h>
 
 #define FIRST_ENTRIES 1024u
-/* About 150 KiB a slab: one allocation for many flows, little waste for few. */
-#define SLAB_FLOWS 256u
 
 #define CACHE_LINE 64
 
@@ -15,25 +13,15 @@ struct flow_slot {
     struct flow_private private;
 };
 
-struct flow_slab {
-    struct flow_slab *next;
-    struct flow_slot slots[SLAB_FLOWS];
-};
-
-bool flow_table_init(struct flow_table *table)
+bool flow_table_init(struct flow_table *table, struct pool *pool)
 {
-    *table = (struct flow_table){.mask = FIRST_ENTRIES - 1};
+    *table = (struct flow_table){.mask = FIRST_ENTRIES - 1, .pool = pool};
     table->entries = calloc(FIRST_ENTRIES, sizeof *table->entries);
     return table->entries != NULL;
 }
 
 void flow_table_free(struct flow_table *table)
 {
-    while (table->slabs != NULL) {
-        struct flow_slab *slab = table->slabs;
-        table->slabs = slab->next;
-        free(slab);
-    }
     free(table->entries);
     *table = (struct flow_table){0};
 }
@@ -121,34 +109,16 @@ static bool grow(struct flow_table *table)
     return true;
 }
 
-static bool add_slab(struct flow_table *table)
-{
-    struct flow_slab *slab = aligned_alloc(alignof(struct flow_slab), sizeof *slab);
-    if (slab == NULL)
-        return false;
-    slab->next = table->slabs;
-    table->slabs = slab;
-    for (size_t i = SLAB_FLOWS; i-- > 0;) {
-        struct flow_slot *slot = &slab->slots[i];
-        slot->flow.private = &slot->private;
-        slot->private.list.next = table->free;
-        table->free = &slot->flow;
-    }
-    return true;
-}
-
 struct flow *flow_table_add(struct flow_table *table, uint64_t hash)
 {
-    if (!grow(table) || (table->free == NULL && !add_slab(table)))
+    struct flow_slot *slot = grow(table) ? pool_zero(table->pool, sizeof *slot) : NULL;
+    if (slot == NULL)
         return NULL;
-    struct flow *flow = table->free;
-    struct flow_private *private = flow->private;
-    table->free = private->list.next;
-    *private = (struct flow_private){.hash = hash};
-    *flow = (struct flow){.private = private};
-    place(table->entries, table->mask, (struct flow_table_entry){hash, flow});
+    slot->flow.private = &slot->private;
+    slot->private.hash = hash;
+    place(table->entries, table->mask, (struct flow_table_entry){hash, &slot->flow});
     table->used++;
-    return flow;
+    return &slot->flow;
 }
 
 /* Entries behind the freed place that were pushed there by others move back: no marks of the dead are needed. */
@@ -172,6 +142,5 @@ void flow_table_remove(struct flow_table *table, struct flow *flow)
         i = (i + 1) & table->mask;
     close_up(table, i);
     table->used--;
-    flow->private->list.next = table->free;
-    table->free = flow;
+    pool_give(table->pool, flow, sizeof(struct flow_slot)); /* the flow stands first in it */
 }

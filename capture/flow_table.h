@@ -9,17 +9,16 @@ struct flow_table_entry {
     struct flow *flow; /* NULL: free */
 };
 
-struct flow_slab;
-
 struct flow_table {
     struct flow_table_entry *entries; /* open addressing, linear probing */
     size_t mask;                      /* entries - 1, entries is a power of two */
     size_t used;
-    struct flow_slab *slabs;
-    struct flow *free; /* linked by private->list.next */
+    struct pool *pool;
 };
 
-MUST_USE bool flow_table_init(struct flow_table *table);
+/* Flows lie in `pool`, which must outlive the table. */
+MUST_USE bool flow_table_init(struct flow_table *table, struct pool *pool);
+/* All flows must have been removed. */
 void flow_table_free(struct flow_table *table);
 
 /* The flow between the ends of `segment`, in either direction; NULL when there is none. */

@@ -1,8 +1,6 @@
 /* capture/tcp.c: TCP reassembly. See tcp.h. */
 #include "capture/tcp.h"
 
-#include <stdlib.h>
-
 /* A sequence number up to this far behind is old; anything else is ahead. No window can be larger (RFC 7323, 2.3). */
 #define MAX_WINDOW (INT64_C(1) << 30)
 /* When a stream is joined in the middle, a hole up to this size after the acknowledged position is waited for, since
@@ -183,7 +181,7 @@ static void deliver_head(struct tcp *tcp, struct flow *flow, enum direction dire
         waiter_remove(tcp, flow);
     deliver(tcp, flow, direction,
             (struct piece){head->offset, waiting_span(head), cursor_of(head->bytes, head->length), head->moment});
-    free(head);
+    pool_give(&tcp->pool, head, sizeof *head + head->length);
 }
 
 static void deliver_ready(struct tcp *tcp, struct flow *flow, enum direction direction)
@@ -207,7 +205,7 @@ static void give_up_hole(struct tcp *tcp, struct flow *flow, enum direction dire
 static MUST_USE bool wait_insert(struct tcp *tcp, struct flow *flow, struct half *half, struct waiting *after,
                                  struct piece piece)
 {
-    struct waiting *waiting = malloc(sizeof *waiting + piece.bytes.left);
+    struct waiting *waiting = pool_take(&tcp->pool, sizeof *waiting + piece.bytes.left);
     if (waiting == NULL)
         return false;
     waiting->offset = piece.offset;

@@ -14,6 +14,7 @@
 #include "capture/flow.h"
 #include "capture/hash.h"
 #include "capture/overlap.h"
+#include "core/pool.h"
 
 /* Delivered segments of a direction remembered to notice a retransmission with other bytes; see compare_delivered in
  * tcp.c. */
@@ -100,6 +101,7 @@ struct tcp {
     struct tracker_limits limits;
     struct tracker_counts counts;
     struct hash_seed seed;
+    struct pool pool;       /* flows, and pieces that wait */
     uint64_t waiting_bytes; /* of all flows */
     struct flow *waiter_first, *waiter_last;
 };

@@ -35,6 +35,14 @@ static bool row_format(const struct options *options, const char *plain, enum ro
 /* What is done with a prepared question once the records are there. */
 typedef enum outcome answer(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error);
 
+/* The store need not keep what no statement reads. */
+static void spare(struct store *store, const struct database *database, unsigned needs)
+{
+    store_drop(store, database_unread(database, needs));
+    for (enum table table = 0; table < TABLE_COUNT; table++)
+        store_narrow(store, table, database_columns(database, table, needs));
+}
+
 /* Prepares `sql`, reads the captures for what it needs, and answers it. */
 static int ask(const struct options *options, const char *sql, unsigned more_needs, enum row_format format,
                answer *give)
@@ -60,7 +68,7 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
         if (options->database != NULL)
             needs |= NEED_DATABASE;
         else
-            store_drop(store, database_unread(database, needs));
+            spare(store, database, needs);
         bool ran = pipeline_run(options, needs, store, &result, &error);
         if (ran && result.bad_filter)
             status = EXIT_USAGE;

@@ -213,7 +213,7 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, const
         struct worker *worker = &made->items[i];
         worker->store = i == 0 ? store : store_new(); /* the first one's becomes that of all */
         if (i > 0 && worker->store != NULL)
-            store_drop(worker->store, store_dropped(store));
+            store_spare_like(worker->store, store);
         if (worker->store == NULL || !start_parts(worker, count, needs, settings))
             return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
         enum outcome outcome = keys == NULL ? OUTCOME_OK : dissect_load_keys(worker->dissect, keys, error);

@@ -6,9 +6,26 @@
 
 #define BUFFER_FIRST 512
 
-/* Memory of exactly that size. */
+static bool resize_pooled(struct buffer *buffer, size_t capacity)
+{
+    capacity = pool_room(capacity);
+    uint8_t *bytes = pool_take(buffer->pool, capacity);
+    if (bytes == NULL)
+        return false;
+    if (buffer->length > 0)
+        memcpy(bytes, buffer->bytes, buffer->length);
+    if (buffer->capacity > 0)
+        pool_give(buffer->pool, buffer->bytes, buffer->capacity);
+    buffer->bytes = bytes;
+    buffer->capacity = capacity;
+    return true;
+}
+
+/* Memory of that size, or of what its pool gives for it. */
 static bool resize(struct buffer *buffer, size_t capacity)
 {
+    if (buffer->pool != NULL)
+        return resize_pooled(buffer, capacity);
     bool borrowed = buffer->capacity == 0;
     uint8_t *bytes = realloc(borrowed ? NULL : buffer->bytes, capacity);
     if (bytes == NULL)
@@ -66,7 +83,9 @@ void buffer_reset(struct buffer *buffer, size_t keep)
 
 void buffer_free(struct buffer *buffer)
 {
-    if (buffer->capacity > 0)
+    if (buffer->capacity > 0 && buffer->pool != NULL)
+        pool_give(buffer->pool, buffer->bytes, buffer->capacity);
+    else if (buffer->capacity > 0)
         free(buffer->bytes);
-    *buffer = (struct buffer){.cap = buffer->cap};
+    *buffer = (struct buffer){.cap = buffer->cap, .pool = buffer->pool};
 }

@@ -7,17 +7,24 @@
 #include <stdint.h>
 
 #include "core/cursor.h"
+#include "core/pool.h"
 
 struct buffer {
     uint8_t *bytes;
     size_t length;
-    size_t capacity; /* 0 with a length: the bytes are borrowed */
-    size_t cap;      /* length never exceeds this */
+    size_t capacity;   /* 0 with a length: the bytes are borrowed */
+    size_t cap;        /* length never exceeds this */
+    struct pool *pool; /* where its bytes are from; NULL: malloc */
 };
 
 static inline void buffer_init(struct buffer *buffer, size_t cap)
 {
     *buffer = (struct buffer){.cap = cap};
+}
+
+static inline void buffer_init_in(struct buffer *buffer, struct pool *pool, size_t cap)
+{
+    *buffer = (struct buffer){.cap = cap, .pool = pool};
 }
 
 /* Appends what fits. False when not all of it did (the cap or the system's memory was reached). */

@@ -133,6 +133,16 @@ static inline table_set table_bit(enum table table)
     return (table_set)1 << table;
 }
 
+/* A set of columns of one table. Those that find no bit of their own share the last one. */
+typedef uint64_t column_set;
+
+#define COLUMNS_ALL (~(column_set)0)
+
+static inline column_set column_bit(size_t column)
+{
+    return (column_set)1 << (column < 63 ? column : 63);
+}
+
 /* The id of a row that was not kept because nobody reads its table. */
 #define ROW_DROPPED 0
 

@@ -43,10 +43,7 @@ void spill_pool_init(struct spill_pool *pool, uint64_t limit, uint64_t most)
 
 uint64_t spill_pool_written(const struct spill_pool *pool)
 {
-    uint64_t written = 0;
-    for (const struct spill *spill = pool->first; spill != NULL; spill = spill->next)
-        written += spill->spilled;
-    return written;
+    return pool->written;
 }
 
 static const char *folder(void)
@@ -92,6 +89,7 @@ static void link_in(struct spill *spill, struct spill_pool *pool)
         pool->first->previous = spill;
     pool->first = spill;
     pool->held += spill->used - spill->spilled;
+    pool->written += spill->spilled;
 }
 
 /* ---- Windows ---- */
@@ -173,6 +171,7 @@ static void link_out(struct spill *spill)
 {
     windows_forget(spill);
     spill->pool->held -= spill->used - spill->spilled;
+    spill->pool->written -= spill->spilled;
     if (spill->previous != NULL)
         spill->previous->next = spill->next;
     else
@@ -296,6 +295,7 @@ static bool write_out(struct spill *spill, uint64_t size)
     }
     spill->spilled += size;
     spill->pool->held -= size;
+    spill->pool->written += size;
     return true;
 }
 

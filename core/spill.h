@@ -36,10 +36,11 @@ struct spill_window {
 
 /* The memory that some spills share. For one thread at a time. It must not move while it has spills. */
 struct spill_pool {
-    uint64_t limit; /* bytes in memory */
-    uint64_t most;  /* the same when nothing can be written */
-    uint64_t held;  /* bytes that are in no file, now */
-    int problem;    /* errno: why nothing more can be written; 0 when nothing is wrong */
+    uint64_t limit;   /* bytes in memory */
+    uint64_t most;    /* the same when nothing can be written */
+    uint64_t held;    /* bytes that are in no file, now */
+    uint64_t written; /* bytes that are */
+    int problem;      /* errno: why nothing more can be written; 0 when nothing is wrong */
     struct spill *first;
     struct spill_window windows[SPILL_WINDOWS_MAX]; /* of files, in memory; a ring */
     struct spill_window past[SPILL_WINDOWS_MAX];    /* those that were there before, each at the same place */

@@ -63,6 +63,7 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
     dissect->bodies_max = BODIES_TOTAL_MAX;
     arena_init(&dissect->scratch, SCRATCH_MAX);
     arena_init(&dissect->heads, SCRATCH_MAX);
+    pool_init(&dissect->pool);
     dissect->settle = settle_new();
     dissect->bits = bits_new();
     bool decoder = ccm_decoder_init(&dissect->decoder);
@@ -83,6 +84,7 @@ void dissect_free(struct dissect *dissect)
     ccm_decoder_free(&dissect->decoder);
     arena_free(&dissect->scratch);
     arena_free(&dissect->heads);
+    pool_free(&dissect->pool);
     free(dissect);
 }
 
@@ -212,7 +214,7 @@ static struct flow_row flow_row_of(const struct conversation *conversation)
 static void on_opened(void *context, struct flow *flow)
 {
     struct dissect *dissect = context;
-    struct conversation *conversation = calloc(1, sizeof *conversation);
+    struct conversation *conversation = pool_zero(&dissect->pool, sizeof *conversation);
     flow->user = conversation;
     if (conversation == NULL)
         return;
@@ -249,7 +251,7 @@ static enum recognition recognise(const struct layer *layer, struct cursor first
 static bool prefix_keep(struct layer *layer, enum direction direction, struct cursor bytes)
 {
     if (layer->prefix == NULL)
-        layer->prefix = calloc(1, sizeof *layer->prefix);
+        layer->prefix = pool_zero(&layer->conversation->dissect->pool, sizeof *layer->prefix);
     struct prefix *prefix = layer->prefix;
     if (prefix == NULL || bytes.left > PREFIX_MAX - prefix->length[direction])
         return false;
@@ -368,7 +370,7 @@ void layer_close(struct layer *layer)
 {
     if (layer->dissector != NULL && !layer->unread && layer->dissector->close != NULL)
         layer->dissector->close(layer->state);
-    free(layer->prefix);
+    pool_give(&layer->conversation->dissect->pool, layer->prefix, sizeof *layer->prefix);
     layer->dissector = NULL;
     layer->state = NULL;
     layer->prefix = NULL;
@@ -423,7 +425,7 @@ static void on_closed(void *context, struct flow *flow)
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
     dissect->counts.unrecognised +=
         dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;
-    free(conversation);
+    pool_give(&dissect->pool, conversation, sizeof *conversation);
     flow->user = NULL;
 }
 

@@ -97,8 +97,9 @@ static void gathered_free(struct http_stream *stream)
 {
     if (stream->gathered == NULL)
         return;
+    struct pool *pool = stream->gathered->bytes.pool;
     buffer_free(&stream->gathered->bytes);
-    free(stream->gathered);
+    pool_give(pool, stream->gathered, sizeof *stream->gathered);
     stream->gathered = NULL;
 }
 
@@ -303,11 +304,11 @@ static bool gather(struct feed *feed, struct cursor bytes, const struct http_sca
     if (gathered == NULL) {
         if (dissect->bodies_total + HTTP_HEAD_MAX > dissect->bodies_max)
             return false;
-        gathered = feed->stream->gathered = calloc(1, sizeof *gathered);
+        gathered = feed->stream->gathered = pool_take(&dissect->pool, sizeof *gathered);
         if (gathered == NULL)
             return false;
         *gathered = (struct gathered){.moment = feed->moment, .offset = offset, .scanned = *scanned};
-        buffer_init(&gathered->bytes, HTTP_HEAD_MAX);
+        buffer_init_in(&gathered->bytes, &dissect->pool, HTTP_HEAD_MAX);
     }
     return buffer_append(&gathered->bytes, bytes);
 }
@@ -346,7 +347,7 @@ static void start_gathered(struct feed *feed)
         feed->stream->gathered = NULL; /* so that it is not freed below us */
         begin_message(feed, cursor_of(gathered->bytes.bytes, length), gathered->moment, gathered->offset);
         buffer_free(&gathered->bytes);
-        free(gathered);
+        pool_give(gathered->bytes.pool, gathered, sizeof *gathered);
         return;
     }
     skip_all(feed);
@@ -481,16 +482,27 @@ static void (*const STEPS[])(struct feed *feed) = {
 
 static void *http_open(struct layer *layer, enum direction client)
 {
-    struct http_flow *flow = calloc(1, sizeof *flow);
+    struct dissect *dissect = layer->conversation->dissect;
+    char address[2][ADDRESS_TEXT_MAX];
+    size_t length[2];
+    for (int end = 0; end < 2; end++) {
+        address_print(&layer->conversation->flow->address[end], address[end]);
+        length[end] = strlen(address[end]) + 1;
+    }
+    struct http_flow *flow = pool_take(&dissect->pool, sizeof *flow + length[0] + length[1]);
     if (flow == NULL)
         return NULL;
     *flow = (struct http_flow){
+        .server = (uint8_t)length[client],
+        .size = (uint16_t)(sizeof *flow + length[0] + length[1]),
         .conversation = layer->conversation,
         .client = (uint8_t)client,
         .secure = layer->secure,
         .auth = AUTH_NEW,
         .direct = layer == &layer->conversation->layer,
     };
+    memcpy(flow->addresses, address[client], length[client]);
+    memcpy(flow->addresses + length[client], address[!client], length[!client]);
     return flow;
 }
 
@@ -576,7 +588,7 @@ static void http_close(void *state)
     if (flow->tunnel != NULL)
         layer_close(flow->tunnel);
     free(flow->tunnel);
-    free(flow);
+    pool_give(&flow->conversation->dissect->pool, flow, flow->size);
 }
 
 const struct dissector http_dissector = {

@@ -23,8 +23,9 @@ struct mp_state {
     int64_t registration;      /* row, when the request registers a client */
     const struct ccm_key *key; /* that it registers, when its signature proves possession */
     size_t bits;               /* number of its packet in struct bits, from 1; 0: it is no BITS packet */
-    char endpoint[64];         /* TargetEndpoint of the request; empty when unknown */
-    char client_id[64];        /* SourceID of the request; empty when unknown */
+    char *texts;               /* of the next two; NULL: none */
+    uint8_t endpoint_bytes;    /* TargetEndpoint of the request; 0: unknown */
+    uint8_t client_id_bytes;   /* SourceID of the request, behind it; 0: unknown */
 };
 
 struct http_exchange {

@@ -15,8 +15,6 @@
 #define EXCHANGES_TOTAL_MAX (1u << 17)
 /* Memory for a body is reserved as its length says, but no more than this ahead of what came. */
 #define RESERVE_AHEAD ((size_t)256 * 1024)
-/* Sizes in such steps, a power of two: what one body leaves then fits the next. */
-#define RESERVE_STEP ((size_t)512)
 
 /* ---- Rows ---- */
 
@@ -164,15 +162,20 @@ static void gather(struct http_exchange *exchange, enum http_side side, struct c
     }
 }
 
-/* Reserves what the length says at once, so that a body that grows is not moved. */
+/* Makes room for `came` bytes more. What is large is reserved as its length says, so that a body that grows is not moved;
+ * what is small grows with what comes: with many connections at a time, most bodies are waiting for the rest. */
 static void reserve(struct http_exchange *exchange, enum http_side side, size_t came)
 {
     const struct http_stream *stream = &exchange->flow->stream[side];
-    if (!exchange->wanted[side] || exchange->coding[side] != NULL || exchange->body[side].capacity > 0)
+    struct buffer *body = &exchange->body[side];
+    size_t needed = body->length + came;
+    if (!exchange->wanted[side] || exchange->truncated[side] || needed <= body->capacity)
         return;
-    uint64_t whole = came + stream->left;
-    size_t most = whole > came + RESERVE_AHEAD ? came + RESERVE_AHEAD : (size_t)whole;
-    bool reserved = buffer_reserve(&exchange->body[side], (most + RESERVE_STEP - 1) & ~(RESERVE_STEP - 1));
+    uint64_t whole = needed + stream->left;
+    size_t ahead = whole <= POOL_PIECE_MAX ? 0 : RESERVE_AHEAD;
+    if (body->capacity > POOL_PIECE_MAX)
+        return; /* it was reserved, or its length is not known */
+    bool reserved = buffer_reserve(body, whole > needed + ahead ? needed + ahead : (size_t)whole);
     (void)reserved; /* appending says when there is no memory */
 }
 
@@ -259,29 +262,20 @@ static struct http_exchange *exchange_new(struct http_flow *flow)
 {
     struct conversation *conversation = flow->conversation;
     struct dissect *dissect = conversation->dissect;
-    char address[2][ADDRESS_TEXT_MAX];
-    size_t length[2];
-    for (int end = 0; end < 2; end++) {
-        address_print(&conversation->flow->address[end], address[end]);
-        length[end] = strlen(address[end]) + 1;
-    }
-    struct http_exchange *exchange = malloc(sizeof *exchange + length[0] + length[1]);
+    struct http_exchange *exchange = pool_take(&dissect->pool, sizeof *exchange);
     if (exchange == NULL)
         return NULL;
-    char *texts = (char *)(exchange + 1);
-    memcpy(texts, address[flow->client], length[flow->client]);
-    memcpy(texts + length[flow->client], address[!flow->client], length[!flow->client]);
     *exchange = (struct http_exchange){
         .previous = flow->last,
         .flow = flow,
         .dissect = dissect,
         .conversation = conversation,
         .row = INT_NULL,
-        .client = texts,
-        .server = texts + length[flow->client],
+        .client = flow->addresses,
+        .server = flow->addresses + flow->server,
         .port = conversation->flow->port[!flow->client],
         .secure = flow->secure,
-        .body = {{.cap = HTTP_BODY_MAX}, {.cap = HTTP_BODY_MAX}},
+        .body = {{.cap = HTTP_BODY_MAX, .pool = &dissect->pool}, {.cap = HTTP_BODY_MAX, .pool = &dissect->pool}},
         .mp = {.request_message = INT_NULL, .registration = INT_NULL},
     };
     *(flow->last == NULL ? &flow->first : &flow->last->next) = exchange;
@@ -297,14 +291,16 @@ static void exchange_free(struct http_exchange *exchange)
     *(exchange->previous == NULL ? &flow->first : &exchange->previous->next) = exchange->next;
     *(exchange->next == NULL ? &flow->last : &exchange->next->previous) = exchange->previous;
     flow->open--;
-    exchange->dissect->exchanges--;
+    struct dissect *dissect = exchange->dissect;
+    dissect->exchanges--;
     for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
         body_release(exchange, side);
-        exchange->dissect->bodies_total -= http_fields_size(exchange->fields[side]);
-        free(exchange->fields[side]);
+        dissect->bodies_total -= http_fields_size(exchange->fields[side]);
+        http_fields_free(exchange->fields[side], &dissect->pool);
         EVP_MD_CTX_free(exchange->hash[side]);
     }
-    free(exchange);
+    mp_forget(exchange);
+    pool_give(&dissect->pool, exchange, sizeof *exchange);
 }
 
 /* The end of an exchange, in whatever state it is. */
@@ -361,9 +357,8 @@ static void take_auth(struct http_exchange *exchange, enum http_side side)
 void exchange_head(struct http_exchange *exchange, enum http_side side, const struct http_head *head)
 {
     struct dissect *dissect = exchange->dissect;
-    size_t size = 0;
     if (dissect->bodies_total + HTTP_HEAD_MAX <= dissect->bodies_max)
-        exchange->fields[side] = http_fields_new(head, &dissect->heads, &size);
+        exchange->fields[side] = http_fields_new(head, &dissect->heads, &dissect->pool);
     dissect->bodies_total += http_fields_size(exchange->fields[side]);
     exchange->notes |= (uint16_t)head->notes;
     if (side == HTTP_REQUEST) {

@@ -34,6 +34,9 @@ struct http_flow {
     bool hole;                          /* requests may be missing before the next one */
     bool owed;                          /* they are, and no reply was seen that may be theirs */
     bool replied;                       /* a reply was seen */
+    uint8_t server;                     /* where its address stands in `addresses` */
+    uint16_t size;                      /* of this with the addresses */
+    char addresses[];                   /* as text: client, server */
 };
 
 /* The exchange of a request that starts; of a reply with that first packet. NULL when out of memory. */

@@ -315,7 +315,7 @@ struct http_fields {
     struct kept kept[]; /* then the texts */
 };
 
-struct http_fields *http_fields_new(const struct http_head *head, struct arena *arena, size_t *size)
+struct http_fields *http_fields_new(const struct http_head *head, struct arena *arena, struct pool *pool)
 {
     struct text texts[HTTP_FIELD_COUNT];
     size_t count = 0, bytes = 0;
@@ -326,11 +326,11 @@ struct http_fields *http_fields_new(const struct http_head *head, struct arena *
         bytes += texts[field].length;
         count++;
     }
-    *size = sizeof(struct http_fields) + count * sizeof(struct kept) + bytes;
-    struct http_fields *fields = count == 0 || bytes > UINT32_MAX / 2 ? NULL : malloc(*size);
+    size_t size = sizeof(struct http_fields) + count * sizeof(struct kept) + bytes;
+    struct http_fields *fields = count == 0 || bytes > UINT32_MAX / 2 ? NULL : pool_take(pool, size);
     if (fields == NULL)
         return NULL;
-    *fields = (struct http_fields){.size = (uint32_t)*size};
+    *fields = (struct http_fields){.size = (uint32_t)size};
     size_t at = sizeof *fields + count * sizeof(struct kept);
     for (enum http_field field = 0; field < HTTP_FIELD_COUNT; field++) {
         if (head->fields[field].at == NULL || texts[field].at == NULL)
@@ -340,6 +340,11 @@ struct http_fields *http_fields_new(const struct http_head *head, struct arena *
         at += texts[field].length;
     }
     return fields;
+}
+
+void http_fields_free(struct http_fields *fields, struct pool *pool)
+{
+    pool_give(pool, fields, http_fields_size(fields));
 }
 
 size_t http_fields_size(const struct http_fields *fields)

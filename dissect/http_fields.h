@@ -126,10 +126,11 @@ MUST_USE bool http_head_parse(enum http_side side, struct cursor bytes, struct a
 
 /* ---- Keeping ---- */
 
-/* A copy of what is known, as UTF-8, in memory of its own, to be freed with free(); NULL when there is nothing, or when
- * memory is short. *size is what it takes. */
-struct http_fields *http_fields_new(const struct http_head *head, struct arena *arena, size_t *size);
-size_t http_fields_size(const struct http_fields *fields); /* 0 for NULL */
+/* A copy of what is known, as UTF-8, in memory of the pool; NULL when there is nothing, or when memory is short. `arena` is for
+ * what is needed meanwhile. */
+struct http_fields *http_fields_new(const struct http_head *head, struct arena *arena, struct pool *pool);
+void http_fields_free(struct http_fields *fields, struct pool *pool); /* NULL is allowed */
+size_t http_fields_size(const struct http_fields *fields);            /* 0 for NULL */
 /* TEXT_NULL when it is absent; `fields` may be NULL. */
 struct text http_fields_get(const struct http_fields *fields, enum http_field field);
 

@@ -2,6 +2,7 @@
 #ifndef CMSCOPE_DISSECT_INTERNAL_H
 #define CMSCOPE_DISSECT_INTERNAL_H
 
+#include "core/pool.h"
 #include "dissect/dissector.h"
 
 /* Memory for HTTP bodies and headers that are being collected or kept, in all flows together, unless dissect_limit says
@@ -27,6 +28,7 @@ struct dissect {
     struct bits *bits;
     struct tls_memory *tls; /* key log and sessions */
     struct arena heads;     /* for the headers of one HTTP message */
+    struct pool pool;       /* what is remembered of connections */
     uint64_t bodies_max;    /* dissect_limit */
     uint64_t bodies_total;  /* bytes of HTTP bodies and headers that are being collected or kept */
     uint32_t exchanges;     /* open ones of HTTP, of all flows */

@@ -7,7 +7,6 @@
  */
 #include "dissect/mp.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "dissect/bits.h"
@@ -18,6 +17,9 @@
 #include "dissect/policy.h"
 #include "dissect/settle.h"
 #include "dissect/trust.h"
+
+/* Of an endpoint's name and a client id, remembered between request and reply. */
+#define NAME_MAX_BYTES 63
 
 static int64_t bool_value(bool value)
 {
@@ -328,6 +330,49 @@ static enum ccm_carrier carrier_of(const struct http_exchange *exchange)
     return is_service(exchange, "fsp") ? CCM_CARRIER_FSP : CCM_CARRIER_POST;
 }
 
+static uint8_t kept_bytes(struct text text)
+{
+    return (uint8_t)(text.length < NAME_MAX_BYTES ? text.length : NAME_MAX_BYTES);
+}
+
+/* What the reply needs to know of the request. */
+static void remember_names(struct http_exchange *exchange, const struct ccm_message *message)
+{
+    struct mp_state *mp = &exchange->mp;
+    uint8_t endpoint = kept_bytes(message->endpoint_name), client_id = kept_bytes(message->header.source_id);
+    if (endpoint + client_id == 0)
+        return;
+    mp->texts = pool_take(&exchange->dissect->pool, (size_t)endpoint + client_id);
+    if (mp->texts == NULL)
+        return;
+    mp->endpoint_bytes = endpoint;
+    mp->client_id_bytes = client_id;
+    if (endpoint > 0)
+        memcpy(mp->texts, message->endpoint_name.at, endpoint);
+    if (client_id > 0)
+        memcpy(mp->texts + endpoint, message->header.source_id.at, client_id);
+}
+
+void mp_forget(struct http_exchange *exchange)
+{
+    struct mp_state *mp = &exchange->mp;
+    pool_give(&exchange->dissect->pool, mp->texts, (size_t)mp->endpoint_bytes + mp->client_id_bytes);
+    mp->texts = NULL;
+}
+
+struct text mp_client_id(const struct http_exchange *exchange)
+{
+    const struct mp_state *mp = &exchange->mp;
+    return mp->client_id_bytes == 0 ? TEXT("") : (struct text){mp->texts + mp->endpoint_bytes, mp->client_id_bytes};
+}
+
+/* TargetEndpoint of the request. */
+static struct text asked_endpoint(const struct http_exchange *exchange)
+{
+    const struct mp_state *mp = &exchange->mp;
+    return mp->endpoint_bytes == 0 ? TEXT_NULL : (struct text){mp->texts, mp->endpoint_bytes};
+}
+
 static struct ccm_source source_of(struct http_exchange *exchange, enum http_side side)
 {
     struct text type = http_header(exchange, side, "content-type");
@@ -342,13 +387,8 @@ static struct ccm_source source_of(struct http_exchange *exchange, enum http_sid
         .truncated = exchange->truncated[side],
         .limited = exchange->limited[side],
         .server = side == HTTP_REPLY ? text_of(exchange->server) : TEXT_NULL,
-        .endpoint = side == HTTP_REPLY && exchange->mp.endpoint[0] != '\0' ? text_of(exchange->mp.endpoint) : TEXT_NULL,
+        .endpoint = side == HTTP_REPLY ? asked_endpoint(exchange) : TEXT_NULL,
     };
-}
-
-static void keep(struct text text, char *out, size_t room)
-{
-    snprintf(out, room, "%.*s", (int)(text.length < room ? text.length : room - 1), text.at == NULL ? "" : text.at);
 }
 
 /* Whether this may be one of several transmissions of the same message. */
@@ -387,8 +427,7 @@ void mp_request(struct http_exchange *exchange)
     int64_t row = write_message(exchange, &message, HTTP_REQUEST);
     exchange->mp.is_message = true;
     exchange->mp.request_message = row;
-    keep(message.endpoint_name, exchange->mp.endpoint, sizeof exchange->mp.endpoint);
-    keep(message.header.source_id, exchange->mp.client_id, sizeof exchange->mp.client_id);
+    remember_names(exchange, &message);
     message_row_remember(dissect, &message, row);
     write_registration(exchange, &message, row);
     if ((dissect->needs & (NEED_ATTEMPT | NEED_PAYLOAD | NEED_FINDING)) && may_repeat(exchange))

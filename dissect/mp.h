@@ -11,4 +11,10 @@ bool mp_wants(const struct http_exchange *exchange, enum http_side side);
 void mp_request(struct http_exchange *exchange);
 void mp_reply(struct http_exchange *exchange);
 
+/* SourceID of the request; empty when unknown. */
+struct text mp_client_id(const struct http_exchange *exchange);
+
+/* Frees what is remembered of the request. */
+void mp_forget(struct http_exchange *exchange);
+
 #endif

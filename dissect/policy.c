@@ -5,6 +5,7 @@
 
 #include "dissect/configmgr/body.h"
 #include "dissect/configmgr/policy.h"
+#include "dissect/mp.h"
 #include "dissect/settle.h"
 #include "dissect/trust.h"
 
@@ -33,7 +34,7 @@ void policy_write_assignments(struct http_exchange *exchange, const struct ccm_m
              policy = xml_next(policy)) {
             struct policy_row row = policy_base(exchange, false);
             row.message = message_id;
-            row.client_id = client.at != NULL && client.length > 0 ? client : text_of(exchange->mp.client_id);
+            row.client_id = client.at != NULL && client.length > 0 ? client : mp_client_id(exchange);
             row.policy_id = xml_attribute(policy, "PolicyID");
             row.version = xml_attribute(policy, "PolicyVersion");
             row.category = xml_attribute(policy, "PolicyCategory");

@@ -604,7 +604,8 @@ void settle_finish(struct dissect *dissect)
 {
     settle_signatures(dissect);
     each_repeated(dissect, dissect->settle->attempts, settle_attempt_pair);
-    int64_t messages = dissect->sink.count(dissect->sink.context, TABLE_message);
+    bool keyed = dissect->needs & (NEED_SIGNATURE | NEED_FINDING);
+    int64_t messages = keyed ? dissect->sink.count(dissect->sink.context, TABLE_message) : 0;
     for (int64_t id = 1; id <= messages; id++)
         settle_key(dissect, id);
     write_registered(dissect);

@@ -16,9 +16,10 @@ struct database {
     struct store *store;
     struct index_list indexes;
     struct vtab_source sources[TABLE_COUNT];
-    unsigned needs;    /* collected by the authorizer while a statement is prepared */
-    table_set derived; /* the derived tables that it reads, likewise */
-    table_set reads;   /* the tables that all statements so far read */
+    unsigned needs;                  /* collected by the authorizer while a statement is prepared */
+    table_set derived;               /* the derived tables that it reads, likewise */
+    table_set reads;                 /* the tables that all statements so far read */
+    column_set columns[TABLE_COUNT]; /* and the columns of them */
     struct {
         bool learned; /* whether the others are known */
         unsigned needs;
@@ -26,9 +27,10 @@ struct database {
     } below[TABLE_COUNT]; /* of a derived table: the same of what it follows from */
 };
 
-/* Tables whose rows, as far as they cost nothing (NEED_NOTHING), are filled without looking at rows of other tables.
- * Not `coverage`: it tells what became of all rows. */
-static const enum table independent[] = {TABLE_input, TABLE_flow, TABLE_refused, TABLE_http, TABLE_message};
+/* As long as nothing but this is asked for, nobody but statements looks at rows of these tables: neither dissectors of
+ * other protocols nor what is settled at the end. */
+static const enum table spared[] = {TABLE_flow, TABLE_refused, TABLE_http, TABLE_message};
+#define NEEDS_SPARING ((unsigned)(NEED_UPLOAD | NEED_HASH | NEED_TLS | NEED_SERVERS | NEED_NAMES | NEED_STATEMENT))
 
 /* What FINDING stands for: a message is checked in all its parts, but its text need not be kept. */
 static unsigned needs_expand(unsigned needs)
@@ -80,6 +82,8 @@ static int authorize_read(struct database *database, const char *table, const ch
     if (schema->need & NEED_DERIVED)
         database->derived |= table_bit(schema_index(schema));
     database->reads |= table_bit(schema_index(schema));
+    if (read != NULL)
+        database->columns[schema_index(schema)] |= column_bit((size_t)(read - schema->columns));
     if (read != NULL && read->type == COLUMN_REF) /* ids are those of rows that are kept */
         database->reads |= table_bit(read->refers);
     return SQLITE_OK;
@@ -274,12 +278,32 @@ static bool is_blank(sqlite3 *db, const char *tail)
     return true;
 }
 
+static table_set spared_tables(void)
+{
+    table_set tables = 0;
+    for (size_t i = 0; i < sizeof spared / sizeof spared[0]; i++)
+        tables |= table_bit(spared[i]);
+    return tables;
+}
+
+/* The tables whose rows are only for statements. Not when `coverage` is read: it tells what became of all rows. */
+static table_set for_statements(const struct database *database, unsigned needs)
+{
+    if ((needs & ~NEEDS_SPARING) != 0 || (database->reads & table_bit(TABLE_coverage)) != 0)
+        return 0;
+    table_set filled_from_others = database->reads & ~(spared_tables() | table_bit(TABLE_input));
+    return needs & ~(unsigned)(NEED_UPLOAD | NEED_HASH) || filled_from_others != 0 ? spared_tables() : ~(table_set)0;
+}
+
 table_set database_unread(const struct database *database, unsigned needs)
 {
-    table_set others = database->reads;
-    for (size_t i = 0; i < sizeof independent / sizeof independent[0]; i++)
-        others &= ~table_bit(independent[i]);
-    return needs != NEED_NOTHING || others != 0 ? 0 : ~database->reads;
+    return for_statements(database, needs) & ~database->reads;
+}
+
+column_set database_columns(const struct database *database, enum table table, unsigned needs)
+{
+    bool narrow = for_statements(database, needs) & spared_tables() & table_bit(table);
+    return narrow ? database->columns[table] : COLUMNS_ALL;
 }
 
 static enum outcome check_single(struct database *database, sqlite3_stmt *statement, const char *tail,

@@ -36,6 +36,8 @@ MUST_USE enum outcome database_prepare(struct database *database, const char *sq
 /* The tables of which no rows are needed for the statements so far, when captures are decoded for `needs`: for
  * store_drop. None when a statement reads what is filled from rows of other tables. */
 table_set database_unread(const struct database *database, unsigned needs);
+/* Likewise the columns of a table that are needed: for store_narrow. */
+column_set database_columns(const struct database *database, enum table table, unsigned needs);
 
 /* Copies all tables into the SQLite file `path`, which must not exist or must be a database made by this function (it
  * is replaced, all at once). Same names of tables and columns, same ids. Only its owner can read the file.

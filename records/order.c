@@ -30,9 +30,10 @@ static int64_t packet_of(const void *row)
 
 /* ---- Absorbing ---- */
 
-static void shift_references(const struct table_schema *schema, union any_row *row, const int64_t bases[TABLE_COUNT])
+static void shift_references(const struct rows *rows, const struct table_schema *schema, union any_row *row,
+                             const int64_t bases[TABLE_COUNT])
 {
-    for (size_t i = 0; i < schema->column_count; i++) {
+    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
         const struct column *column = &schema->columns[i];
         int64_t id = column->type == COLUMN_REF ? reference(row, column) : INT_NULL;
         if (id != INT_NULL)
@@ -45,15 +46,16 @@ static void move_rows(struct store *into, struct store *from, enum table table, 
     const struct table_schema *schema = schema_table(table);
     union any_row row;
     for (int64_t id = 1; id <= from->tables[table].count; id++) {
-        memcpy(&row, store_row(from, table, id), schema->row_size);
-        shift_references(schema, &row, bases);
+        memcpy(&row, store_row(from, table, id), from->tables[table].size);
+        shift_references(&into->tables[table], schema, &row, bases);
         if (!store_append_kept(into, table, &row)) {
             into->lost += (uint64_t)(from->tables[table].count - id); /* nor will the rest fit */
             break;
         }
     }
     spill_free(from->tables[table].bytes);
-    from->tables[table] = (struct rows){0};
+    from->tables[table].bytes = NULL;
+    from->tables[table].count = 0;
 }
 
 /* References to rows that did not fit become NULL. */
@@ -63,8 +65,8 @@ static void drop_references(struct store *into, enum table table, int64_t first)
     union any_row row;
     for (int64_t id = first; id <= into->tables[table].count; id++) {
         bool changed = false;
-        memcpy(&row, store_row(into, table, id), schema->row_size);
-        for (size_t i = 0; i < schema->column_count; i++) {
+        memcpy(&row, store_row(into, table, id), into->tables[table].size);
+        for (size_t i = 0; i < schema->column_count && store_has(&into->tables[table], &schema->columns[i]); i++) {
             const struct column *column = &schema->columns[i];
             if (column->type != COLUMN_REF || reference(&row, column) <= into->tables[column->refers].count)
                 continue;
@@ -83,7 +85,8 @@ static void lose_rows(struct store *into, struct store *from, int64_t bases[TABL
         bases[table] = into->tables[table].count;
         into->lost += (uint64_t)from->tables[table].count;
         spill_free(from->tables[table].bytes);
-        from->tables[table] = (struct rows){0};
+        from->tables[table].bytes = NULL;
+        from->tables[table].count = 0;
     }
 }
 
@@ -166,9 +169,9 @@ static bool plan_table(struct store *store, enum table table, struct plan *plan,
     return order->ids[table] != NULL;
 }
 
-static bool refers_to_moved(const struct store_order *order, const struct table_schema *schema)
+static bool refers_to_moved(const struct store_order *order, const struct rows *rows, const struct table_schema *schema)
 {
-    for (size_t i = 0; i < schema->column_count; i++) {
+    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
         if (schema->columns[i].type == COLUMN_REF && order->ids[schema->columns[i].refers] != NULL)
             return true;
     }
@@ -179,22 +182,23 @@ static bool refers_to_moved(const struct store_order *order, const struct table_
 static bool build_table(struct store *store, enum table table, struct plan *plan, const struct store_order *order)
 {
     const struct table_schema *schema = schema_table(table);
-    if (plan->pairs[table] == NULL && !refers_to_moved(order, schema))
+    const struct rows *rows = &store->tables[table];
+    if (plan->pairs[table] == NULL && !refers_to_moved(order, rows, schema))
         return true;
-    if (store->tables[table].count == 0)
+    if (rows->count == 0)
         return true;
     plan->rows[table] = spill_new(store->pool);
     bool ok = plan->rows[table] != NULL;
-    for (int64_t place = 1; ok && place <= store->tables[table].count; place++) {
+    for (int64_t place = 1; ok && place <= rows->count; place++) {
         union any_row row;
         int64_t id = plan->pairs[table] == NULL ? place : spill_pair_at(plan->pairs[table], (uint64_t)place - 1)->value;
-        memcpy(&row, store_row(store, table, id), schema->row_size);
-        for (size_t i = 0; i < schema->column_count; i++) {
+        memcpy(&row, store_row(store, table, id), rows->size);
+        for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
             const struct column *column = &schema->columns[i];
             if (column->type == COLUMN_REF)
                 reference_set(&row, column, store_order_id(order, column->refers, reference(&row, column)));
         }
-        ok = spill_append(plan->rows[table], &row, schema->row_size) != NULL;
+        ok = spill_append(plan->rows[table], &row, rows->size) != NULL;
     }
     return ok;
 }

@@ -17,6 +17,8 @@ static struct store *new_in(struct spill_pool *pool)
     if (pool == NULL)
         spill_pool_init(store->pool, STORE_MEMORY, STORE_MEMORY_MOST);
     textpool_init(&store->texts, store->pool);
+    for (size_t table = 0; table < TABLE_COUNT; table++)
+        store_narrow(store, (enum table)table, COLUMNS_ALL);
     return store;
 }
 
@@ -51,9 +53,36 @@ void store_drop(struct store *store, table_set tables)
     store->dropped = tables;
 }
 
-table_set store_dropped(const struct store *store)
+static size_t column_size(enum column_type type)
 {
-    return store->dropped;
+    static const size_t sizes[] = {
+        [COLUMN_INT] = sizeof(int64_t),      [COLUMN_BOOL] = sizeof(int64_t), [COLUMN_REAL] = sizeof(double),
+        [COLUMN_TEXT] = sizeof(struct text), [COLUMN_REF] = sizeof(int64_t),
+    };
+    return sizes[type];
+}
+
+/* The first column, by which rows are sorted, is always there. */
+void store_narrow(struct store *store, enum table table, column_set read)
+{
+    const struct table_schema *schema = schema_table(table);
+    struct rows *rows = &store->tables[table];
+    rows->read = read;
+    rows->size = column_size(schema->columns[0].type);
+    for (size_t i = 0; i < schema->column_count; i++) {
+        const struct column *column = &schema->columns[i];
+        if (read & column_bit(i))
+            rows->size = column->offset + column_size(column->type);
+    }
+}
+
+void store_spare_like(struct store *store, const struct store *other)
+{
+    store->dropped = other->dropped;
+    for (size_t table = 0; table < TABLE_COUNT; table++) {
+        store->tables[table].read = other->tables[table].read;
+        store->tables[table].size = other->tables[table].size;
+    }
 }
 
 int64_t store_count(const struct store *store, enum table table)
@@ -91,8 +120,7 @@ const void *store_row(struct store *store, enum table table, int64_t id)
     const struct rows *rows = &store->tables[table];
     if (id < 1 || id > rows->count)
         return NULL;
-    size_t size = schema_table(table)->row_size;
-    return spill_at(rows->bytes, (uint64_t)(id - 1) * size, size);
+    return spill_at(rows->bytes, (uint64_t)(id - 1) * rows->size, rows->size);
 }
 
 bool store_seen(struct store *store, struct text text)
@@ -105,8 +133,7 @@ bool store_append_kept(struct store *store, enum table table, const void *row)
     struct rows *rows = &store->tables[table];
     if (rows->bytes == NULL)
         rows->bytes = spill_new(store->pool);
-    if (rows->bytes == NULL || rows->count >= ROWS_MAX ||
-        spill_append(rows->bytes, row, schema_table(table)->row_size) == NULL) {
+    if (rows->bytes == NULL || rows->count >= ROWS_MAX || spill_append(rows->bytes, row, rows->size) == NULL) {
         store->lost++;
         return false;
     }
@@ -117,8 +144,8 @@ bool store_append_kept(struct store *store, enum table table, const void *row)
 
 bool store_replace_kept(struct store *store, enum table table, int64_t id, const void *row)
 {
-    size_t size = schema_table(table)->row_size;
-    if (!spill_write(store->tables[table].bytes, (uint64_t)(id - 1) * size, row, size)) {
+    const struct rows *rows = &store->tables[table];
+    if (!spill_write(rows->bytes, (uint64_t)(id - 1) * rows->size, row, rows->size)) {
         store->lost++;
         return false;
     }
@@ -138,14 +165,19 @@ static struct text text_value(const void *row, const struct column *column)
     return text;
 }
 
-/* Replaces the views in `row` by copies; where `old` (may be NULL) has the same text, by that. */
-static bool keep_texts(struct store *store, const struct table_schema *schema, void *row, const void *old)
+/* Replaces the views in `row` by copies, where somebody reads them; where `old` (may be NULL) has the same text, by
+ * that. */
+static bool keep_texts(struct store *store, enum table table, void *row, const void *old)
 {
-    for (size_t i = 0; i < schema->column_count; i++) {
+    const struct table_schema *schema = schema_table(table);
+    const struct rows *rows = &store->tables[table];
+    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
         const struct column *column = &schema->columns[i];
         if (column->type != COLUMN_TEXT)
             continue;
         struct text *text = text_member(row, column);
+        if (!(rows->read & column_bit(i)))
+            *text = TEXT_NULL;
         struct text before = old == NULL ? TEXT_NULL : text_value(old, column);
         if (before.at != NULL && before.at != text->at && before.length == text->length)
             (void)store_seen(store, before);
@@ -160,14 +192,13 @@ static bool keep_texts(struct store *store, const struct table_schema *schema, v
 static int64_t store_append(void *context, enum table table, const void *row)
 {
     struct store *store = context;
-    const struct table_schema *schema = schema_table(table);
     union any_row kept;
-    if (schema == NULL) {
+    if (table >= TABLE_COUNT) {
         store->lost++;
         return INT_NULL;
     }
-    memcpy(&kept, row, schema->row_size);
-    if (!keep_texts(store, schema, &kept, NULL)) {
+    memcpy(&kept, row, store->tables[table].size);
+    if (!keep_texts(store, table, &kept, NULL)) {
         store->lost++;
         return INT_NULL;
     }
@@ -177,33 +208,71 @@ static int64_t store_append(void *context, enum table table, const void *row)
 static void store_amend(void *context, enum table table, int64_t id, const void *row)
 {
     struct store *store = context;
-    const struct table_schema *schema = schema_table(table);
-    const void *old = schema == NULL ? NULL : store_row(store, table, id);
+    const void *old = table >= TABLE_COUNT ? NULL : store_row(store, table, id);
     union any_row changed;
     if (old == NULL) {
         store->lost++;
         return;
     }
-    memcpy(&changed, row, schema->row_size);
-    if (!keep_texts(store, schema, &changed, old))
+    size_t size = store->tables[table].size;
+    memcpy(&changed, row, size);
+    if (!keep_texts(store, table, &changed, old))
         store->lost++;
-    else
+    else if (memcmp(&changed, old, size) != 0)
         (void)!store_replace_kept(store, table, id, &changed); /* counted there */
 }
 
+/* ---- Rows as dissectors see them ---- */
+
+static void row_null(enum table table, union any_row *row)
+{
+    switch (table) {
+#define TABLE_BEGIN(table, need, meaning)                                                                              \
+    case TABLE_##table:                                                                                                \
+        row->table = table##_row_null();                                                                               \
+        break;
+#define COLUMN(table, name, type, need, unit, meaning)
+#define TABLE_END(table)
+#include "records/tables.def"
+#undef TABLE_BEGIN
+#undef COLUMN
+#undef TABLE_END
+    case TABLE_COUNT:
+        break;
+    }
+}
+
+/* A whole row, in which what is not kept is NULL. */
+static const void *widen(struct store *store, enum table table, const void *kept)
+{
+    const struct rows *rows = &store->tables[table];
+    if (rows->size == schema_table(table)->row_size)
+        return kept;
+    row_null(table, &store->wide);
+    memcpy(&store->wide, kept, rows->size);
+    return &store->wide;
+}
+
 /* What settles rows reads all their texts, row after row. */
+static void texts_seen(struct store *store, enum table table, const void *row)
+{
+    const struct table_schema *schema = schema_table(table);
+    const struct rows *rows = &store->tables[table];
+    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
+        if (schema->columns[i].type == COLUMN_TEXT)
+            (void)store_seen(store, text_value(row, &schema->columns[i]));
+    }
+}
+
 static const void *sink_row(void *context, enum table table, int64_t id)
 {
     struct store *store = context;
     const void *row = store_row(store, table, id);
-    if (row == NULL || store_written(store) == 0)
-        return row;
-    const struct table_schema *schema = schema_table(table);
-    for (size_t i = 0; i < schema->column_count; i++) {
-        if (schema->columns[i].type == COLUMN_TEXT)
-            (void)store_seen(store, text_value(row, &schema->columns[i]));
-    }
-    return row;
+    if (row == NULL)
+        return NULL;
+    if (store_written(store) > 0)
+        texts_seen(store, table, row);
+    return widen(store, table, row);
 }
 
 static int64_t sink_count(void *context, enum table table)

@@ -38,14 +38,18 @@ void store_limit(struct store *store, uint64_t memory, uint64_t most);
 
 /* Tables that nobody will read: no rows of them are kept. To be told before store_sink. */
 void store_drop(struct store *store, table_set tables);
-table_set store_dropped(const struct store *store);
+/* Columns of a table that somebody will read (all, when this is not called). Texts of others are not kept, and rows end
+ * behind the last of these: store_row has no more of them. Likewise. */
+void store_narrow(struct store *store, enum table table, column_set read);
+/* Drops and narrows what `other` does. */
+void store_spare_like(struct store *store, const struct store *other);
 
 /* The sink that writes into this store; valid as long as the store. */
 struct sink store_sink(struct store *store);
 
 int64_t store_count(const struct store *store, enum table table);
 
-/* The row `id` (1 ... count; NULL for any other), to be read. Its texts are told to store_seen before they are read,
+/* The row `id` (1 ... count; NULL for any other), to be read, as far as it is kept (store_narrow). Its texts are told to store_seen before they are read,
  * where many are. The address stays valid as long as nothing is absorbed or sorted. */
 const void *store_row(struct store *store, enum table table, int64_t id);
 

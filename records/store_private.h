@@ -3,29 +3,9 @@
 #define CMSCOPE_RECORDS_STORE_PRIVATE_H
 
 #include "core/spill.h"
+#include "records/schema.h"
 #include "records/store.h"
 #include "records/textpool.h"
-
-struct rows {
-    struct spill *bytes; /* NULL: no row yet */
-    int64_t count;
-};
-
-struct store {
-    struct spill_pool *pool; /* its own, or that of another store */
-    struct spill_pool own;
-    struct rows tables[TABLE_COUNT];
-    struct textpool texts;
-    uint64_t lost;
-    uint64_t generation;
-    table_set dropped;
-};
-
-/* Appends a row whose texts already live in the store's pool. False when it could not be kept (counted). */
-MUST_USE bool store_append_kept(struct store *store, enum table table, const void *row);
-
-/* Replaces the row `id`, which must be there, by one whose texts already live in the store's pool. */
-MUST_USE bool store_replace_kept(struct store *store, enum table table, int64_t id, const void *row);
 
 /* The largest row struct, to build a changed row beside the old one. */
 union any_row {
@@ -37,5 +17,35 @@ union any_row {
 #undef COLUMN
 #undef TABLE_END
 };
+
+struct rows {
+    struct spill *bytes; /* NULL: no row yet */
+    int64_t count;
+    size_t size;     /* of a row, as far as it is kept */
+    column_set read; /* columns that are */
+};
+
+struct store {
+    struct spill_pool *pool; /* its own, or that of another store */
+    struct spill_pool own;
+    struct rows tables[TABLE_COUNT];
+    struct textpool texts;
+    uint64_t lost;
+    uint64_t generation;
+    table_set dropped;
+    union any_row wide; /* the row that was asked for last, where a table is narrowed */
+};
+
+/* Appends a row whose texts already live in the store's pool. False when it could not be kept (counted). */
+MUST_USE bool store_append_kept(struct store *store, enum table table, const void *row);
+
+/* Replaces the row `id`, which must be there, by one whose texts already live in the store's pool. */
+MUST_USE bool store_replace_kept(struct store *store, enum table table, int64_t id, const void *row);
+
+/* Whether the column is kept at all. */
+static inline bool store_has(const struct rows *rows, const struct column *column)
+{
+    return column->offset < rows->size;
+}
 
 #endif

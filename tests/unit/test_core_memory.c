@@ -11,6 +11,7 @@
 
 #include "core/arena.h"
 #include "core/buffer.h"
+#include "core/pool.h"
 
 static void arena_memory_is_zeroed_aligned_and_apart(void **state)
 {
@@ -188,6 +189,69 @@ static void every_outcome_has_a_name(void **state)
     assert_string_equal(outcome_name((enum outcome)99), "unknown");
 }
 
+/* Pieces of all sizes, taken and given back in no order: each keeps its bytes, and lies on a line of the cache. */
+static void pieces_of_a_pool_stay_apart(void **state)
+{
+    (void)state;
+    enum { PIECES = 20000 };
+    static struct {
+        uint8_t *at;
+        size_t size;
+    } pieces[PIECES];
+    struct pool pool;
+    pool_init(&pool);
+    uint32_t dice = 1;
+    for (size_t round = 0; round < 4 * PIECES; round++) {
+        dice = dice * 1664525 + 1013904223;
+        size_t i = (dice >> 8) % PIECES;
+        uint8_t mark = (uint8_t)i;
+        if (pieces[i].at != NULL) {
+            for (size_t j = 0; j < pieces[i].size; j += 61)
+                assert_int_equal(pieces[i].at[j], mark);
+            pool_give(&pool, pieces[i].at, pieces[i].size);
+            pieces[i].at = NULL;
+            continue;
+        }
+        pieces[i].size = dice % 16 == 0 ? dice % 20000 : dice % 1500;
+        pieces[i].at = pool_take(&pool, pieces[i].size);
+        assert_non_null(pieces[i].at);
+        assert_int_equal((uintptr_t)pieces[i].at % alignof(max_align_t), 0);
+        assert_true(pool_room(pieces[i].size) >= pieces[i].size);
+        memset(pieces[i].at, mark, pool_room(pieces[i].size));
+    }
+    for (size_t i = 0; i < PIECES; i++)
+        pool_give(&pool, pieces[i].at, pieces[i].size);
+    assert_true(pool.chunk_count <= 2); /* the rest went back */
+    pool_free(&pool);
+}
+
+static void a_room_is_little_larger_than_asked(void **state)
+{
+    (void)state;
+    for (size_t size = 1024; size <= POOL_PIECE_MAX; size++) {
+        assert_true(pool_room(size) >= size && pool_room(size) <= size + size / 4);
+        assert_int_equal(pool_room(pool_room(size)), pool_room(size));
+    }
+    assert_int_equal(pool_room(POOL_PIECE_MAX + 1), POOL_PIECE_MAX + 1);
+}
+
+static void a_buffer_of_a_pool_keeps_what_is_appended(void **state)
+{
+    (void)state;
+    struct pool pool;
+    struct buffer buffer;
+    pool_init(&pool);
+    buffer_init_in(&buffer, &pool, 20000);
+    buffer_borrow(&buffer, cursor_of("0123456789", 10));
+    while (buffer.length < 20000)
+        assert_true(buffer_append(&buffer, cursor_of("0123456789", 10)));
+    assert_false(buffer_append(&buffer, cursor_of("x", 1)));
+    for (size_t i = 0; i < 20000; i++)
+        assert_int_equal(buffer.bytes[i], '0' + i % 10);
+    buffer_free(&buffer);
+    pool_free(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +263,9 @@ int main(void)
         cmocka_unit_test(a_buffer_keeps_what_is_appended),
         cmocka_unit_test(a_buffer_takes_what_fits_under_its_cap_and_says_so),
         cmocka_unit_test(a_reset_buffer_is_empty_and_gives_big_memory_back),
+        cmocka_unit_test(pieces_of_a_pool_stay_apart),
+        cmocka_unit_test(a_room_is_little_larger_than_asked),
+        cmocka_unit_test(a_buffer_of_a_pool_keeps_what_is_appended),
         cmocka_unit_test(an_error_holds_a_sentence_and_its_place),
         cmocka_unit_test(every_outcome_has_a_name),
     };

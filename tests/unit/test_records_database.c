@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "records/database.h"
+#include "records/schema.h"
 
 struct bench {
     struct store *store;
@@ -371,7 +372,7 @@ static void functions_about_names_and_addresses(void **state)
                         "- - - - -");
 }
 
-/* What only counts messages needs no other table; what reads a reference needs that table; what is read at a cost is
+/* What only counts messages needs no other table; what reads a reference needs that table; what is read at some costs is
  * filled from rows of all. */
 static void tables_that_nobody_reads_are_known(void **state)
 {
@@ -383,14 +384,57 @@ static void tables_that_nobody_reads_are_known(void **state)
                      OUTCOME_OK);
     sqlite3_finalize(statement);
     assert_int_equal(database_unread(bench->database, NEED_NOTHING), ~table_bit(TABLE_message));
+    assert_int_equal(database_unread(bench->database, NEED_UPLOAD), ~table_bit(TABLE_message));
     assert_int_equal(database_unread(bench->database, NEED_PAYLOAD), 0);
+    assert_int_equal(database_columns(bench->database, TABLE_message, NEED_UPLOAD), 0);
+    assert_int_equal(database_columns(bench->database, TABLE_message, NEED_PAYLOAD), COLUMNS_ALL);
     assert_int_equal(database_prepare(bench->database, "SELECT flow FROM http", &statement, NULL, &error), OUTCOME_OK);
     sqlite3_finalize(statement);
     assert_int_equal(database_unread(bench->database, NEED_NOTHING),
                      ~(table_bit(TABLE_message) | table_bit(TABLE_http) | table_bit(TABLE_flow)));
+    assert_int_equal(database_columns(bench->database, TABLE_http, NEED_NOTHING),
+                     column_bit(2)); /* packet, time, flow */
     assert_int_equal(database_prepare(bench->database, "SELECT packet FROM smb", &statement, NULL, &error), OUTCOME_OK);
     sqlite3_finalize(statement);
+    assert_int_equal(database_unread(bench->database, NEED_SERVERS), table_bit(TABLE_refused));
+    assert_int_equal(database_columns(bench->database, TABLE_smb, NEED_SERVERS), COLUMNS_ALL);
+    assert_int_equal(database_prepare(bench->database, "SELECT name FROM coverage", &statement, NULL, &error),
+                     OUTCOME_OK);
+    sqlite3_finalize(statement);
     assert_int_equal(database_unread(bench->database, NEED_NOTHING), 0);
+}
+
+/* Rows end behind the last column that is read; a dissector sees the rest of its row as NULL, and an amend of the rest
+ * changes nothing. */
+static void a_narrow_row_has_what_is_read(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    assert_non_null(store);
+    store_narrow(
+        store, TABLE_http,
+        column_bit((size_t)(schema_column(schema_table(TABLE_http), "uri") - schema_table(TABLE_http)->columns)));
+    struct sink sink = store_sink(store);
+    struct http_row row = http_row_null();
+    row.packet = 7;
+    row.method = TEXT("GET");
+    row.uri = TEXT("/a");
+    row.status = 200;
+    int64_t id = sink_append(&sink, TABLE_http, &row);
+    const struct http_row *kept = sink.row(sink.context, TABLE_http, id);
+    assert_int_equal(kept->packet, 7);
+    assert_true(text_is(kept->uri, "/a"));
+    assert_null(kept->method.at); /* stands before, but nobody reads it */
+    assert_int_equal(kept->status, INT_NULL);
+    uint64_t generation = store_generation(store);
+    row.status = 404;
+    sink_amend(&sink, TABLE_http, id, &row);
+    assert_int_equal(store_generation(store), generation);
+    row.uri = TEXT("/b");
+    sink_amend(&sink, TABLE_http, id, &row);
+    kept = sink.row(sink.context, TABLE_http, id);
+    assert_true(text_is(kept->uri, "/b"));
+    store_free(store);
 }
 
 /* Of a table that is dropped nothing is kept, and nothing counts as lost. */
@@ -436,6 +480,7 @@ int main(void)
         TEST(functions_about_names_and_addresses),
         TEST(tables_that_nobody_reads_are_known),
         TEST(nothing_is_kept_of_a_dropped_table),
+        TEST(a_narrow_row_has_what_is_read),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }
