@@ -88,7 +88,8 @@ GROUP BY client, server
 UNION ALL
 SELECT 'pass', CASE WHEN (SELECT any FROM doubt) THEN 'hint' ELSE 'proof' END, 'tls', id, min(packet), time,
        client || ' -> ' || server,
-       CASE WHEN (SELECT any FROM doubt) THEN 'TLS to a site system in which the client proved a certificate; not so, or not known, of all'
+       CASE WHEN (SELECT any FROM doubt)
+            THEN 'TLS to a site system in which the client proved a certificate; not so, or not known, of all'
             ELSE 'TLS to a site system in which the client proved a certificate' END, 'declared'
 FROM session
 WHERE proven
