@@ -20,7 +20,7 @@ enum need {
     NEED_SIGNATURE = 1 << 2,        /* signatures are verified */
     NEED_REGISTRATION = 1 << 3,     /* registration bodies are read: their payloads are inflated */
     NEED_POLICY = 1 << 4,           /* policy assignments and policy bodies are read: those payloads are inflated */
-    NEED_FINDING = 1 << 5,          /* messages are checked against the schema: implies all above but NEED_BODY, and NEED_UPLOAD */
+    NEED_FINDING = 1 << 5,          /* messages are checked: implies all above but NEED_BODY, and NEED_UPLOAD */
     NEED_EVERYTHING = (1 << 6) - 1, /* all about messages */
     NEED_HASH = 1 << 6,             /* HTTP bodies are decoded and hashed, all of them */
     NEED_FIELD = 1 << 7,            /* every document is read field by field: all payloads, lists, listings, uploads */

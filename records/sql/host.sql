@@ -63,9 +63,12 @@ hardware AS (
 told AS (
     SELECT address, domain, os, packet
     FROM (
-        SELECT server AS address, target_dns_domain AS domain, 'Windows ' || server_version AS os, packet FROM ntlm
+        -- A build of 0 is no Windows, but Samba.
+        SELECT server AS address, target_dns_domain AS domain,
+               CASE WHEN server_version NOT LIKE '%.0' THEN 'Windows ' || server_version END AS os, packet
+        FROM ntlm
         UNION ALL
-        SELECT client, NULL, 'Windows ' || client_version, packet FROM ntlm
+        SELECT client, NULL, 'Windows ' || client_version, packet FROM ntlm WHERE client_version NOT LIKE '%.0'
         UNION ALL
         SELECT server, domain, NULL, packet FROM netlogon_ping
         UNION ALL

@@ -69,13 +69,15 @@ judged AS (
                    WHEN got IS NOT NULL THEN 'got'
                    WHEN stapled THEN 'stapled'
                    WHEN coalesce(missing, closed) IS NULL OR lists LIKE '%ldap:%' THEN 'open'
-                   WHEN last > coalesce((SELECT time FROM revocation WHERE id = missing), (SELECT time FROM refused WHERE id = closed))
+                   WHEN last > coalesce((SELECT time FROM revocation WHERE id = missing),
+                                        (SELECT time FROM refused WHERE id = closed))
                    THEN 'again'
                    ELSE 'missed' END AS kind
     FROM asked
 ),
 weighed AS (
-    SELECT *, max(kind NOT IN ('got', 'stapled', 'own')) OVER () OR (SELECT count(*) FROM coverage WHERE incomplete = 1 AND value > 0) AS doubt
+    SELECT *, max(kind NOT IN ('got', 'stapled', 'own')) OVER ()
+              OR (SELECT count(*) FROM coverage WHERE incomplete = 1 AND value > 0) AS doubt
     FROM judged
 )
 SELECT result, CASE WHEN result = 'pass' AND doubt THEN 'hint' ELSE grade END AS grade,
@@ -90,6 +92,7 @@ SELECT result, CASE WHEN result = 'pass' AND doubt THEN 'hint' ELSE grade END AS
             WHEN kind NOT IN ('again', 'missed') THEN time
             WHEN missing IS NOT NULL THEN (SELECT time FROM revocation WHERE id = missing)
             ELSE (SELECT time FROM refused WHERE id = closed) END AS time,
-       client || ' -> ' || server || CASE WHEN kind = 'none' THEN ' ' || coalesce(subject, '') ELSE '' END AS subject, why,
+       client || ' -> ' || server || CASE WHEN kind = 'none' THEN ' ' || coalesce(subject, '') ELSE '' END AS subject,
+       why || CASE WHEN result = 'pass' AND doubt THEN '; not so, or not known, of all clients' ELSE '' END AS why,
        CASE WHEN kind = 'directory' THEN max(source, 'declared') ELSE source END AS rests_on
 FROM weighed JOIN word USING (kind)

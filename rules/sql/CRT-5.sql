@@ -55,10 +55,13 @@ weighed AS (
 )
 SELECT CASE WHEN stranger IS NOT NULL THEN 'fail' WHEN readable AND compared THEN 'pass' ELSE 'notobserved' END AS result,
        CASE WHEN stranger IS NOT NULL THEN CASE WHEN compared THEN 'proof' ELSE 'strong' END
-            WHEN readable AND compared AND NOT doubt THEN 'proof' ELSE 'hint' END AS grade,
+            WHEN readable AND compared AND NOT doubt THEN 'proof'
+            ELSE 'hint' END AS grade,
        'tls' AS evidence, id AS row, packet, time,
-       server || coalesce(' names ' || stranger || CASE WHEN size > 1 THEN ', of ' || size || ' names' ELSE '' END, '') AS subject,
-       CASE WHEN stranger IS NOT NULL AND compared THEN 'a site system takes client certificates of an authority that is not declared'
+       server || coalesce(' names ' || stranger || CASE WHEN size > 1 THEN ', of ' || size || ' names' ELSE '' END, '')
+           AS subject,
+       CASE WHEN stranger IS NOT NULL AND compared
+            THEN 'a site system takes client certificates of an authority that is not declared'
             WHEN stranger IS NOT NULL THEN 'a site system takes client certificates of a public authority'
             WHEN readable AND compared THEN 'a site system names declared authorities only'
             WHEN readable THEN 'a site system names authorities, and the site file declares none to compare them with'

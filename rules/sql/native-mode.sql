@@ -8,8 +8,10 @@
 -- A GET that was refused or redirected decides nothing (hint): an HTTPS-only site answers like that.
 -- A software update point is told from any other WSUS server only where the same capture also shows a management or
 -- distribution point; else it is a hint.
--- Cannot be told: that a site is in native mode. What the table tls shows of client certificates is not judged yet, so
--- nothing passes. Sites are not told apart.
+-- Passes only where the site file declares management points: if every declared management, distribution and state migration
+-- point was seen to take TLS in which clients proved a certificate (at first or in the session that was resumed), no
+-- TLS to them went without, none of what fails was seen, and nothing was missed.
+-- Cannot be told: client certificates in renegotiations and in TLS 1.3 that were not decrypted. Sites are not told apart.
 WITH
 site AS (
     SELECT EXISTS (SELECT 1 FROM http WHERE service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'dp')) AS seen
@@ -40,10 +42,30 @@ http_flow AS (
     FROM exchange
     WHERE flow NOT IN (SELECT flow FROM message_flow)
     GROUP BY flow
+),
+point AS (
+    SELECT DISTINCT host FROM site_role
+    WHERE role IN ('management_point', 'distribution_point', 'state_migration_point') AND host IS NOT NULL
+      AND EXISTS (SELECT 1 FROM site_role WHERE role = 'management_point')
+),
+-- TLS to them that carried something.
+session AS (
+    SELECT tls.id, tls.packet, tls.time, tls.client, tls.server,
+           coalesce(tls.complete = 1 AND (tls.client_verified = 1 OR earlier.client_verified = 1), 0) AS proven
+    FROM point JOIN tls ON tls.server = point.host LEFT JOIN tls earlier ON earlier.id = tls.resumption_of
+    WHERE tls.client_bytes > 0
+),
+doubt AS (
+    SELECT EXISTS (SELECT 1 FROM point WHERE host NOT IN (SELECT server FROM session))
+        OR EXISTS (SELECT 1 FROM session WHERE NOT proven)
+        OR EXISTS (SELECT id FROM message_flow)
+        OR EXISTS (SELECT id FROM http_flow)
+        OR EXISTS (SELECT 1 FROM message WHERE transport = 'https' AND client_capabilities LIKE '%NonSSL%')
+        OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0) AS any
 )
 SELECT 'fail' AS result, 'proof' AS grade, 'message' AS evidence, id AS row, packet, time,
        client || ' -> ' || server AS subject,
-       'ConfigMgr message readable over HTTP' AS why
+       'ConfigMgr message readable over HTTP' AS why, NULL AS rests_on
 FROM message_flow
 UNION ALL
 SELECT 'fail', CASE rank WHEN 3 THEN 'proof' WHEN 2 THEN 'strong' ELSE 'hint' END, 'http', id, packet, time,
@@ -54,19 +76,34 @@ SELECT 'fail', CASE rank WHEN 3 THEN 'proof' WHEN 2 THEN 'strong' ELSE 'hint' EN
            WHEN service = 'dp' THEN 'distribution point answers over clear HTTP'
            WHEN service = 'sup' THEN 'software update point answers over clear HTTP'
            ELSE 'management point answers over clear HTTP'
-       END
+       END, NULL
 FROM http_flow
 UNION ALL
 -- Inside TLS that was decrypted. Over clear HTTP the message itself is already the proof.
 SELECT 'fail', 'proof', 'message', id, min(packet), time, client || ' -> ' || server,
-       'client says that it has no SSL (ClientCapabilities)'
+       'client says that it has no SSL (ClientCapabilities)', NULL
 FROM message
 WHERE transport = 'https' AND direction = 'request' AND client_capabilities LIKE '%NonSSL%'
 GROUP BY client, server
 UNION ALL
+SELECT 'pass', CASE WHEN (SELECT any FROM doubt) THEN 'hint' ELSE 'proof' END, 'tls', id, min(packet), time,
+       client || ' -> ' || server,
+       CASE WHEN (SELECT any FROM doubt)
+            THEN 'TLS to a site system in which the client proved a certificate; not so, or not known, of all'
+            ELSE 'TLS to a site system in which the client proved a certificate' END, 'declared'
+FROM session
+WHERE proven
+GROUP BY client, server
+UNION ALL
+SELECT 'notobserved', 'hint', 'tls', id, min(packet), time, client || ' -> ' || server,
+       'TLS to a site system in which the client was not seen to prove a certificate', 'declared'
+FROM session
+WHERE NOT proven
+GROUP BY client, server
+UNION ALL
 SELECT 'notobserved', 'hint', NULL, NULL, NULL, NULL, NULL,
        count(*) || CASE count(*) WHEN 1 THEN ' TLS flow' ELSE ' TLS flows' END
-       || ' seen; whether both sides proved a certificate on all of them is not judged yet'
+       || ' seen; the site file declares no management point to judge them by', NULL
 FROM flow
-WHERE encrypted = 1
+WHERE encrypted = 1 AND NOT EXISTS (SELECT 1 FROM site_role WHERE role = 'management_point')
 HAVING count(*) > 0

@@ -10,8 +10,8 @@
 -- A server that does not know the path that it was asked for (404, 405 ...) is no site system.
 -- Software update points count only where the capture also shows a management or distribution point (else any WSUS
 -- server would).
--- A host with a declared role that nobody called by its full name keeps the others from passing.
--- Cannot be told: roles that are not declared and that nobody called in this capture, and names in TLS.
+-- A site system, declared or learned, that nobody called by its full name keeps the others from passing.
+-- Cannot be told: site systems that are not declared and not in this capture, and names in TLS.
 WITH
 site AS (
     SELECT EXISTS (SELECT 1 FROM http WHERE service LIKE 'mp%' OR service = 'dp') AS seen
@@ -54,8 +54,8 @@ first_use AS (
 ),
 doubt AS (
     SELECT EXISTS (SELECT 1 FROM first_use WHERE form = 'address')
-        OR EXISTS (SELECT 1 FROM system WHERE source = 'declared'
-                   AND host NOT IN (SELECT server FROM first_use WHERE form = 'full' AND server IS NOT NULL)) AS any
+        OR EXISTS (SELECT 1 FROM system
+                   WHERE host NOT IN (SELECT server FROM first_use WHERE form = 'full' AND server IS NOT NULL)) AS any
 )
 SELECT 'fail' AS result, 'proof' AS grade, evidence, row, packet, time,
        name || ' (' || coalesce(server, '?') || ')' AS subject,

@@ -43,6 +43,22 @@ def test_revocation():
     expect_verdict(path, "CRT-3", "fail", "connected again all the same", MP_DECLARED, "strong", "declared")
 
 
+def test_native_mode():
+    """RSC-1, COM-1, CLN-1: where management points are declared, TLS with client certificates to all of them passes; without a
+    certificate, or to one of two, it does not; a clear answer fails."""
+    ca = made.authority()
+    server, client = made.certificate(ca, "cm01", "server"), made.certificate(ca, "ws5", "client")
+    mutual, half = talk(1, CLIENT, MP, 443, made.tls(server, client, ca)), talk(5, OTHER, MP, 443, made.tls(server))
+    clear = talk(9, OTHER, MP, 80, made.http_get("/SMS_MP/.sms_aut?MPLIST"))
+    for rule in ("RSC-1", "COM-1", "CLN-1"):
+        path = capture("native", mutual)
+        expect_verdict(path, rule, "pass", "the client proved a certificate", MP_DECLARED, "proof", "declared")
+        expect_verdict(path, rule, "notobserved", "declares no management point")
+        expect_verdict(path, rule, "notobserved", "not so, or not known, of all", declared(("management_point", MP), ("distribution_point", SITE)))
+        expect_verdict(capture("native-half", mutual, half), rule, "notobserved", "was not seen to prove", MP_DECLARED)
+        expect_verdict(capture("native-clear", mutual, clear), rule, "fail", "over clear HTTP", MP_DECLARED, "proof")
+
+
 def test_client_certificates():
     """CRT-4: one certificate on two computers fails; on one it decides nothing; without names, or behind address translation, it is
     a hint."""
@@ -115,6 +131,14 @@ def test_file_systems():
         expect_verdict(path, "SYS-4", result, f"is on {system}", declared(("site_server", SITE)), "proof", "declared")
         expect_verdict(path, "SYS-4", result, f"is on {system}", grade="strong", basis="learned")
     expect_verdict(path, "SYS-4", "notobserved", "not so, or not known", declared(("site_server", SITE), ("management_point", MP)))
+
+
+def test_names():
+    """SYS-8: a full name passes, unless another site system was called by none."""
+    load = talk(1, CLIENT, MP, 80, made.http_get("/SMS_DP_SMSPKG$/PRI00001/a.cab"))
+    expect_verdict(capture("names", load), "SYS-8", "pass", "full DNS name", grade="proof")
+    send = talk(2, OTHER, SITE, 445, made.share("\\\\10.1.1.12\\SMS_SITE", then=made.write_file("202SQSEC.PCK", b"job" * 100)))
+    lab.expect(made.verdict(capture("names-some", load, send), "SYS-8")["result"] != "pass", "a site system without a name")
 
 
 def test_admin_share():
@@ -320,6 +344,6 @@ def test_all_together():
 
 
 if __name__ == "__main__":
-    lab.main(test_revocation, test_client_certificates, test_authorities, test_bridging, test_thresholds, test_file_systems,
+    lab.main(test_revocation, test_native_mode, test_client_certificates, test_authorities, test_bridging, test_thresholds, test_file_systems, test_names,
              test_admin_share, test_sql, test_versions, test_keys_of_sites, test_directory, test_push, test_content, test_relay,
              test_remote_tools, test_consoles, test_forests, test_all_together)

@@ -246,7 +246,7 @@ static void the_id_of_the_rule_reaches_the_query(void **state)
     const char *sql = "SELECT 'pass' AS result, 'proof' AS grade, NULL AS evidence, NULL AS row, NULL AS packet,"
                       "NULL AS time, NULL AS subject, :rule AS why";
     assert_true(text_is(verdict(state, sql)->detail, "A-1"));
-    expect_invalid(state, ROW("pass", "proof", :other, "x"), "parameter :other");
+    expect_invalid(state, ROW("pass", "proof", $other, "x"), "parameter $other");
 }
 
 static void rules_can_be_chosen(void **state)

@@ -102,7 +102,7 @@ static void tls_alone_does_not_pass_native_mode(void **state)
     add_tls_flow();
     add_tls_flow();
     expect("RSC-1", VERDICT_NOTOBSERVED,
-           "2 TLS flows seen; whether both sides proved a certificate on all of them is not judged yet");
+           "2 TLS flows seen; the site file declares no management point to judge them by");
 }
 
 static void a_client_without_ssl_fails_native_mode_inside_tls(void **state)
