@@ -189,6 +189,10 @@ static void put_report_head(const struct speaker *speaker, const char *content, 
     put_format(xml, "</ReportHeader><ReportBody>");
 }
 
+/* Exchanges of a client come in any order and come again, so all of them begin with the same serial number, as one that is
+ * sent again does: a lower one than before would be odd. */
+#define FIRST_SERIAL 1
+
 void body_state(const struct speaker *speaker, struct buffer *xml)
 {
     static const unsigned topics[] = {300, 301, 400, 401, 500, 501, 701, 1300, 1700, 2001};
@@ -196,7 +200,7 @@ void body_state(const struct speaker *speaker, struct buffer *xml)
     struct dice *dice = speaker->dice;
     put_report_head(speaker, "State Message Data", NULL, xml);
     for (unsigned i = 0; i < speaker->size; i++) {
-        struct rolls facts = ROLL(dice, 60, 60, 100000, COUNT(topics), 16, 1000000);
+        struct rolls facts = ROLL(dice, 60, 60, COUNT(topics), 16, 1000000);
         guid_new(dice, topic);
         put_format(
             xml,
@@ -204,8 +208,8 @@ void body_state(const struct speaker *speaker, struct buffer *xml)
             "Type=\"%u\" IDType=\"3\" User=\"\" UserSID=\"\"/><State ID=\"%u\" Criticality=\"0\"/><StateDetails "
             "Type=\"0\"></StateDetails><UserParameters Flags=\"0\" Count=\"2\"><Param>%s</Param><Param>%u</Param>"
             "</UserParameters></StateMessage>",
-            facts.at[0], facts.at[1], facts.at[2], topic, topics[facts.at[3]], facts.at[4], speaker->client->name,
-            facts.at[5]);
+            facts.at[0], facts.at[1], FIRST_SERIAL + i, topic, topics[facts.at[2]], facts.at[3], speaker->client->name,
+            facts.at[4]);
     }
     put_format(xml, "</ReportBody></Report>");
 }

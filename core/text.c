@@ -167,6 +167,23 @@ bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes)
     return true;
 }
 
+bool text_percent_decode(struct text text, struct arena *arena, struct cursor *bytes)
+{
+    char *out = arena_take(arena, text.length + 1);
+    size_t length = 0;
+    if (out == NULL)
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        bool whole = text.at[i] == '%' && i + 2 < text.length;
+        int high = whole ? text_hex_digit(text.at[i + 1]) : -1, low = whole ? text_hex_digit(text.at[i + 2]) : -1;
+        bool coded = high >= 0 && low >= 0;
+        out[length++] = coded ? (char)(high * 16 + low) : text.at[i];
+        i += coded ? 2 : 0;
+    }
+    *bytes = cursor_of(out, length);
+    return true;
+}
+
 struct text text_hex(struct arena *arena, struct cursor bytes)
 {
     static const char digits[] = "0123456789ABCDEF";

@@ -81,6 +81,9 @@ int text_hex_digit(char character);
 bool text_is_hex(struct text text);
 /* Hex digits in either case to bytes in the arena; false for an odd count, a foreign character or a full arena. */
 MUST_USE bool text_hex_decode(struct text hex, struct arena *arena, struct cursor *bytes);
+/* Percent-encoded text to bytes in the arena, which need not be UTF-8; what is no encoding stays as it is (RFC 3986
+ * section 2.1). False when the arena is full. */
+MUST_USE bool text_percent_decode(struct text text, struct arena *arena, struct cursor *bytes);
 /* Bytes as upper-case hex. */
 MUST_USE struct text text_hex(struct arena *arena, struct cursor bytes);
 

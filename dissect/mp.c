@@ -73,6 +73,7 @@ struct shown {
     enum http_side side;
     int64_t message;                     /* row, or INT_NULL */
     const struct ccm_signature *by_root; /* of a management point's: its signature by the trusted root key */
+    const struct certificate_row *read;  /* what it is, when that is known already */
     const struct ccm_key *key;           /* its public key, or NULL */
     int64_t row;
 };
@@ -81,7 +82,7 @@ struct shown {
 static struct text write_certificate(struct http_exchange *exchange, struct text hex, struct shown *shown)
 {
     struct dissect *dissect = exchange->dissect;
-    struct certificate_row row = certificate_row_null();
+    struct certificate_row row = shown->read == NULL ? certificate_row_null() : *shown->read;
     shown->row = INT_NULL;
     if (hex.at == NULL || hex.length == 0)
         return TEXT_NULL;
@@ -92,7 +93,8 @@ static struct text write_certificate(struct http_exchange *exchange, struct text
     row.message = shown->message;
     row.seen_as = text_of(shown->seen_as);
     row.host = text_of(shown->side == HTTP_REQUEST ? exchange->client : exchange->server);
-    ccm_certificate_read(hex, dissect->decoder.keys, &dissect->decoder.arena, &row, &shown->key);
+    if (shown->read == NULL)
+        ccm_certificate_read(hex, dissect->decoder.keys, &dissect->decoder.arena, &row, &shown->key);
     if (shown->by_root != NULL) {
         row.root_signature = text_of(ccm_signature_state_name(shown->by_root->state));
         row.root_fingerprint = shown->by_root->key == NULL ? TEXT_NULL : text_of(shown->by_root->key->fingerprint);
@@ -128,7 +130,7 @@ static struct registration_row registration_base(const struct http_exchange *exc
     return row;
 }
 
-static void write_registration(struct http_exchange *exchange, const struct ccm_message *message, int64_t message_id)
+static void write_registration(struct http_exchange *exchange, struct ccm_message *message, int64_t message_id)
 {
     struct dissect *dissect = exchange->dissect;
     const struct xml_element *root = message->document.root;
@@ -155,8 +157,10 @@ static void write_registration(struct http_exchange *exchange, const struct ccm_
     if (message->registration_signature.key != NULL)
         row.key_fingerprint = text_of(message->registration_signature.key->fingerprint);
     struct shown shown = {.seen_as = "message-signing", .side = HTTP_REQUEST, .message = message_id};
+    shown.read = ccm_message_certificate(&dissect->decoder, message);
     row.signing_certificate = write_certificate(exchange, message->registration_signing, &shown);
     shown.seen_as = "message-encryption";
+    shown.read = text_equal(message->registration_encryption, message->registration_signing) ? shown.read : NULL;
     row.encryption_certificate = write_certificate(exchange, message->registration_encryption, &shown);
     exchange->mp.registration = sink_append(&dissect->sink, TABLE_registration, &row);
     if (message->registration_signer.at != NULL)

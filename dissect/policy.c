@@ -75,33 +75,26 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
     if (!text_find_like(uri, "?", &at))
         return;
     struct text query = {uri.at + at + 1, uri.length - at - 1};
-    char *out = arena_alloc(arena, query.length + 1);
-    size_t length = 0;
-    if (out == NULL)
+    struct cursor bytes;
+    if (!text_percent_decode(query, arena, &bytes))
         return;
-    for (size_t i = 0; i < query.length; i++) {
-        bool escape = query.at[i] == '%' && i + 2 < query.length;
-        int high = escape ? text_hex_digit(query.at[i + 1]) : -1;
-        int low = escape ? text_hex_digit(query.at[i + 2]) : -1;
-        bool coded = high >= 0 && low >= 0;
-        out[length++] = coded ? (char)(high * 16 + low) : query.at[i];
-        i += coded ? 2 : 0;
-    }
-    struct text plain = {out, length}, document = parameter(plain, "documentid=");
+    struct text plain = text_from(bytes), document = parameter(plain, "documentid=");
     if (document.at != NULL) { /* .sms_dcm?Id&DocumentId=<urn>&Version=<n>&Compression=zlib */
         row->policy_id = text_clean(arena, text_cursor(document));
         row->version = parameter(plain, "version=");
         return;
     }
-    size_t dot = length;
-    while (dot > 0 && out[dot - 1] != '.')
+    size_t dot = plain.length;
+    while (dot > 0 && plain.at[dot - 1] != '.')
         dot--;
     if (dot == 0)
         return;
-    for (size_t i = dot; i < length; i++)
-        out[i] = out[i] == '_' ? '.' : out[i];
-    row->policy_id = text_clean(arena, cursor_of(out, dot - 1));
-    row->version = text_clean(arena, cursor_of(out + dot, length - dot));
+    char *version = arena_take(arena, plain.length - dot + 1);
+    for (size_t i = dot; version != NULL && i < plain.length; i++)
+        version[i - dot] = plain.at[i] == '_' ? '.' : plain.at[i];
+    row->policy_id = text_clean(arena, cursor_of(plain.at, dot - 1));
+    if (version != NULL)
+        row->version = text_clean(arena, cursor_of(version, plain.length - dot));
 }
 
 /* ---- Bodies ---- */

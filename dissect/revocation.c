@@ -49,22 +49,14 @@ static struct text directory_key(struct addresses *all, struct text url)
     const char *end = at.left == 0 ? NULL : memchr(at.at, '?', at.left);
     if (end == NULL || !cursor_take(&at, (size_t)((const uint8_t *)end - at.at), &name))
         return TEXT_NULL;
-    char *key = arena_alloc(&all->arena, name.left + 5);
+    struct cursor plain;
+    char *key =
+        text_percent_decode(text_from(name), &all->arena, &plain) ? arena_take(&all->arena, plain.left + 5) : NULL;
     if (key == NULL)
         return TEXT_NULL;
     memcpy(key, "ldap:", 5);
-    size_t length = 5;
-    while (cursor_u8(&name, &byte)) {
-        struct cursor ahead = name;
-        uint8_t high, low;
-        if (byte == '%' && cursor_u8(&ahead, &high) && cursor_u8(&ahead, &low) && text_hex_digit((char)high) >= 0 &&
-            text_hex_digit((char)low) >= 0) {
-            byte = (uint8_t)(text_hex_digit((char)high) << 4 | text_hex_digit((char)low));
-            name = ahead;
-        }
-        key[length++] = (char)byte;
-    }
-    return (struct text){key, length};
+    memcpy(key + 5, plain.at, plain.left);
+    return (struct text){key, plain.left + 5};
 }
 
 static bool has_room(struct addresses *all)

@@ -29,8 +29,9 @@ struct ccm_cache *ccm_cache_new(size_t places, size_t bytes_max, void (*free_val
 
 static void place_empty(const struct ccm_cache *cache, struct place *place)
 {
-    if (place != NULL)
-        cache->free_value(place->value);
+    if (place == NULL)
+        return;
+    cache->free_value(place->value);
     free(place);
 }
 

@@ -387,16 +387,14 @@ static void check_signatures(struct check *check)
 
 static void check_certificate_kind(struct check *check)
 {
-    if (check->message->registration_signing.at == NULL)
+    const struct certificate_row *row = ccm_message_certificate(check->decoder, check->message);
+    if (row == NULL)
         return;
-    struct certificate_row row = certificate_row_null();
-    ccm_certificate_read(check->message->registration_signing, check->decoder->keys, &check->decoder->arena, &row,
-                         NULL);
-    if (row.problem.at != NULL)
+    if (row->problem.at != NULL)
         found(check, "C45", ADVISORY, "the signing certificate of a registration cannot be read");
-    else if (check->message->source.secure && row.self_signed == 1)
+    else if (check->message->source.secure && row->self_signed == 1)
         found(check, "C46", RULE, "a self-signed client certificate is used in native mode");
-    else if (!check->message->source.secure && row.self_signed == 0)
+    else if (!check->message->source.secure && row->self_signed == 0)
         found(check, "C46", RULE, "a client certificate of a PKI is used in mixed mode");
 }
 

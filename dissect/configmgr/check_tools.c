@@ -113,13 +113,10 @@ static bool is_alphabetical(const struct xml_element *root)
     return count >= 8;
 }
 
-static bool has_subject(struct signs *signs, const struct ccm_message *message, const char *subject)
+static bool has_subject(struct signs *signs, struct ccm_message *message, const char *subject)
 {
-    struct certificate_row row = certificate_row_null();
-    if (message->registration_signing.at == NULL)
-        return false;
-    ccm_certificate_read(message->registration_signing, signs->decoder->keys, &signs->decoder->arena, &row, NULL);
-    return text_is(row.subject, subject);
+    const struct certificate_row *row = ccm_message_certificate(signs->decoder, message);
+    return row != NULL && text_is(row->subject, subject);
 }
 
 static void check_signs(struct ccm_decoder *decoder, struct ccm_message *message)

@@ -559,15 +559,27 @@ static void verify_proxy(struct ccm_decoder *decoder, struct ccm_message *messag
         result->key_source = "proxy";
 }
 
+const struct certificate_row *ccm_message_certificate(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    if (message->registration_certificate != NULL || message->registration_signing.at == NULL)
+        return message->registration_certificate;
+    struct certificate_row *row = arena_take(&decoder->arena, sizeof *row);
+    if (row == NULL)
+        return NULL;
+    *row = certificate_row_null();
+    ccm_certificate_read(message->registration_signing, decoder->keys, &decoder->arena, row,
+                         &message->registration_key);
+    message->registration_certificate = row;
+    return row;
+}
+
 /* With the certificate that the registration itself brings. */
 static void verify_embedded(struct ccm_decoder *decoder, struct ccm_message *message, struct ccm_signature *result)
 {
-    struct certificate_row row = certificate_row_null();
-    const struct ccm_key *key = NULL;
     struct cursor signature;
-    ccm_certificate_read(message->registration_signing, decoder->keys, &decoder->arena, &row, &key);
-    if (key == NULL)
+    if (ccm_message_certificate(decoder, message) == NULL || message->registration_key == NULL)
         return;
+    const struct ccm_key *key = message->registration_key;
     *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID, .key_source = "embedded"};
     if (text_hex_decode(message->registration_hex, &decoder->arena, &signature))
         ccm_signature_check(decoder->keys, key, signature, message->registration_data, result);

@@ -112,6 +112,8 @@ struct ccm_message {
     struct text public_key, hash_algorithm, client_capabilities, token;
     struct ccm_signature registration_signature; /* of a ClientRegistrationRequest, over its Data element */
     struct text registration_signing, registration_encryption; /* its certificates, hex */
+    const struct certificate_row *registration_certificate;    /* the first of them: ccm_message_certificate */
+    const struct ccm_key *registration_key;
     struct text registration_signer; /* of a confirmation: the client id whose registered key signs */
     struct text registration_hex;    /* SignatureValue */
     struct cursor registration_data; /* what it covers, as sent */
@@ -127,6 +129,10 @@ struct ccm_message {
  * wrong with them is in message->malformed. Everything in *message lives in decoder->arena and in source->body. */
 void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs,
                         struct ccm_message *message);
+
+/* What a registration's signing certificate is, read at the first question; its key is message->registration_key then. NULL
+ * when the message has none, or the arena is full. */
+const struct certificate_row *ccm_message_certificate(struct ccm_decoder *decoder, struct ccm_message *message);
 
 /* Whether an HTTP body is a ConfigMgr message at all: the product's boundary, or a first part that is a <Msg>. */
 bool ccm_message_recognise(struct cursor body, struct text content_type);

@@ -227,6 +227,29 @@ static void what_is_not_all_hex_is_refused(void **state)
 
 /* ---- UTF-16 (RFC 2781) ---- */
 
+static void percent_codes_are_undone_and_all_else_stays(void **state)
+{
+    static const struct {
+        struct text text, plain;
+    } cases[] = {
+        {TEXT("%7Bid%7d.3_00"), TEXT("{id}.3_00")},
+        {TEXT("%41%42"), TEXT("AB")},
+        {TEXT("100%"), TEXT("100%")},
+        {TEXT("%4"), TEXT("%4")},
+        {TEXT("%zz%4g"), TEXT("%zz%4g")},
+        {TEXT("%%41"), TEXT("%A")},
+        {TEXT("%2541"), TEXT("%41")}, /* once */
+        {TEXT("a%00b"), TEXT("a\0b")},
+        {TEXT(""), TEXT("")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct cursor bytes;
+        assert_true(text_percent_decode(cases[i].text, *state, &bytes));
+        assert_int_equal(bytes.left, cases[i].plain.length);
+        assert_memory_equal(bytes.at, cases[i].plain.at, bytes.left);
+    }
+}
+
 static void utf16_of_both_orders_becomes_utf8(void **state)
 {
     /* python3: 'a\u00e4\u20ac\U0001F600'.encode('utf-16-le'), and 'utf-16-be', 'utf-8' */
@@ -480,6 +503,7 @@ int main(void)
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(negative_numbers_are_signed_only),
         cmocka_unit_test(hex_is_read_in_either_case_and_written_in_upper_case),
+        cmocka_unit_test(percent_codes_are_undone_and_all_else_stays),
         cmocka_unit_test(a_hex_digit_is_told_from_other_characters),
         cmocka_unit_test(texts_are_ordered_without_regard_to_case),
         cmocka_unit_test(what_is_not_all_hex_is_refused),
