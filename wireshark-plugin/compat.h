@@ -49,8 +49,13 @@ typedef http_message_info_t media_info;
 #define LAST_URI(connection) ((connection)->request_uri)
 #endif
 
+/* Functions that not all versions have are weak: without them the plugin can still be opened, to be refused for its
+ * version. */
+
 /* 4.2: who registers a stream to follow also says how to count streams. */
 #if WIRESHARK_AT_LEAST(4, 2)
+#pragma weak get_follow_stream_count_func
+#pragma weak get_follow_sub_stream_id_func
 #define FOLLOW_AS(other, protocol, tap, handler)                                                                       \
     register_follow_stream(protocol, tap, get_follow_conv_func(other), get_follow_index_func(other),                   \
                            get_follow_address_func(other), get_follow_port_to_display(other), handler,                 \
@@ -77,9 +82,11 @@ typedef gboolean ws_bool;
 
 /* 4.6: dissector_try_string_with_data; dissector_try_string is deprecated. */
 #if WIRESHARK_AT_LEAST(4, 6)
+#pragma weak dissector_try_string_with_data
 #define TRY_STRING(table, string, tvb, pinfo, tree)                                                                    \
     dissector_try_string_with_data(table, string, tvb, pinfo, tree, true, NULL)
 #else
+#pragma weak dissector_try_string
 #define TRY_STRING(table, string, tvb, pinfo, tree) dissector_try_string(table, string, tvb, pinfo, tree, NULL)
 #endif
 
