@@ -35,6 +35,7 @@ HOW = """\
 Written by `bench/run`; not edited by hand. Run it again with
 
     bench/run [--size MB] [--rounds N] [--growth [MB]] [--startup] [--captures FOLDER]
+    bench/run --growth MB --only-growth --data FILE     and then, on another day: bench/run --growth-from FILE ...
 
 It generates three captures from a seed, with correct checksums and known content:
 
@@ -241,7 +242,9 @@ def growth(results):
         rows.append(cells + [f"{row['truth']['tcp_flows']:,}"])
     if not rows:
         return ""
-    return (GROWTH + table(["", "envelope: µs a packet", "peak MB", "everything: µs a packet", "peak MB", "connections"], rows))
+    source = results["growth_source"]
+    measured = f"Measured on {source['date']} with commit {source['commit']}.\n\n"
+    return (GROWTH + measured + table(["", "envelope: µs a packet", "peak MB", "everything: µs a packet", "peak MB", "connections"], rows))
 
 
 def startup(results):
