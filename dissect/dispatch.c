@@ -373,7 +373,8 @@ void layer_close(struct layer *layer)
 {
     if (layer->dissector != NULL && !layer->unread && layer->dissector->close != NULL)
         layer->dissector->close(layer->state);
-    pool_give(&layer->conversation->dissect->pool, layer->prefix, sizeof *layer->prefix);
+    if (layer->prefix != NULL) /* a layer that was never used has no conversation */
+        pool_give(&layer->conversation->dissect->pool, layer->prefix, sizeof *layer->prefix);
     layer->dissector = NULL;
     layer->state = NULL;
     layer->prefix = NULL;
