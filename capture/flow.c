@@ -35,6 +35,8 @@
 #define RESET_WINDOW (INT64_C(16) << 20)
 /* Segments whose flows are looked up before the first of them is taken. Each asks for about ten lines of memory. */
 #define AHEAD 16
+/* Of fewer flows, most of what is needed is in the processor's cache. */
+#define FETCHED_FLOWS_MIN 512
 /* Ports below are servers' (RFC 6335), when nothing else tells who opened the connection. */
 #define SYSTEM_PORTS 1024
 
@@ -545,21 +547,36 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     take_segment(tracker, hash_flow(&tracker->tcp.seed, segment), segment, moment);
 }
 
+/* Asks for what the segments need: first the places in the table, then the flows, then what the listener keeps of them,
+ * step by step. Few flows are at hand anyway. */
+static void fetch_group(const struct tracker *tracker, const uint64_t hashes[AHEAD], size_t count)
+{
+    const struct flow *flows[AHEAD];
+    if (tracker->table.used < FETCHED_FLOWS_MIN)
+        return;
+    for (size_t i = 0; i < count; i++)
+        flow_table_fetch(&tracker->table, hashes[i]);
+    for (size_t i = 0; i < count; i++)
+        flows[i] = flow_table_fetch_flow(&tracker->table, hashes[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (flows[i] != NULL)
+            __builtin_prefetch(flows[i]->user);
+    }
+    for (unsigned step = 0; tracker->tcp.events.fetch != NULL && step < FLOW_FETCH_STEPS; step++) {
+        for (size_t i = 0; i < count; i++) {
+            if (flows[i] != NULL && flows[i]->user != NULL)
+                tracker->tcp.events.fetch(flows[i], step);
+        }
+    }
+}
+
 /* At most AHEAD of them. */
 static void take_group(struct tracker *tracker, const struct sighting *sightings, size_t count)
 {
     uint64_t hashes[AHEAD];
-    const struct flow *flows[AHEAD];
-    for (size_t i = 0; i < count; i++) {
-        hashes[i] = hash_flow(&tracker->tcp.seed, &sightings[i].segment);
-        flow_table_fetch(&tracker->table, hashes[i]);
-    }
     for (size_t i = 0; i < count; i++)
-        flows[i] = flow_table_fetch_flow(&tracker->table, hashes[i]);
-    for (size_t i = 0; i < count; i++) {
-        if (flows[i] != NULL) /* what is no flow any more is still memory of the table */
-            __builtin_prefetch(flows[i]->user);
-    }
+        hashes[i] = hash_flow(&tracker->tcp.seed, &sightings[i].segment);
+    fetch_group(tracker, hashes, count);
     for (size_t i = 0; i < count; i++)
         take_segment(tracker, hashes[i], &sightings[i].segment, sightings[i].moment);
 }

@@ -104,6 +104,8 @@ struct refusal {
 int64_t flow_delivered(const struct flow *flow, enum direction direction);
 int64_t flow_acknowledged(const struct flow *flow, enum direction direction);
 
+#define FLOW_FETCH_STEPS 3
+
 /* What happens to flows. Any may be NULL. `moment` is that of the packet that carried the bytes, even when they had to
  * wait. `bytes` are valid during the call. */
 struct flow_events {
@@ -120,6 +122,10 @@ struct flow_events {
                      struct moment moment);
     /* Before the flow's closed event. */
     void (*refused)(void *context, const struct refusal *refusal);
+    /* No event, but a hint: a packet of the flow comes soon. With many flows, what belongs to one is far away: the
+     * listener may ask for its memory (FLOW_FETCH_STEPS times, some packets apart: what it points to is at hand in the
+     * next step). */
+    void (*fetch)(const struct flow *flow, unsigned step);
 };
 
 /* How a host that is known puts streams together. */

@@ -45,6 +45,9 @@ static const struct dissector *const DISSECTORS[] = {
  * but not for ever. */
 #define RECOGNITION_ATTEMPTS_MAX 64
 
+/* Of a dissector's state: what every packet needs stands first. */
+#define STATE_LINES 3
+
 /* First bytes that arrived in pieces too short to tell what they are. */
 #define PREFIX_MAX 32
 
@@ -370,7 +373,8 @@ void layer_close(struct layer *layer)
 {
     if (layer->dissector != NULL && !layer->unread && layer->dissector->close != NULL)
         layer->dissector->close(layer->state);
-    pool_give(&layer->conversation->dissect->pool, layer->prefix, sizeof *layer->prefix);
+    if (layer->prefix != NULL) /* a layer that was never used has no conversation */
+        pool_give(&layer->conversation->dissect->pool, layer->prefix, sizeof *layer->prefix);
     layer->dissector = NULL;
     layer->state = NULL;
     layer->prefix = NULL;
@@ -429,6 +433,17 @@ static void on_closed(void *context, struct flow *flow)
     flow->user = NULL;
 }
 
+/* The conversation itself was asked for. */
+static void on_fetch(const struct flow *flow, unsigned step)
+{
+    const struct conversation *conversation = flow->user;
+    const struct layer *layer = &conversation->layer;
+    if (step == 0)
+        fetch_lines(layer->state, STATE_LINES);
+    else if (layer->dissector != NULL && layer->dissector->fetch != NULL && !layer->unread)
+        layer->dissector->fetch(layer->state, step);
+}
+
 /* ---- Rows of refusals ---- */
 
 static void on_refused(void *context, const struct refusal *refusal)
@@ -474,5 +489,6 @@ struct flow_events dissect_events(struct dissect *dissect)
         .datagram = on_datagram,
         .closed = on_closed,
         .refused = on_refused,
+        .fetch = on_fetch,
     };
 }

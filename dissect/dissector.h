@@ -40,6 +40,8 @@ struct dissector {
     /* Of protocols over datagrams. */
     void (*datagram)(void *state, enum direction direction, struct cursor bytes, struct moment moment);
     void (*close)(void *state); /* frees the state */
+    /* Asks for memory that the next bytes will need (flow_events.fetch, from step 1 on); may be NULL. */
+    void (*fetch)(const void *state, unsigned step);
 };
 
 extern const struct dissector http_dissector; /* http.c */

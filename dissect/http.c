@@ -591,6 +591,19 @@ static void http_close(void *state)
     pool_give(&flow->conversation->dissect->pool, flow, flow->size);
 }
 
+/* The exchanges that are being read, and then where their bodies go on. */
+static void http_fetch(const void *state, unsigned step)
+{
+    const struct http_flow *flow = state;
+    for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
+        const struct http_exchange *exchange = flow->stream[side].exchange;
+        if (exchange != NULL && step == 1)
+            fetch_lines(exchange, (sizeof *exchange + 63) / 64);
+        else if (exchange != NULL && exchange->body[side].capacity > 0)
+            fetch_lines(exchange->body[side].bytes + exchange->body[side].length, 2);
+    }
+}
+
 const struct dissector http_dissector = {
     .name = "http",
     .recognise = http_recognise,
@@ -599,4 +612,5 @@ const struct dissector http_dissector = {
     .gap = http_gap,
     .ended = http_ended,
     .close = http_close,
+    .fetch = http_fetch,
 };

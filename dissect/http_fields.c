@@ -20,11 +20,20 @@ static const struct text NAMES[HTTP_FIELD_COUNT] = {
 #undef FIELD
 };
 
+/* Most names of a length differ in the last letter. */
+static bool is_named(const struct text *known, struct text name)
+{
+    const unsigned upper_or_lower = 0x20;
+    return known->length == name.length &&
+           ((unsigned)(known->at[name.length - 1] ^ name.at[name.length - 1]) & ~upper_or_lower) == 0 &&
+           strncasecmp(known->at, name.at, name.length) == 0;
+}
+
 /* HTTP_FIELD_COUNT when nobody asks for it. */
 static enum http_field field_named(struct text name)
 {
-    for (enum http_field field = HTTP_FIELD_TARGET + 1; name.at != NULL && field < HTTP_FIELD_COUNT; field++) {
-        if (NAMES[field].length == name.length && strncasecmp(NAMES[field].at, name.at, name.length) == 0)
+    for (enum http_field field = HTTP_FIELD_TARGET + 1; name.length > 0 && field < HTTP_FIELD_COUNT; field++) {
+        if (is_named(&NAMES[field], name))
             return field;
     }
     return HTTP_FIELD_COUNT;

@@ -34,6 +34,13 @@ struct dissect {
     uint32_t exchanges;     /* open ones of HTTP, of all flows */
 };
 
+/* Asks for lines of memory that are needed soon; the address may be any. */
+static inline void fetch_lines(const void *at, size_t lines)
+{
+    for (size_t i = 0; i < lines; i++)
+        __builtin_prefetch((const char *)at + i * 64);
+}
+
 MUST_USE bool tls_setup(struct dissect *dissect); /* tls_keys.c; false when out of memory */
 void tls_teardown(struct dissect *dissect);
 /* Takes the lines of a TLS key log; `captured` when the capture brought it. Returns how many were understood. */
