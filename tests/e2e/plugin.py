@@ -438,6 +438,8 @@ def test_refused():
     """A plugin of another version of Wireshark is refused in words that name the version."""
     with Place() as place:
         path = place.path / "plugins" / place.version / "epan" / "cmscope.so"
+        needed = subprocess.run([lab.tool("readelf"), "-d", PLUGIN], capture_output=True, text=True, check=True).stdout
+        lab.expect("libwireshark" not in needed, "it is linked with a library that another version does not have")
         symbols = subprocess.run([lab.tool("nm"), "-D", PLUGIN], capture_output=True, text=True, check=True).stdout
         offset = next(int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(" plugin_want_minor"))
         content = bytearray(path.read_bytes())
