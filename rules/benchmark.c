@@ -58,6 +58,7 @@ enum outcome benchmark_load(const char *folder, struct benchmark **benchmark, st
         return error_set(error, OUTCOME_SYSTEM, 0, "not enough memory for the rules");
     arena_init(&loaded->arena, BENCHMARK_BYTES_MAX);
     loaded->folder = folder;
+    loaded->benchmark.built_in = folder == NULL;
     enum outcome outcome = load(loaded, error);
     loaded->folder = NULL; /* the caller's; not needed any more */
     if (outcome != OUTCOME_OK)

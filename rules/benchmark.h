@@ -66,6 +66,7 @@ struct benchmark {
     size_t rule_count;
     const struct profile *profiles;
     size_t profile_count;
+    bool built_in; /* the one of the program */
 };
 
 /* The benchmark in `folder` (benchmark.xml, sql/), or the one built into the program when `folder` is NULL. The caller

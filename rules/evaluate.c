@@ -143,6 +143,10 @@ enum outcome evaluate_needs(struct database *database, const struct benchmark *b
                             const struct evaluation *evaluation, unsigned *needs, struct error *error)
 {
     enum outcome outcome = check_selection(benchmark, evaluation, error);
+    if (benchmark->built_in && evaluation->ids == NULL) {
+        *needs |= NEEDS_BUILT_IN;
+        return outcome;
+    }
     for (size_t i = 0; i < benchmark->rule_count && outcome == OUTCOME_OK; i++) {
         struct query query = {.rule = &benchmark->rules[i], .error = error};
         if (query.rule->sql == NULL || !is_selected(evaluation, query.rule))

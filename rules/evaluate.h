@@ -78,7 +78,14 @@ struct evaluation {
     size_t id_count;
 };
 
-/* The NEED_... flags of all selected rules; also proves that every query is valid. OUTCOME_MALFORMED names the rule. */
+/* What all rules that are built in read together. Known, so that their queries need not be prepared twice; a test holds
+ * it to what they read. */
+#define NEEDS_BUILT_IN                                                                                                 \
+    ((unsigned)(NEED_SIGNATURE | NEED_REGISTRATION | NEED_POLICY | NEED_NAMES | NEED_UPLOAD | NEED_SITE | NEED_TLS |   \
+                NEED_SERVERS | NEED_REVOCATION))
+
+/* The NEED_... flags of all selected rules; also proves that every query that is not built in is valid.
+ * OUTCOME_MALFORMED names the rule. */
 MUST_USE enum outcome evaluate_needs(struct database *database, const struct benchmark *benchmark,
                                      const struct evaluation *evaluation, unsigned *needs, struct error *error);
 

@@ -13,9 +13,10 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
     SELECT min(reply_packet), time, flow, server, NULL, 'management_point', NULL, NULL, 'ROL-MP', answered,
            'answers ' || coalesce(method, 'HTTP') || ' of service ' || service
     FROM (
-        SELECT *, CASE WHEN status BETWEEN 200 AND 299 OR status = 304 THEN 'proof'
-                       WHEN status IN (401, 403) OR status >= 500 THEN 'strong'
-                       WHEN status IS NULL THEN 'hint' END AS answered
+        SELECT reply_packet, time, flow, server, method, service,
+               CASE WHEN status BETWEEN 200 AND 299 OR status = 304 THEN 'proof'
+                    WHEN status IN (401, 403) OR status >= 500 THEN 'strong'
+                    WHEN status IS NULL THEN 'hint' END AS answered
         FROM http
         WHERE service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'mp-token', 'mp-client', 'mp-notification')
           AND uri NOT LIKE '%://%'
@@ -94,7 +95,8 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
                 THEN upper(substr(share, 5)) END,
            NULL, signal, granted, 'share ' || share
     FROM (
-        SELECT *, CASE status WHEN 'SUCCESS' THEN 'proof' WHEN 'ACCESS_DENIED' THEN 'strong' END AS granted,
+        SELECT packet, time, flow, server, share,
+               CASE status WHEN 'SUCCESS' THEN 'proof' WHEN 'ACCESS_DENIED' THEN 'strong' END AS granted,
                CASE purpose WHEN 'site-receive' THEN 'site_server' WHEN 'site' THEN 'site_server'
                             WHEN 'client-source' THEN 'site_server' WHEN 'package' THEN 'distribution_point'
                             WHEN 'content-library' THEN 'distribution_point' WHEN 'pxe' THEN 'pxe_distribution_point'
@@ -119,10 +121,11 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
     -- Roles by the paths of other services.
     SELECT min(reply_packet), time, flow, server, NULL, role, site_code, NULL, signal, answered, 'answers ' || uri
     FROM (
-        SELECT *, CASE service WHEN 'dp' THEN 'distribution_point' WHEN 'sup' THEN 'software_update_point'
-                               WHEN 'slp' THEN 'server_locator_point' WHEN 'fsp' THEN 'fallback_status_point'
-                               WHEN 'provider' THEN 'sms_provider' WHEN 'cmg' THEN 'cloud_management_gateway'
-                               ELSE 'reporting_point' END AS role,
+        SELECT reply_packet, time, flow, server, uri,
+               CASE service WHEN 'dp' THEN 'distribution_point' WHEN 'sup' THEN 'software_update_point'
+                            WHEN 'slp' THEN 'server_locator_point' WHEN 'fsp' THEN 'fallback_status_point'
+                            WHEN 'provider' THEN 'sms_provider' WHEN 'cmg' THEN 'cloud_management_gateway'
+                            ELSE 'reporting_point' END AS role,
                CASE service WHEN 'dp' THEN 'ROL-DP' WHEN 'sup' THEN 'ROL-SUP' WHEN 'slp' THEN 'ROL-SLP'
                             WHEN 'fsp' THEN 'ROL-FSP' WHEN 'provider' THEN 'ROL-PROV' WHEN 'cmg' THEN 'ROL-CMG'
                             ELSE 'ROL-RP' END AS signal,
@@ -158,7 +161,8 @@ sign(packet, time, flow, host, name, role, site_code, mode, signal, grade, why) 
            NULL, 'ROL-PROV', 'proof', 'WMI namespace ' || rtrim(space)
     FROM (
         SELECT packet, time, flow, server, trim(substr(paths, instr(lower(paths), 'root\sms\site_'), 17)) AS space
-        FROM (SELECT *, replace(replace(objects, char(10), ' '), '/', '\') AS paths FROM rpc) -- WMI takes both
+        FROM (SELECT packet, time, flow, server, replace(replace(objects, char(10), ' '), '/', '\') AS paths
+              FROM rpc) -- WMI takes both
         WHERE instr(lower(paths), 'root\sms\site_') > 0
     )
     GROUP BY server, upper(space)

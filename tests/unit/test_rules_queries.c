@@ -12,13 +12,19 @@
 
 #include "rules_bench.h"
 
-static void every_query_prepares(void **state)
+/* The needs that are known are those that the queries have. */
+static void every_query_prepares_and_needs_what_is_known(void **state)
 {
     (void)state;
     struct error error = {0};
-    unsigned needs = 0;
-    if (evaluate_needs(bench.database, bench.benchmark, &(struct evaluation){0}, &needs, &error) != OUTCOME_OK)
+    unsigned known = 0, needs = 0;
+    struct benchmark unknown = *bench.benchmark;
+    assert_true(unknown.built_in);
+    assert_int_equal(evaluate_needs(bench.database, &unknown, &(struct evaluation){0}, &known, &error), OUTCOME_OK);
+    unknown.built_in = false;
+    if (evaluate_needs(bench.database, &unknown, &(struct evaluation){0}, &needs, &error) != OUTCOME_OK)
         fail_msg("%s", error.text);
+    assert_int_equal(known, needs);
 }
 
 static void without_traffic_nothing_is_decided(void **state)
@@ -250,7 +256,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
-        TEST(every_query_prepares),
+        TEST(every_query_prepares_and_needs_what_is_known),
         TEST(without_traffic_nothing_is_decided),
         TEST(clear_messages_fail_native_mode_once_a_flow),
         TEST(clear_downloads_fail_native_mode),
