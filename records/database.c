@@ -364,7 +364,7 @@ enum outcome database_prepare(struct database *database, const char *sql, sqlite
     const char *tail = "";
     int result = prepare_noting(database, sql, statement, &tail);
     unsigned found = NEED_NOTHING;
-    if (result == SQLITE_OK)
+    if (result == SQLITE_OK && needs != NULL)
         result = needs_found(database, &found);
     enum outcome outcome = result == SQLITE_OK ? check_single(database, *statement, tail, error)
                                                : prepare_error(database->db, result, error);

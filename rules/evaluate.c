@@ -46,8 +46,10 @@ static const char *const field_names[FIELD_COUNT] = {
 struct query {
     const struct rule *rule;
     struct database *database; /* what it is about */
+    const char *profile;
+    bool known; /* built in: what it needs is not asked again */
     sqlite3_stmt *statement;
-    unsigned needs;
+    unsigned needs; /* nothing when it is known */
     int place[FIELD_COUNT];
     struct error *error;
 };
@@ -107,8 +109,9 @@ static enum outcome find_fields(struct query *query)
 }
 
 /* The parameters that there may be: :profile, and :rule, which tells apart rules that share a query. */
-static enum outcome bind_parameters(struct query *query, const char *profile)
+static enum outcome bind_parameters(struct query *query)
 {
+    const char *profile = query->profile == NULL ? DEFAULT_PROFILE : query->profile;
     int parameters = sqlite3_bind_parameter_count(query->statement);
     for (int i = 1; i <= parameters; i++) {
         const char *name = sqlite3_bind_parameter_name(query->statement, i);
@@ -125,18 +128,16 @@ static enum outcome bind_parameters(struct query *query, const char *profile)
 }
 
 /* The statement in *query must be finalized, also after a failure. */
-static enum outcome query_open(struct query *query, struct database *database, const char *profile, unsigned *needs)
+static enum outcome query_open(struct query *query)
 {
     struct error inner = {0};
-    query->database = database;
-    enum outcome outcome = database_prepare(database, query->rule->sql, &query->statement, &query->needs, &inner);
+    enum outcome outcome = database_prepare(query->database, query->rule->sql, &query->statement,
+                                            query->known ? NULL : &query->needs, &inner);
     if (outcome != OUTCOME_OK)
         return error_set(query->error, outcome, inner.offset, "rule %s: its query is not valid at byte %llu: %s",
                          query->rule->id, (unsigned long long)inner.offset, inner.text);
-    if (needs != NULL)
-        *needs |= query->needs;
     outcome = find_fields(query);
-    return outcome == OUTCOME_OK ? bind_parameters(query, profile == NULL ? DEFAULT_PROFILE : profile) : outcome;
+    return outcome == OUTCOME_OK ? bind_parameters(query) : outcome;
 }
 
 enum outcome evaluate_needs(struct database *database, const struct benchmark *benchmark,
@@ -148,10 +149,12 @@ enum outcome evaluate_needs(struct database *database, const struct benchmark *b
         return outcome;
     }
     for (size_t i = 0; i < benchmark->rule_count && outcome == OUTCOME_OK; i++) {
-        struct query query = {.rule = &benchmark->rules[i], .error = error};
-        if (query.rule->sql == NULL || !is_selected(evaluation, query.rule))
+        const struct rule *rule = &benchmark->rules[i];
+        struct query query = {.rule = rule, .database = database, .profile = evaluation->profile, .error = error};
+        if (rule->sql == NULL || !is_selected(evaluation, rule))
             continue;
-        outcome = query_open(&query, database, evaluation->profile, needs);
+        outcome = query_open(&query);
+        *needs |= query.needs;
         sqlite3_finalize(query.statement);
     }
     return outcome;
@@ -326,35 +329,32 @@ static enum outcome conclude(struct pile *piles, struct arena *arena, struct rul
                      verdict->rule->id);
 }
 
-static enum outcome evaluate_query(struct database *database, const struct rule *rule, const char *profile,
-                                   struct arena *arena, struct rule_verdict *verdict, struct error *error)
+static enum outcome evaluate_query(struct query *query, struct arena *arena, struct rule_verdict *verdict)
 {
-    struct query query = {.rule = rule, .error = error};
     struct pile piles[PILE_COUNT];
     for (size_t i = 0; i < PILE_COUNT; i++)
         pile_init(&piles[i]);
-    enum outcome outcome = query_open(&query, database, profile, NULL);
+    enum outcome outcome = query_open(query);
     if (outcome == OUTCOME_OK)
-        outcome = collect(&query, piles);
-    sqlite3_finalize(query.statement);
+        outcome = collect(query, piles);
+    sqlite3_finalize(query->statement);
     if (outcome == OUTCOME_OK)
-        outcome = conclude(piles, arena, verdict, error);
+        outcome = conclude(piles, arena, verdict, query->error);
     for (size_t i = 0; i < PILE_COUNT; i++)
         pile_free(&piles[i]);
     return outcome;
 }
 
-static enum outcome evaluate_rule(struct database *database, const struct rule *rule, const char *profile,
-                                  struct arena *arena, struct rule_verdict *verdict, struct error *error)
+static enum outcome evaluate_rule(struct query *query, struct arena *arena, struct rule_verdict *verdict)
 {
-    *verdict = (struct rule_verdict){.rule = rule};
-    if (rule->sql != NULL)
-        return evaluate_query(database, rule, profile, arena, verdict, error);
-    verdict->verdict = rule->fixed;
-    verdict->detail = text_copy(arena, text_of(rule->fixed_reason));
+    *verdict = (struct rule_verdict){.rule = query->rule};
+    if (query->rule->sql != NULL)
+        return evaluate_query(query, arena, verdict);
+    verdict->verdict = query->rule->fixed;
+    verdict->detail = text_copy(arena, text_of(query->rule->fixed_reason));
     return verdict->detail.at != NULL
                ? OUTCOME_OK
-               : error_set(error, OUTCOME_LIMIT, 0, "too many rules for the memory for verdicts");
+               : error_set(query->error, OUTCOME_LIMIT, 0, "too many rules for the memory for verdicts");
 }
 
 enum outcome evaluate_rules(struct database *database, const struct benchmark *benchmark,
@@ -370,8 +370,13 @@ enum outcome evaluate_rules(struct database *database, const struct benchmark *b
         const struct rule *rule = &benchmark->rules[i];
         if (!is_selected(evaluation, rule))
             continue;
+        struct query query = {.rule = rule,
+                              .database = database,
+                              .profile = evaluation->profile,
+                              .known = benchmark->built_in,
+                              .error = error};
         struct rule_verdict *verdict = &verdicts->items[verdicts->count];
-        outcome = evaluate_rule(database, rule, evaluation->profile, arena, verdict, error);
+        outcome = evaluate_rule(&query, arena, verdict);
         if (outcome == OUTCOME_OK) {
             verdicts->count++;
             verdicts->by_verdict[verdict->verdict]++;
