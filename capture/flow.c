@@ -591,6 +591,8 @@ void tracker_finish(struct tracker *tracker)
 {
     while (tracker->born.first != NULL)
         forget(tracker, tracker->born.first, FLOW_OPEN);
+    while (tracker->lists[LIST_CLOSED].first != NULL)
+        forget(tracker, tracker->lists[LIST_CLOSED].first, FLOW_OPEN);
 }
 
 void tracker_free(struct tracker *tracker)

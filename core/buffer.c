@@ -8,14 +8,14 @@
 
 static bool resize_pooled(struct buffer *buffer, size_t capacity)
 {
+    bool borrowed = buffer->capacity == 0;
     capacity = pool_room(capacity);
-    uint8_t *bytes = pool_take(buffer->pool, capacity);
+    uint8_t *bytes = borrowed ? pool_take(buffer->pool, capacity)
+                              : pool_resize(buffer->pool, buffer->bytes, buffer->capacity, buffer->length, capacity);
     if (bytes == NULL)
         return false;
-    if (buffer->length > 0)
+    if (borrowed && buffer->length > 0)
         memcpy(bytes, buffer->bytes, buffer->length);
-    if (buffer->capacity > 0)
-        pool_give(buffer->pool, buffer->bytes, buffer->capacity);
     buffer->bytes = bytes;
     buffer->capacity = capacity;
     return true;

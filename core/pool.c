@@ -227,3 +227,16 @@ void pool_give(struct pool *pool, void *piece, size_t size)
     if (--span->live == 0)
         empty(pool, span);
 }
+
+void *pool_resize(struct pool *pool, void *piece, size_t size, size_t used, size_t wanted)
+{
+    if (piece != NULL && size > POOL_PIECE_MAX && wanted > POOL_PIECE_MAX)
+        return realloc(piece, pool_room(wanted)); /* both are of malloc, which moves pages in place of bytes */
+    void *larger = pool_take(pool, wanted);
+    if (larger == NULL)
+        return NULL;
+    if (used > 0)
+        memcpy(larger, piece, used);
+    pool_give(pool, piece, size);
+    return larger;
+}

@@ -39,6 +39,9 @@ void pool_free(struct pool *pool);
  * pool_zero: zeroed. */
 MUST_USE void *pool_take(struct pool *pool, size_t size);
 MUST_USE void *pool_zero(struct pool *pool, size_t size);
+/* A piece of `wanted` bytes with the first `used` ones of the piece (NULL: none) of `size` bytes, which is given back. NULL
+ * when out of memory: then the old one is as it was. */
+MUST_USE void *pool_resize(struct pool *pool, void *piece, size_t size, size_t used, size_t wanted);
 /* Gives back a piece that was taken with that size. NULL is allowed. */
 void pool_give(struct pool *pool, void *piece, size_t size);
 /* How much a piece of that size really has; the same piece may be given back with either. */

@@ -6,6 +6,7 @@
 #ifndef CMSCOPE_DISSECT_BITS_H
 #define CMSCOPE_DISSECT_BITS_H
 
+#include "dissect/configmgr/bits_range.h"
 #include "dissect/http.h"
 
 #define BITS_PACKETS_MAX ((size_t)1 << 18)    /* of all sessions */
@@ -52,8 +53,5 @@ struct bits_cover {
  * False when memory or BITS_FRAGMENTS_MAX is reached. start + length <= total. */
 MUST_USE bool bits_cover_add(struct bits_cover *cover, uint64_t start, uint64_t length, struct cursor content);
 void bits_cover_free(struct bits_cover *cover);
-
-/* "bytes 0-15999/70000" (RFC 9110 section 14.4); false for anything else, or numbers that contradict each other. */
-MUST_USE bool bits_range_parse(struct text range, uint64_t *start, uint64_t *length, uint64_t *total);
 
 #endif

@@ -224,32 +224,29 @@ static void store_amend(void *context, enum table table, int64_t id, const void 
 
 /* ---- Rows as dissectors see them ---- */
 
-static void row_null(enum table table, union any_row *row)
+static void member_null(union any_row *row, const struct column *column)
 {
-    switch (table) {
-#define TABLE_BEGIN(table, need, meaning)                                                                              \
-    case TABLE_##table:                                                                                                \
-        row->table = table##_row_null();                                                                               \
-        break;
-#define COLUMN(table, name, type, need, unit, meaning)
-#define TABLE_END(table)
-#include "records/tables.def"
-#undef TABLE_BEGIN
-#undef COLUMN
-#undef TABLE_END
-    case TABLE_COUNT:
-        break;
-    }
+    char *member = (char *)row + column->offset;
+    if (column->type == COLUMN_TEXT)
+        memcpy(member, &TEXT_NULL, sizeof TEXT_NULL);
+    else if (column->type == COLUMN_REAL)
+        memcpy(member, &(double){REAL_NULL}, sizeof(double));
+    else
+        memcpy(member, &(int64_t){INT_NULL}, sizeof(int64_t));
 }
 
 /* A whole row, in which what is not kept is NULL. */
 static const void *widen(struct store *store, enum table table, const void *kept)
 {
     const struct rows *rows = &store->tables[table];
-    if (rows->size == schema_table(table)->row_size)
+    const struct table_schema *schema = schema_table(table);
+    if (rows->size == schema->row_size)
         return kept;
-    row_null(table, &store->wide);
     memcpy(&store->wide, kept, rows->size);
+    for (size_t i = 0; i < schema->column_count; i++) {
+        if (!store_has(rows, &schema->columns[i]))
+            member_null(&store->wide, &schema->columns[i]);
+    }
     return &store->wide;
 }
 

@@ -12,6 +12,7 @@
 #include <epan/to_str.h>
 
 #include "dissect/configmgr/attachment.h"
+#include "dissect/configmgr/bits_range.h"
 #include "wireshark-plugin/show.h"
 
 #define INCOMING "/CCM_Incoming/"
@@ -28,7 +29,7 @@ struct upload {
 /* A request, by its headers. */
 struct packet {
     struct text type, session, name, range;
-    uint64_t start, last, total;
+    uint64_t start, length, total;
     bool ranged;
 };
 
@@ -64,38 +65,30 @@ static void make_room(struct upload *upload, guint32 length)
 /* Takes what is new in a fragment that joins on to what is there; another one is left. */
 static void take(struct upload *upload, const struct packet *packet, struct cursor content, guint32 frame)
 {
-    bool fits = packet->ranged && packet->last - packet->start + 1 == content.left && packet->total <= UPLOAD_MAX &&
+    bool fits = packet->ranged && packet->length == content.left && packet->total <= UPLOAD_MAX &&
                 (upload->total == 0 || upload->total == packet->total);
-    if (!fits || upload->complete_in != 0 || packet->start > upload->received || packet->last < upload->received)
+    guint32 end = fits ? (guint32)(packet->start + packet->length) : 0;
+    if (!fits || upload->complete_in != 0 || packet->start > upload->received || end <= upload->received)
         return;
     upload->total = (guint32)packet->total;
-    make_room(upload, (guint32)packet->last + 1);
-    memcpy(upload->bytes + packet->start, content.at, content.left);
-    upload->received = (guint32)packet->last + 1;
+    make_room(upload, end);
+    if (content.at != NULL && upload->bytes != NULL)
+        memcpy(upload->bytes + packet->start, content.at, content.left);
+    upload->received = end;
     if (upload->received == upload->total)
         upload->complete_in = frame;
 }
 
 /* ---- Reading a request ---- */
 
-/* "bytes 0-15999/70000" */
-static bool read_range(const char *range, struct packet *packet)
-{
-    int end = 0;
-    if (sscanf(range, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64 "%n", &packet->start, &packet->last, &packet->total,
-               &end) != 3)
-        return false;
-    return range[end] == '\0' && packet->start <= packet->last && packet->last < packet->total;
-}
-
-static struct packet read_packet(packet_info *pinfo, struct text head)
+static struct packet read_packet(struct text head)
 {
     struct packet packet = {.type = http_header_of(head, "BITS-Packet-Type:"),
                             .session = http_header_of(head, "BITS-Session-Id:"),
                             .name = http_header_of(head, "Content-Name:"),
                             .range = http_header_of(head, "Content-Range:")};
-    if (packet.range.at != NULL)
-        packet.ranged = read_range(wmem_strndup(pinfo->pool, packet.range.at, packet.range.length), &packet);
+    packet.ranged =
+        packet.range.at != NULL && bits_range_parse(packet.range, &packet.start, &packet.length, &packet.total);
     return packet;
 }
 
@@ -157,7 +150,7 @@ static void add(proto_tree *tree, const struct shown *shown, struct text head, c
     if (upload == NULL || upload->complete_in == 0)
         return;
     show_frame(branch, hf_upload_complete_in, shown, upload->complete_in);
-    if (upload->complete_in != pinfo->num || !packet->ranged || packet->last + 1 != upload->total)
+    if (upload->complete_in != pinfo->num || !packet->ranged || packet->start + packet->length != upload->total)
         return;
     struct cursor bytes = cursor_of(upload->bytes, upload->total);
     statistics_export(pinfo, show_copy(shown, packet->session), show_copy(shown, packet->name), "upload", bytes);
@@ -173,7 +166,7 @@ void upload_add(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     size_t found;
     if (!text_find_like(http_first_line(head), INCOMING, &found))
         return;
-    struct packet packet = read_packet(pinfo, head);
+    struct packet packet = read_packet(head);
     guint32 key = UPLOAD_KEY + (guint32)pinfo->curr_layer_num;
     struct upload *upload = p_get_proto_data(wmem_file_scope(), pinfo, proto_ccm, key);
     if (upload == NULL && packet.session.length > 0 && !PINFO_FD_VISITED(pinfo)) {

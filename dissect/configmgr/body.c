@@ -84,9 +84,11 @@ static struct text path_to(struct walk *walk, struct text above, char mark, stru
     char *path = arena_take(&walk->decoder->arena, length + 1);
     if (path == NULL)
         return TEXT_NULL;
-    memcpy(path, above.at, above.length);
+    if (above.at != NULL)
+        memcpy(path, above.at, above.length);
     path[above.length] = mark;
-    memcpy(path + above.length + marks, name.at, name.length);
+    if (name.at != NULL)
+        memcpy(path + above.length + marks, name.at, name.length);
     return (struct text){path, length};
 }
 

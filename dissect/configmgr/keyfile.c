@@ -53,13 +53,25 @@ static EVP_PKEY *unlock(struct ccm_keys *keys, const unsigned char *bytes, long 
     return pkey;
 }
 
+/* A pem_password_cb: `context` points to the password. */
+static int give_password(char *password, int size, int writing, void *context)
+{
+    const char *const *known = context;
+    size_t length = strlen(*known);
+    (void)writing;
+    if (size < 0 || length > (size_t)size)
+        return -1;
+    memcpy(password, *known, length);
+    return (int)length;
+}
+
 /* A block of PEM whose header says how it is locked (RFC 1421 section 4.6.1.3), which is opened where it is. */
 static EVP_PKEY *unlock_block(const char *header, unsigned char *data, long size, const char *password)
 {
     EVP_CIPHER_INFO info;
     char *copy = password == NULL ? NULL : strdup(header);
     bool open = copy != NULL && PEM_get_EVP_CIPHER_INFO(copy, &info) == 1 &&
-                PEM_do_header(&info, data, &size, NULL, (void *)(uintptr_t)password) == 1;
+                PEM_do_header(&info, data, &size, give_password, &password) == 1;
     free(copy);
     const unsigned char *at = data;
     return open ? d2i_AutoPrivateKey(NULL, &at, size) : NULL;
