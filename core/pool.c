@@ -235,7 +235,7 @@ void *pool_resize(struct pool *pool, void *piece, size_t size, size_t used, size
     void *larger = pool_take(pool, wanted);
     if (larger == NULL)
         return NULL;
-    if (used > 0)
+    if (piece != NULL)
         memcpy(larger, piece, used);
     pool_give(pool, piece, size);
     return larger;
