@@ -159,9 +159,7 @@ static const char MESSAGE_LINES[] =
 
 static void print_column(sqlite3_stmt *statement, int column, size_t width)
 {
-    const char *bytes = (const char *)sqlite3_column_text(statement, column);
-    struct text text = {bytes, bytes == NULL ? 0 : (size_t)sqlite3_column_bytes(statement, column)};
-    size_t columns = text_print_safe(stdout, text);
+    size_t columns = text_print_safe(stdout, database_text(statement, column));
     for (; columns < width; columns++)
         putchar(' ');
 }

@@ -6,28 +6,15 @@
 
 #define BUFFER_FIRST 512
 
-static bool resize_pooled(struct buffer *buffer, size_t capacity)
-{
-    bool borrowed = buffer->capacity == 0;
-    capacity = pool_room(capacity);
-    uint8_t *bytes = borrowed ? pool_take(buffer->pool, capacity)
-                              : pool_resize(buffer->pool, buffer->bytes, buffer->capacity, buffer->length, capacity);
-    if (bytes == NULL)
-        return false;
-    if (borrowed && buffer->length > 0)
-        memcpy(bytes, buffer->bytes, buffer->length);
-    buffer->bytes = bytes;
-    buffer->capacity = capacity;
-    return true;
-}
-
-/* Memory of that size, or of what its pool gives for it. */
+/* Memory of that size, of the pool or of malloc; what was borrowed is copied into it. */
 static bool resize(struct buffer *buffer, size_t capacity)
 {
-    if (buffer->pool != NULL)
-        return resize_pooled(buffer, capacity);
     bool borrowed = buffer->capacity == 0;
-    uint8_t *bytes = realloc(borrowed ? NULL : buffer->bytes, capacity);
+    void *old = borrowed ? NULL : buffer->bytes;
+    if (buffer->pool != NULL)
+        capacity = pool_room(capacity);
+    uint8_t *bytes = buffer->pool != NULL ? pool_resize(buffer->pool, old, buffer->capacity, buffer->length, capacity)
+                                          : realloc(old, capacity);
     if (bytes == NULL)
         return false;
     if (borrowed && buffer->length > 0)

@@ -357,6 +357,12 @@ static int needs_found(struct database *database, unsigned *needs)
     return result;
 }
 
+struct text database_text(sqlite3_stmt *statement, int column)
+{
+    const char *at = (const char *)sqlite3_column_text(statement, column);
+    return at == NULL ? TEXT_NULL : (struct text){at, (size_t)sqlite3_column_bytes(statement, column)};
+}
+
 enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement, unsigned *needs,
                               struct error *error)
 {

@@ -33,6 +33,9 @@ MUST_USE enum outcome database_rows(struct database *database, enum table table,
 MUST_USE enum outcome database_prepare(struct database *database, const char *sql, sqlite3_stmt **statement,
                                        unsigned *needs, struct error *error);
 
+/* The text in a column of the row that the statement stands at, until it is stepped; TEXT_NULL for NULL. */
+struct text database_text(sqlite3_stmt *statement, int column);
+
 /* The tables of which no rows are needed for the statements so far, when captures are decoded for `needs`: for
  * store_drop. None when a statement reads what is filled from rows of other tables. */
 table_set database_unread(const struct database *database, unsigned needs);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "records/database.h"
 #include "records/schema.h"
 
 struct derived {
@@ -61,8 +62,7 @@ static void member_set(char *member, const struct column *column, sqlite3_stmt *
 {
     bool null = sqlite3_column_type(statement, place) == SQLITE_NULL;
     if (column->type == COLUMN_TEXT) {
-        const char *at = (const char *)sqlite3_column_text(statement, place);
-        struct text text = at == NULL ? TEXT_NULL : (struct text){at, (size_t)sqlite3_column_bytes(statement, place)};
+        struct text text = database_text(statement, place);
         memcpy(member, &text, sizeof text);
     } else if (column->type == COLUMN_REAL) {
         double real = null ? REAL_NULL : sqlite3_column_double(statement, place);

@@ -112,6 +112,17 @@ static const char *sql_type(enum column_type type)
     return "INTEGER";
 }
 
+void schema_null(const struct column *column, union any_row *row)
+{
+    char *member = (char *)row + column->offset;
+    if (column->type == COLUMN_TEXT)
+        memcpy(member, &TEXT_NULL, sizeof TEXT_NULL);
+    else if (column->type == COLUMN_REAL)
+        memcpy(member, &(double){REAL_NULL}, sizeof(double));
+    else
+        memcpy(member, &(int64_t){INT_NULL}, sizeof(int64_t));
+}
+
 void schema_print_sql(FILE *out, const struct table_schema *schema, const char *prefix)
 {
     fprintf(out, "CREATE TABLE %s%s(\n    id INTEGER PRIMARY KEY", prefix, schema->name);

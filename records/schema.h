@@ -26,12 +26,26 @@ struct table_schema {
     size_t column_count;
 };
 
+/* Room for a row of any table. */
+union any_row {
+#define TABLE_BEGIN(table, need, meaning) struct table##_row table;
+#define COLUMN(table, name, type, need, unit, meaning)
+#define TABLE_END(table)
+#include "records/tables.def"
+#undef TABLE_BEGIN
+#undef COLUMN
+#undef TABLE_END
+};
+
 /* The schema of one table (table < TABLE_COUNT); NULL for the name of none. */
 const struct table_schema *schema_table(enum table table);
 const struct table_schema *schema_find(const char *name);
 enum table schema_index(const struct table_schema *schema);
 /* A column by its name; NULL for the name of none. `id` is none: every table has it. */
 const struct column *schema_column(const struct table_schema *schema, const char *name);
+
+/* Sets the column of a row to NULL (TEXT_NULL, REAL_NULL, INT_NULL). */
+void schema_null(const struct column *column, union any_row *row);
 
 /* "CREATE TABLE name(id INTEGER PRIMARY KEY, ...)" with `prefix` ("main." or "") before the name; no final semicolon.
  * */

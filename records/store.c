@@ -224,17 +224,6 @@ static void store_amend(void *context, enum table table, int64_t id, const void 
 
 /* ---- Rows as dissectors see them ---- */
 
-static void member_null(union any_row *row, const struct column *column)
-{
-    char *member = (char *)row + column->offset;
-    if (column->type == COLUMN_TEXT)
-        memcpy(member, &TEXT_NULL, sizeof TEXT_NULL);
-    else if (column->type == COLUMN_REAL)
-        memcpy(member, &(double){REAL_NULL}, sizeof(double));
-    else
-        memcpy(member, &(int64_t){INT_NULL}, sizeof(int64_t));
-}
-
 /* A whole row, in which what is not kept is NULL. */
 static const void *widen(struct store *store, enum table table, const void *kept)
 {
@@ -245,7 +234,7 @@ static const void *widen(struct store *store, enum table table, const void *kept
     memcpy(&store->wide, kept, rows->size);
     for (size_t i = 0; i < schema->column_count; i++) {
         if (!store_has(rows, &schema->columns[i]))
-            member_null(&store->wide, &schema->columns[i]);
+            schema_null(&schema->columns[i], &store->wide);
     }
     return &store->wide;
 }

@@ -7,17 +7,6 @@
 #include "records/store.h"
 #include "records/textpool.h"
 
-/* The largest row struct, to build a changed row beside the old one. */
-union any_row {
-#define TABLE_BEGIN(table, need, meaning) struct table##_row table;
-#define COLUMN(table, name, type, need, unit, meaning)
-#define TABLE_END(table)
-#include "records/tables.def"
-#undef TABLE_BEGIN
-#undef COLUMN
-#undef TABLE_END
-};
-
 struct rows {
     struct spill *bytes; /* NULL: no row yet */
     int64_t count;

@@ -11,13 +11,6 @@
 #define ROWS_MEASURED 512 /* rows that are looked at before the widths of columns are fixed: memory stays flat */
 #define COLUMN_GAP 2
 
-static struct text column_text(sqlite3_stmt *statement, int column)
-{
-    const void *at = sqlite3_column_text(statement, column);
-    int length = sqlite3_column_bytes(statement, column);
-    return at == NULL ? TEXT_NULL : (struct text){at, (size_t)length};
-}
-
 /* Upper-case hex in an arena made for it; the caller frees the arena. */
 static struct text column_hex(sqlite3_stmt *statement, int column, struct arena *arena)
 {
@@ -53,7 +46,7 @@ static void csv_cell(FILE *out, sqlite3_stmt *statement, int column)
         arena_free(&arena);
         break;
     default:
-        safe_csv(out, column_text(statement, column));
+        safe_csv(out, database_text(statement, column));
     }
 }
 
@@ -121,7 +114,7 @@ static bool json_cell(FILE *out, sqlite3_stmt *statement, int column)
         arena_free(&arena);
         break;
     default:
-        printed = json_print_text(out, column_text(statement, column));
+        printed = json_print_text(out, database_text(statement, column));
     }
     return printed;
 }
@@ -303,7 +296,7 @@ static char *table_cell(sqlite3_stmt *statement, int column)
 {
     struct arena arena;
     if (sqlite3_column_type(statement, column) != SQLITE_BLOB)
-        return safe_text(column_text(statement, column), CELL_MAX); /* SQLite turns numbers into text */
+        return safe_text(database_text(statement, column), CELL_MAX); /* SQLite turns numbers into text */
     char *cell = safe_text(column_hex(statement, column, &arena), CELL_MAX);
     arena_free(&arena);
     return cell;

@@ -162,9 +162,7 @@ enum outcome evaluate_needs(struct database *database, const struct benchmark *b
 
 static struct text field_text(const struct query *query, enum field field)
 {
-    int place = query->place[field];
-    const char *at = (const char *)sqlite3_column_text(query->statement, place);
-    return at == NULL ? TEXT_NULL : (struct text){at, (size_t)sqlite3_column_bytes(query->statement, place)};
+    return database_text(query->statement, query->place[field]);
 }
 
 /* A whole number or NULL. */

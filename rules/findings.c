@@ -13,12 +13,6 @@ static const char QUESTION[] =
 
 enum { FIELD_CODE, FIELD_LEVEL, FIELD_TEXT, FIELD_MESSAGE, FIELD_PACKET, FIELD_TIME, FIELD_SUBJECT };
 
-static struct text field(sqlite3_stmt *statement, int index)
-{
-    const char *at = (const char *)sqlite3_column_text(statement, index);
-    return at == NULL ? TEXT_NULL : (struct text){at, (size_t)sqlite3_column_bytes(statement, index)};
-}
-
 /* A text without the value that it quotes: "the body does not fit the endpoint: Report". */
 static struct text without_value(struct text text)
 {
@@ -28,7 +22,7 @@ static struct text without_value(struct text text)
 
 static struct finding_kind *kind_of(struct findings *findings, struct arena *arena, sqlite3_stmt *statement)
 {
-    struct text code = field(statement, FIELD_CODE), text = without_value(field(statement, FIELD_TEXT));
+    struct text code = database_text(statement, FIELD_CODE), text = without_value(database_text(statement, FIELD_TEXT));
     for (size_t i = findings->count; i > 0; i--) {
         struct finding_kind *kind = &findings->kinds[i - 1];
         if (text_equal(kind->code, code) && text_equal(kind->text, text))
@@ -39,7 +33,7 @@ static struct finding_kind *kind_of(struct findings *findings, struct arena *are
     struct finding_kind *kind = &findings->kinds[findings->count++];
     kind->code = text_copy(arena, code);
     kind->text = text_copy(arena, text);
-    kind->level = text_copy(arena, field(statement, FIELD_LEVEL));
+    kind->level = text_copy(arena, database_text(statement, FIELD_LEVEL));
     return kind;
 }
 
@@ -56,8 +50,8 @@ static void add(struct findings *findings, struct arena *arena, sqlite3_stmt *st
         .row = sqlite3_column_int64(statement, FIELD_MESSAGE),
         .packet = sqlite3_column_int64(statement, FIELD_PACKET),
         .time = sqlite3_column_double(statement, FIELD_TIME),
-        .subject = text_copy(arena, field(statement, FIELD_SUBJECT)),
-        .why = text_copy(arena, field(statement, FIELD_TEXT)),
+        .subject = text_copy(arena, database_text(statement, FIELD_SUBJECT)),
+        .why = text_copy(arena, database_text(statement, FIELD_TEXT)),
     };
 }
 

@@ -75,29 +75,6 @@ void site_free(struct site *site)
 
 /* ---- Rows ---- */
 
-union any_row {
-#define TABLE_BEGIN(table, need, meaning) struct table##_row table;
-#define COLUMN(table, name, type, need, unit, meaning)
-#define TABLE_END(table)
-#include "records/tables.def"
-#undef TABLE_BEGIN
-#undef COLUMN
-#undef TABLE_END
-};
-
-static void set_null(const struct table_schema *schema, union any_row *row)
-{
-    for (size_t i = 0; i < schema->column_count; i++) {
-        char *at = (char *)row + schema->columns[i].offset;
-        if (schema->columns[i].type == COLUMN_TEXT)
-            *(struct text *)(void *)at = TEXT_NULL;
-        else if (schema->columns[i].type == COLUMN_REAL)
-            *(double *)(void *)at = REAL_NULL;
-        else
-            *(int64_t *)(void *)at = INT_NULL;
-    }
-}
-
 static void set_value(const struct column *column, union any_row *row, enum site_kind kind, const char *value,
                       char room[SITE_VALUE_MAX])
 {
@@ -117,7 +94,8 @@ static void fill_row(const struct site *site, enum site_section_id id, uint32_t 
 {
     const struct site_section *section = &SITE_SECTIONS[id];
     const struct table_schema *schema = schema_table(section->table);
-    set_null(schema, row);
+    for (size_t i = 0; i < schema->column_count; i++)
+        schema_null(&schema->columns[i], row);
     *(int64_t *)(void *)((char *)row + schema_column(schema, "line")->offset) =
         site_line(site, id, entry, SITE_KEYS_MAX);
     for (size_t k = 0; section->keys[k].name != NULL; k++) {

@@ -37,12 +37,6 @@ void site_print_escaped(FILE *out, struct text text)
     }
 }
 
-static struct text column_text(sqlite3_stmt *statement, int column)
-{
-    const char *at = (const char *)sqlite3_column_text(statement, column);
-    return at == NULL ? TEXT_NULL : (struct text){at, (size_t)sqlite3_column_bytes(statement, column)};
-}
-
 static bool is_value(struct text text)
 {
     return text.length > 0 && text.length <= SITE_TEXT_MAX && memchr(text.at, '\0', text.length) == NULL;
@@ -118,7 +112,7 @@ static void write_row(FILE *out, sqlite3_stmt *statement)
     int columns = sqlite3_column_count(statement);
     for (int i = 0; i < columns; i++) {
         const char *key = sqlite3_column_name(statement, i);
-        struct text value = column_text(statement, i);
+        struct text value = database_text(statement, i);
         if (value.at == NULL)
             continue;
         if (strcmp(key, "comment") == 0 || !is_value(value)) {
@@ -172,7 +166,7 @@ static enum outcome write_unsure(struct database *database, FILE *out, struct er
         if (rows++ == 0)
             fputs("\n# Not sure enough to be declared, or without an address:\n", out);
         fputs("#   ", out);
-        site_print_escaped(out, column_text(statement, 0));
+        site_print_escaped(out, database_text(statement, 0));
         fputc('\n', out);
     }
     if (state != SQLITE_DONE && state != SQLITE_ROW)

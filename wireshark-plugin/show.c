@@ -65,10 +65,8 @@ struct place place_in(tvbuff_t *tvb, struct cursor whole, struct text part)
 
 const char *show_copy(const struct shown *shown, struct text text)
 {
-    size_t length = text.length < SHOWN_MAX ? text.length : SHOWN_MAX;
-    while (length > 0 && length < text.length && ((unsigned char)text.at[length] & 0xc0) == 0x80)
-        length--; /* not in the middle of a character */
-    return text.at == NULL ? "" : wmem_strndup(shown->pinfo->pool, text.at, length);
+    text = text_cut(text, SHOWN_MAX);
+    return text.at == NULL ? "" : wmem_strndup(shown->pinfo->pool, text.at, text.length);
 }
 
 proto_item *show_text(proto_tree *tree, int field, const struct shown *shown, struct place place, struct text text)
