@@ -367,6 +367,8 @@ static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const stru
     note_due(tracker, flow);
     append(&tracker->born, flow, born_link);
     tracker->tcp.counts.flows++;
+    if (tracker->table.used > tracker->tcp.counts.flows_most)
+        tracker->tcp.counts.flows_most = tracker->table.used;
     tracker->tcp.counts.datagram_flows += flow->transport == TRANSPORT_UDP;
     if (tracker->tcp.events.opened != NULL)
         tracker->tcp.events.opened(tracker->tcp.events.context, flow);

@@ -107,3 +107,12 @@ struct memory_shares memory_divide(const struct settings *settings)
         .bodies = clamp(memory / 8, 8 * MB, MEMORY_MAX),
     };
 }
+
+struct memory_shares memory_share(struct memory_shares shares, size_t count)
+{
+    _Static_assert(sizeof shares % sizeof(uint64_t) == 0, "struct memory_shares holds sizes only");
+    uint64_t *sizes = (uint64_t *)&shares;
+    for (size_t i = 0; i < sizeof shares / sizeof *sizes; i++)
+        sizes[i] /= count;
+    return shares;
+}

@@ -48,5 +48,7 @@ struct memory_shares {
 };
 
 struct memory_shares memory_divide(const struct settings *settings);
+/* What each of `count` workers gets of it. */
+struct memory_shares memory_share(struct memory_shares shares, size_t count);
 
 #endif

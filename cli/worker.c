@@ -14,6 +14,9 @@
 #define BATCH_BYTES ((size_t)128 * 1024) /* of payload; a segment has at most 64 KB */
 #define SECRETS_MAX ((size_t)64 << 20)   /* TLS secrets that come between two packets */
 #define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 1.5 MB */
+/* On the average: a connection with what its dissector keeps of it and what is recorded of it; the latter alone. */
+#define FLOW_BYTES 4096
+#define FLOW_RECORDS 1024
 
 /* Segments on their way to a worker, with their payload. */
 struct batch {
@@ -27,6 +30,7 @@ struct worker {
     struct store *store;
     struct dissect *dissect;
     struct tracker *tracker;
+    struct memory_shares shares; /* its own */
 
     /* Only with threads: a ring of batches. The reader fills ring[tail], the worker empties ring[head]. */
     pthread_t thread;
@@ -57,12 +61,26 @@ static void forget_secrets(struct batch *batch)
 
 /* ---- The worker's side ---- */
 
+/* Records have their share, and room for each of the connections that were open at one time: what is recorded of one is
+ * amended when it ends, which is slow when it went to a file meanwhile. */
+static void limit_records(struct worker *worker, uint64_t flows_most)
+{
+    uint64_t memory = worker->shares.records + flows_most * FLOW_RECORDS;
+    store_limit(worker->store, memory, memory + worker->shares.records_most);
+}
+
+static void take_segments(struct worker *worker, const struct sighting *sightings, size_t count)
+{
+    tracker_segments(worker->tracker, sightings, count);
+    limit_records(worker, tracker_counts(worker->tracker).flows_most);
+}
+
 static void take_batch(struct worker *worker, struct batch *batch)
 {
     if (batch->secrets.length > 0)
         dissect_take_secrets(worker->dissect, text_from(buffer_cursor(&batch->secrets)));
     forget_secrets(batch);
-    tracker_segments(worker->tracker, batch->items, batch->count);
+    take_segments(worker, batch->items, batch->count);
 }
 
 static void *work(void *context)
@@ -122,7 +140,7 @@ static void queue_segment(struct worker *worker, const struct segment *segment, 
 void workers_segments(struct workers *workers, const struct sighting *sightings, size_t count)
 {
     if (!workers->threaded) {
-        tracker_segments(workers->items[0].tracker, sightings, count);
+        take_segments(&workers->items[0], sightings, count);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -159,25 +177,23 @@ static void close_queue(struct worker *worker)
 
 /* ---- Start and end ---- */
 
-/* A flow with what its dissector keeps of it, on the average. */
-#define FLOW_BYTES 4096
-
 static bool start_parts(struct worker *worker, size_t count, unsigned needs, const struct settings *settings)
 {
     struct sink sink = store_sink(worker->store);
-    struct memory_shares shares = memory_divide(settings);
+    struct memory_shares shares = memory_share(memory_divide(settings), count);
     struct tracker_limits limits = tracker_limits_default();
-    uint64_t flows = shares.flows / FLOW_BYTES / count + 1;
+    uint64_t flows = shares.flows / FLOW_BYTES + 1;
     limits.flows = flows < UINT32_MAX ? (uint32_t)flows : UINT32_MAX;
-    limits.waiting_total = shares.waiting / count;
+    limits.waiting_total = shares.waiting;
     limits.overlap = settings->overlap;
     limits.hosts = settings->hosts;
     limits.host_count = settings->host_count;
     worker->dissect = dissect_new(&sink, needs);
     if (worker->dissect == NULL)
         return false;
-    store_limit(worker->store, shares.records / count, shares.records_most / count);
-    dissect_limit(worker->dissect, shares.bodies / count, shares.settle / count, shares.settle_most / count);
+    worker->shares = shares;
+    limit_records(worker, 0);
+    dissect_limit(worker->dissect, shares.bodies, shares.settle, shares.settle_most);
     struct flow_events events = dissect_events(worker->dissect);
     worker->tracker = tracker_new(&limits, &events);
     return worker->tracker != NULL;
@@ -264,14 +280,14 @@ bool workers_finish(struct workers *workers)
 {
     struct worker *first = &workers->items[0];
     const struct memory_shares *shares = &workers->shares;
-    store_limit(first->store, shares->records, shares->records_most);
+    first->shares = *shares;
+    for (size_t i = 0; i < workers->count; i++)
+        add_counts(&workers->tracker_counts, tracker_counts(workers->items[i].tracker));
+    limit_records(first, workers->tracker_counts.flows_most);
     dissect_limit(first->dissect, shares->bodies, shares->settle, shares->settle_most);
-    for (size_t i = 0; i < workers->count; i++) {
+    for (size_t i = 1; i < workers->count; i++) {
         struct worker *worker = &workers->items[i];
         int64_t bases[TABLE_COUNT];
-        add_counts(&workers->tracker_counts, tracker_counts(worker->tracker));
-        if (i == 0)
-            continue;
         store_absorb(first->store, worker->store, bases);
         dissect_absorb(first->dissect, worker->dissect, bases);
     }

@@ -25,7 +25,7 @@
 
 /* What of a file is mapped in at one time: as much as Linux brings in around a page that is read. */
 #define SPILL_WINDOW ((uint64_t)64 * 1024)
-#define SPILL_WINDOWS_MAX 256
+#define SPILL_WINDOWS_MAX 4096
 
 struct spill;
 
