@@ -248,12 +248,10 @@ static int64_t next_due(const struct tracker *tracker)
     return due;
 }
 
-/* Two packets must agree on the time: one with an absurd time stamp must not end all flows. */
-static void pass_time(struct tracker *tracker, int64_t time_ns)
+/* Ends what is over at a time. */
+static void end_due(struct tracker *tracker, int64_t now)
 {
     struct flow *flow;
-    int64_t now = time_ns < tracker->time_ns ? time_ns : tracker->time_ns;
-    tracker->time_ns = time_ns;
     if (now <= tracker->due)
         return;
     while ((flow = fallen_silent(tracker, LIST_DATAGRAMS, now)) != NULL)
@@ -267,6 +265,13 @@ static void pass_time(struct tracker *tracker, int64_t time_ns)
     while ((flow = fallen_silent(tracker, LIST_OPEN, now)) != NULL)
         forget(tracker, flow, FLOW_OPEN);
     tracker->due = next_due(tracker);
+}
+
+/* Two packets must agree on the time: one with an absurd time stamp must not end all flows. */
+static void pass_time(struct tracker *tracker, int64_t time_ns)
+{
+    end_due(tracker, time_ns < tracker->time_ns ? time_ns : tracker->time_ns);
+    tracker->time_ns = time_ns;
 }
 
 /* A closed flow that has to go before its time: a late packet must not open another. */
@@ -579,8 +584,10 @@ static void take_group(struct tracker *tracker, const struct sighting *sightings
     for (size_t i = 0; i < count; i++)
         hashes[i] = hash_flow(&tracker->tcp.seed, &sightings[i].segment);
     fetch_group(tracker, hashes, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        end_due(tracker, sightings[i].passed);
         take_segment(tracker, hashes[i], &sightings[i].segment, sightings[i].moment);
+    }
 }
 
 void tracker_segments(struct tracker *tracker, const struct sighting *sightings, size_t count)

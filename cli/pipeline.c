@@ -194,6 +194,7 @@ static void take_packet(struct pipeline *pipeline, const struct packet *packet, 
     if (decoded_has_flow(decoder_packet(pipeline->decoder, packet, &sighting->segment))) {
         look_ahead(pipeline, reading, sighting->segment.payload);
         sighting->moment = packet->moment;
+        sighting->passed = INT64_MIN;
         pipeline->pending_count++;
         ready = ready && !is_decoders(&sighting->segment, packet);
     }

@@ -40,7 +40,9 @@ struct worker {
     pthread_cond_t changed;
     size_t head, filled; /* batches that are ready */
     bool closed;         /* no more will come */
-    size_t tail;         /* the reader's own */
+    /* The reader's own. */
+    size_t tail;
+    int64_t passed; /* see struct sighting */
 };
 
 struct workers {
@@ -49,6 +51,8 @@ struct workers {
     struct hash_seed seed;
     struct memory_shares shares;
     struct tracker_counts tracker_counts;
+    int64_t time_ns; /* of the packet before */
+    int64_t now;     /* what that and the one before agree on */
     struct worker items[];
 };
 
@@ -130,11 +134,26 @@ static void queue_segment(struct worker *worker, const struct segment *segment, 
     }
     batch->items[batch->count].segment = *segment;
     batch->items[batch->count].moment = moment;
+    batch->items[batch->count].passed = worker->passed;
+    worker->passed = INT64_MIN;
     if (length > 0)
         memcpy(batch->bytes + batch->used, segment->payload.at, length);
     batch->items[batch->count].segment.payload.at = batch->bytes + batch->used;
     batch->used += length;
     batch->count++;
+}
+
+/* When time goes back (captures in turn that overlap), no worker may still have a flow that one alone would have ended
+ * because of the packets of others. As there two packets must agree on the time. */
+static void pass_time(struct workers *workers, int64_t time_ns)
+{
+    int64_t now = time_ns < workers->time_ns ? time_ns : workers->time_ns;
+    for (size_t i = 0; now < workers->now && i < workers->count; i++) {
+        if (workers->items[i].passed < workers->now)
+            workers->items[i].passed = workers->now;
+    }
+    workers->time_ns = time_ns;
+    workers->now = now;
 }
 
 void workers_segments(struct workers *workers, const struct sighting *sightings, size_t count)
@@ -145,6 +164,7 @@ void workers_segments(struct workers *workers, const struct sighting *sightings,
     }
     for (size_t i = 0; i < count; i++) {
         const struct segment *segment = &sightings[i].segment;
+        pass_time(workers, sightings[i].moment.time_ns);
         queue_segment(&workers->items[hash_hosts(&workers->seed, segment) % workers->count], segment,
                       sightings[i].moment);
     }
@@ -225,9 +245,11 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, const
     made->shares = memory_divide(settings);
     made->threaded = count > 1;
     made->seed = hash_seed_new();
+    made->time_ns = made->now = INT64_MIN;
     for (size_t i = 0; i < count; i++) {
         struct worker *worker = &made->items[i];
         worker->store = i == 0 ? store : store_new(); /* the first one's becomes that of all */
+        worker->passed = INT64_MIN;
         if (i > 0 && worker->store != NULL)
             store_spare_like(worker->store, store);
         if (worker->store == NULL || !start_parts(worker, count, needs, settings))

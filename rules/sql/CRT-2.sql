@@ -3,7 +3,8 @@
 -- Decides, for each certificate that was shown in readable traffic: whether it was valid when it was shown and could be
 -- decoded (all profiles), and its key, hash, lifetime and purpose. ConfigMgr 2007 itself sets no minimum for these: the
 -- thresholds below are this program's, fail only in the profile "modern", and are remarks (hints) in the 2007 profiles;
--- those that the site file declares (pki) go before them and hold in all profiles.
+-- those that the site file declares (pki) go before them and hold in all profiles. Purposes that it declares are those that
+-- certificates of clients must have.
 -- Lifetime and purpose are asked only of certificates that another key signed: clients and sites make their own
 -- (self-signed) for decades and without purpose by design. A self-signed certificate that is sound says nothing about
 -- the certificates of the organisation, so it does not pass the rule.
@@ -80,6 +81,11 @@ flaw AS (
       AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,1.3.6.1.5.5.7.3.2,%'
       AND ',' || coalesce(eku, '') || ',' NOT LIKE '%,2.5.29.37.0,%'
     UNION ALL
+    SELECT shown.id, CASE WHEN eku IS NOT NULL THEN 'proof' ELSE 'hint' END, 'client certificate without the declared purpose ' || value
+    FROM shown JOIN site_pki ON site_pki.kind = 'eku'
+    WHERE self_signed = 0 AND seen_as IN ('message-signing', 'client') AND problem IS NULL
+      AND instr(',' || coalesce(eku, '') || ',', ',' || value || ',') = 0
+    UNION ALL
     SELECT id, CASE WHEN binding AND eku IS NOT NULL THEN 'proof' ELSE 'hint' END,
            'server certificate without the purpose server authentication'
     FROM shown
@@ -107,7 +113,7 @@ judged AS (
       AND key_type IN ('rsa', 'ec') AND key_bits IS NOT NULL AND signature_hash IS NOT NULL
 )
 SELECT result, grade, 'certificate' AS evidence, id AS row, min(packet) AS packet, time, subject, why,
-       CASE WHEN EXISTS (SELECT 1 FROM site_pki WHERE kind IN ('rsa_bits', 'ec_bits', 'server_days', 'client_days'))
+       CASE WHEN EXISTS (SELECT 1 FROM site_pki WHERE kind IN ('rsa_bits', 'ec_bits', 'server_days', 'client_days', 'eku'))
             THEN 'declared' END AS rests_on
 FROM judged
 GROUP BY identity, subject, result, grade, why

@@ -7,6 +7,7 @@
 -- since with it a client stops).
 -- Passes if every client that was shown such a certificate got its list, or a staple that it had asked for, afterwards, and
 -- nothing was missed.
+-- Hosts of lists that the site file declares (pki: crl, ocsp) tell certificates of another authority apart.
 -- Cannot be told: a client that has the list from before; one that asks through a proxy; certificates in TLS 1.3 that was
 -- not decrypted. Certificates that the site makes itself have no list by design and say nothing.
 WITH
@@ -19,6 +20,8 @@ word(kind, result, grade, why) AS (
            ('got', 'pass', 'proof', 'a client got the revocation list of the certificate that it was shown'),
            ('stapled', 'pass', 'strong', 'a client got the state of the certificate with it (staple)'),
            ('own', 'notobserved', 'hint', 'the certificate was made by the site itself, and has no revocation list'),
+           ('elsewhere', 'notobserved', 'hint',
+            'the certificate names none of the declared hosts of revocation lists: it is of another authority'),
            ('open', 'notobserved', 'hint',
             'a client was not seen to fetch the revocation list; it may have it from before')
 ),
@@ -68,6 +71,10 @@ judged AS (
                    THEN 'directory'
                    WHEN got IS NOT NULL THEN 'got'
                    WHEN stapled THEN 'stapled'
+                   WHEN EXISTS (SELECT 1 FROM site_pki WHERE kind IN ('crl', 'ocsp'))
+                        AND NOT EXISTS (SELECT 1 FROM site_pki WHERE kind IN ('crl', 'ocsp')
+                                        AND instr(lower(lists || ' ' || status), '//' || lower(value)) > 0)
+                   THEN 'elsewhere'
                    WHEN coalesce(missing, closed) IS NULL OR lists LIKE '%ldap:%' THEN 'open'
                    WHEN last > coalesce((SELECT time FROM revocation WHERE id = missing),
                                         (SELECT time FROM refused WHERE id = closed))

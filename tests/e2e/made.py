@@ -48,6 +48,19 @@ def talk(second, client, server, port, turns):
     return one.close().packets
 
 
+def turns_of(path, number):
+    """What was said in the TCP connection of a packet that its client sent, in a lab capture: Ethernet and IPv4, nothing sent twice."""
+    def ends(frame):
+        start = 14 + (frame[14] & 15) * 4
+        data = frame[start + (frame[start + 12] >> 4) * 4 : 14 + struct.unpack_from(">H", frame, 16)[0]]
+        return (frame[26:30] + frame[start : start + 2], frame[30:34] + frame[start + 2 : start + 4]), data
+
+    packets = [frame for _, frame in lab.read_pcap(path)]
+    way = ends(packets[number - 1])[0]
+    said = [(found == way, data) for found, data in map(ends, packets) if found in (way, way[::-1])]
+    return [(asks, data) for asks, data in said if data]
+
+
 def capture(name, *parts):
     """A capture of packets and lists of packets, in the order of their times."""
     packets = [packet for part in parts for packet in (part if isinstance(part, list) else [part])]
@@ -283,9 +296,23 @@ def _certificate(name, ca, purpose=None, list_at=None):
     return build.sign(ca[1] if ca else key, hashes.SHA256()), key
 
 
-def tls(server, client=None, ca=None, request=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", reply=None):
+def revoked(ca, path):
+    """The revocation list of an authority, in PEM, with the certificate of a file in it."""
+    import datetime  # noqa: PLC0415
+
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+
+    start, end = datetime.datetime(2023, 1, 1), datetime.datetime(2040, 1, 1)
+    number = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
+    entry = x509.RevokedCertificateBuilder(number, start).build()
+    made = x509.CertificateRevocationListBuilder(ca[0].subject, start, end, [], [entry]).sign(ca[1], hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def tls(server, client=None, ca=None, request=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", reply=None, crl=None):
     """Turns of a TLS 1.2 conversation of OpenSSL with itself. With `ca` the server asks for a client certificate, and names
-    nobody: tls_named does."""
+    nobody: tls_named does. With `crl` it refuses what is in that list."""
     here, there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for context in (here, there):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -299,6 +326,10 @@ def tls(server, client=None, ca=None, request=b"GET / HTTP/1.1\r\nHost: x\r\n\r\
 
         here.verify_mode = ssl.CERT_REQUIRED
         here.load_verify_locations(cadata=ca[0].public_bytes(Encoding.PEM).decode())
+    if crl:
+        (WORK / "crl.pem").write_text(crl, encoding="ascii")
+        here.load_verify_locations(WORK / "crl.pem")
+        here.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     to_client, to_server = (ssl.MemoryBIO(), ssl.MemoryBIO()), (ssl.MemoryBIO(), ssl.MemoryBIO())
     ends = there.wrap_bio(to_client[0], to_server[0]), here.wrap_bio(to_server[1], to_client[1], server_side=True)
     turns = []
@@ -318,6 +349,9 @@ def tls(server, client=None, ca=None, request=b"GET / HTTP/1.1\r\nHost: x\r\n\r\
                 done[side] = True
             except ssl.SSLWantReadError:
                 pass
+            except ssl.SSLError:
+                carry()
+                return turns
             carry()
     ends[0].write(request)
     carry()

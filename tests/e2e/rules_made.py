@@ -31,6 +31,9 @@ def test_revocation():
     path = capture("crl-one-of-two", talk(1, CLIENT, MP, 443, shown), talk(2, CLIENT, "10.1.1.90", 80, fetch),
                    talk(3, OTHER, MP, 443, shown))
     expect_verdict(path, "CRT-3", "notobserved", "was not seen to fetch", MP_DECLARED)
+    elsewhere = MP_DECLARED + "pki:\n  - {kind: crl, value: %s}\n"
+    expect_verdict(path, "CRT-3", "notobserved", "none of the declared hosts", elsewhere % "pki.example.test")
+    expect_verdict(path, "CRT-3", "notobserved", "was not seen to fetch", elsewhere % "10.1.1.90")
     path = capture("crl-before", talk(1, CLIENT, "10.1.1.90", 80, fetch), talk(2, CLIENT, MP, 443, shown))
     expect_verdict(path, "CRT-3", "notobserved", "was not seen to fetch", MP_DECLARED)
     path = capture("crl-missing", talk(1, CLIENT, MP, 443, shown), talk(2, CLIENT, "10.1.1.90", 80, refused),
@@ -71,6 +74,13 @@ def test_client_certificates():
     expect_verdict(path, "CRT-4", "notobserved", "Only hints", MP_DECLARED + "taps:\n  - {name: x, translation: nat}\n")
     expect_verdict(capture("certificate-moved", *both), "CRT-4", "notobserved", "from different addresses", MP_DECLARED)
     expect_verdict(capture("certificate-once", both[0], names), "CRT-4", "notobserved", "", MP_DECLARED)
+    refused = talk(1, CLIENT, MP, 443, made.tls(server, client, ca, crl=made.revoked(ca, client)))
+    path = capture("certificate-revoked", refused, talk(5, CLIENT, MP, 443, made.tls(server, client, ca)))
+    lab.expect_equal(lab.tshark(path, "tls.alert_message.desc == 44", "frame.number") != [], True, "OpenSSL said that it is revoked")
+    expect_verdict(path, "CRT-4", "fail", "refused as revoked and accepted later", MP_DECLARED, "strong", "declared")
+    expect_verdict(capture("certificate-refused", refused), "CRT-4", "notobserved", "", MP_DECLARED)
+    wrong = talk(1, CLIENT, MP, 443, made.tls_named(server, made.certificate(ca, "ws5", "server"), ca))
+    expect_verdict(capture("certificate-purpose", wrong), "CRT-4", "fail", "without the purpose of client", MP_DECLARED, "strong", "declared")
 
 
 def test_authorities():
@@ -119,6 +129,11 @@ def test_thresholds():
     old = ("--profile", "2007-mixed")
     expect_verdict(lab.SCCMWTF, "CRT-2", "fail", "RSA key shorter than 4096 bits", long_keys, "proof", "declared", old)
     expect_verdict(lab.SCCMWTF, "CRT-2", "notobserved", "", "pki:\n  - {kind: rsa_bits, value: '1024'}\n", options=old)
+    ca, purpose = made.authority(), "pki:\n  - {kind: server_days, value: '9000'}\n  - {kind: client_days, value: '9000'}\n  - {kind: eku, value: %s}\n"
+    server, client = made.certificate(ca, "cm01", "server"), made.certificate(ca, "ws5", "client")
+    path = capture("purposes", talk(1, CLIENT, MP, 443, made.tls(server, client, ca)), talk(2, CLIENT, MP, 80, made.http_get("/SMS_MP/.sms_aut?MPLIST")))
+    expect_verdict(path, "CRT-2", "fail", "without the declared purpose 1.3.6.1.4.1.311.21.5", purpose % "1.3.6.1.4.1.311.21.5", "proof", "declared", old)
+    expect_verdict(path, "CRT-2", "pass", "certificate is valid", purpose % "1.3.6.1.5.5.7.3.2", "proof", "declared", old)
 
 
 # ---- Site systems ---------------------------------------------------------------------------------------------------
@@ -335,6 +350,20 @@ def test_forests():
     lab.expect(made.verdict(lab.SCCMWTF, "RSC-3")["result"] == "notobserved", "nothing is declared")
 
 
+def test_home_forest():
+    """RSC-3: twenty clients of the home forest that use Kerberos pass; with one that does not, or that is of another forest, they do not."""
+    home = "forests:\n  - {name: corp.contoso.test, relation: home}\n"
+    said = made.turns_of(lab.SCCMWTF, lab.value("SELECT min(packet) FROM registration", lab.SCCMWTF))
+    kerberos = [(True, b.kdc_request(10, "krbtgt", "CORP.CONTOSO.TEST", client="ws")), (False, b.kdc_reply(11, "krbtgt", "CORP.CONTOSO.TEST"))]
+    hosts = [f"10.1.2.{number}" for number in range(1, 21)]
+    registered = [talk(10 * number, host, MP, 80, said) for number, host in enumerate(hosts, 1)]
+    tickets = [[made.datagram(10 * number, ends[0], ends[1], data) for ends, data in
+                ((((host, 5000), (DC, 88)), kerberos[0][1]), (((DC, 88), (host, 5000)), kerberos[1][1]))] for number, host in enumerate(hosts, 1)]
+    expect_verdict(capture("forest-home", *registered, *tickets), "RSC-3", "pass", "of the home forest registered", home, "strong", "declared")
+    expect_verdict(capture("forest-one-without", *registered, *tickets[1:]), "RSC-3", "notobserved", "too little was seen", home)
+    expect_verdict(capture("forest-few", *registered[1:], *tickets), "RSC-3", "notobserved", "too little was seen", home)
+
+
 def test_all_together():
     """All captures made here, together, give the same report for any number of workers, and each evidence a row that is there."""
     captures = sorted(made.WORK.glob("*.pcap"))
@@ -346,4 +375,4 @@ def test_all_together():
 if __name__ == "__main__":
     lab.main(test_revocation, test_native_mode, test_client_certificates, test_authorities, test_bridging, test_thresholds, test_file_systems, test_names,
              test_admin_share, test_sql, test_versions, test_keys_of_sites, test_directory, test_push, test_content, test_relay,
-             test_remote_tools, test_consoles, test_forests, test_all_together)
+             test_remote_tools, test_consoles, test_forests, test_home_forest, test_all_together)
