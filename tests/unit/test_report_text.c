@@ -63,24 +63,31 @@ static void a_section_begins_with_its_fails(void **state)
     fixture_end(&fixture);
 }
 
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* What the report says, and what it does not; both lists end with NULL. */
+static void expect(struct fixture *fixture, bool verbose, const char *const *has, const char *const *lacks)
+{
+    fixture->report.verbose = verbose;
+    char *output = fixture_print(report_text, &fixture->report);
+    for (size_t i = 0; has[i] != NULL; i++)
+        assert_contains(output, has[i]);
+    for (size_t i = 0; lacks[i] != NULL; i++)
+        assert_lacks(output, lacks[i]);
+    free(output);
+}
+
 static void evidence_is_limited_unless_verbose(void **state)
 {
     (void)state;
     struct fixture fixture;
     fixture_start(&fixture);
-    char *output = fixture_print(report_text, &fixture.report);
-    assert_contains(output, "packet 5  2026-11-22T05:00:16.285195Z  10.0.0.5 -> 10.0.0.11: it was sent in clear\n");
-    assert_lacks(output, "packet 6 ");
-    assert_contains(output, "... and 1234562 more\n");
-    assert_lacks(output, "only a hint");
-    free(output);
-    fixture.report.verbose = true;
-    output = fixture_print(report_text, &fixture.report);
-    assert_contains(output, "packet 12 ");
-    assert_contains(output, "... and 1234555 more\n");
-    assert_contains(output, "only a hint");
-    assert_contains(output, "What an attacker gains");
-    free(output);
+    expect(&fixture, false,
+           LIST("packet 5  2026-11-22T05:00:16.285195Z  10.0.0.5 -> 10.0.0.11: it was sent in clear\n",
+                "... and 1234562 more\n"),
+           LIST("packet 6 ", "only a hint"));
+    expect(&fixture, true, LIST("packet 12 ", "... and 1234555 more\n", "only a hint", "What an attacker gains"),
+           LIST(NULL));
     fixture_end(&fixture);
 }
 
@@ -214,16 +221,8 @@ static void of_many_inputs_the_first_and_those_with_problems_are_shown(void **st
         fixture_input(fixture.report.store, TEXT("quiet.pcap"), 1000 + i, 1, TEXT_NULL);
     fixture_input(fixture.report.store, TEXT("cut.pcap"), 2000, 1, TEXT("ends inside a packet"));
     fixture_input(fixture.report.store, TEXT("last.pcap"), 2001, 1, TEXT_NULL);
-    char *output = fixture_print(report_text, &fixture.report);
-    assert_contains(output, "more\n  together");
-    assert_contains(output, "cut.pcap");
-    assert_lacks(output, "last.pcap");
-    free(output);
-    fixture.report.verbose = true;
-    output = fixture_print(report_text, &fixture.report);
-    assert_contains(output, "last.pcap");
-    assert_lacks(output, "more\n  together");
-    free(output);
+    expect(&fixture, false, LIST("more\n  together", "cut.pcap"), LIST("last.pcap"));
+    expect(&fixture, true, LIST("last.pcap"), LIST("more\n  together"));
     fixture_end(&fixture);
 }
 
