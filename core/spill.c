@@ -110,7 +110,7 @@ static void give_back(const struct spill *spill, uint64_t offset, uint64_t size)
 static void windows_forget(struct spill *spill)
 {
     struct spill_pool *pool = spill->pool;
-    for (size_t i = 0; i < SPILL_WINDOWS_MAX; i++) {
+    for (size_t i = 0; spill->spilled > 0 && i < SPILL_WINDOWS_MAX; i++) {
         if (pool->windows[i].spill == spill) {
             spill->seen[pool->windows[i].number] = 0;
             pool->windows[i].spill = NULL;
