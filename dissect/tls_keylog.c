@@ -29,7 +29,7 @@ struct tls_keylog *tls_keylog_new(void)
 
 void tls_keylog_free(struct tls_keylog *keylog)
 {
-    for (size_t i = 0; keylog != NULL && i < BUCKETS; i++) {
+    for (size_t i = 0; keylog != NULL && keylog->count > 0 && i < BUCKETS; i++) {
         for (struct entry *entry = keylog->buckets[i], *next; entry != NULL; entry = next) {
             next = entry->next;
             OPENSSL_cleanse(entry->bytes, (size_t)entry->key_length + entry->secret_length);

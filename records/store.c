@@ -69,10 +69,12 @@ void store_narrow(struct store *store, enum table table, column_set read)
     struct rows *rows = &store->tables[table];
     rows->read = read;
     rows->size = column_size(schema->columns[0].type);
-    for (size_t i = 0; i < schema->column_count; i++) {
+    for (size_t i = schema->column_count; i-- > 1;) {
         const struct column *column = &schema->columns[i];
-        if (read & column_bit(i))
+        if (read & column_bit(i)) {
             rows->size = column->offset + column_size(column->type);
+            return;
+        }
     }
 }
 

@@ -248,6 +248,9 @@ void ccm_body_fields(struct ccm_decoder *decoder, struct xml_document *document,
     unsigned depth = 0;
     if (at == NULL)
         return;
+    if (decoder->body_index == NULL)
+        decoder->body_index = ccm_body_index_new();
+    fields->cut = fields->cut || decoder->body_index == NULL;
     struct walk walk = {.decoder = decoder, .fields = fields, .part = part, .root = at->name};
     while (!fields->cut) {
         walk_element(&walk, at, depth);

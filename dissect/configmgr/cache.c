@@ -11,7 +11,7 @@ struct place {
 };
 
 struct ccm_cache {
-    size_t places, bytes_max;
+    size_t places, used, bytes_max;
     void (*free_value)(void *value);
     struct place *at[];
 };
@@ -27,17 +27,18 @@ struct ccm_cache *ccm_cache_new(size_t places, size_t bytes_max, void (*free_val
     return cache;
 }
 
-static void place_empty(const struct ccm_cache *cache, struct place *place)
+static void place_empty(struct ccm_cache *cache, struct place *place)
 {
     if (place == NULL)
         return;
+    cache->used--;
     cache->free_value(place->value);
     free(place);
 }
 
 void ccm_cache_free(struct ccm_cache *cache)
 {
-    for (size_t i = 0; cache != NULL && i < cache->places; i++)
+    for (size_t i = 0; cache != NULL && cache->used > 0; i++)
         place_empty(cache, cache->at[i]);
     free(cache);
 }
@@ -81,5 +82,6 @@ bool ccm_cache_put(struct ccm_cache *cache, const void *owner, struct cursor byt
     struct place **at = &cache->at[place_of(cache, owner, bytes)];
     place_empty(cache, *at);
     *at = place;
+    cache->used++;
     return true;
 }

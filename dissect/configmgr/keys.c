@@ -92,10 +92,13 @@ struct ccm_keys *ccm_keys_new(void)
     return NULL;
 }
 
-void ccm_keys_free(struct ccm_keys *keys)
+bool ccm_keys_empty(const struct ccm_keys *keys)
 {
-    if (keys == NULL)
-        return;
+    return keys->count == 0 && keys->blob_count == 0 && keys->client_count == 0;
+}
+
+static void free_nodes(struct ccm_keys *keys)
+{
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct key_node *node = keys->keys[i], *next; node != NULL; node = next) {
             next = node->next;
@@ -112,6 +115,14 @@ void ccm_keys_free(struct ccm_keys *keys)
             free(node);
         }
     }
+}
+
+void ccm_keys_free(struct ccm_keys *keys)
+{
+    if (keys == NULL)
+        return;
+    if (!ccm_keys_empty(keys))
+        free_nodes(keys);
     for (int i = 0; i < CCM_HASH_COUNT; i++)
         EVP_MD_free(keys->hashes[i]);
     EVP_MD_CTX_free(keys->hasher);

@@ -29,6 +29,8 @@ struct ccm_keys;
 
 struct ccm_keys *ccm_keys_new(void); /* NULL when out of memory */
 void ccm_keys_free(struct ccm_keys *keys);
+/* Whether nothing was learned yet. */
+bool ccm_keys_empty(const struct ccm_keys *keys);
 
 /* The key in a CryptoAPI PUBLICKEYBLOB (wire.md 5.4). NULL when it is none, is not RSA, or the store is full. */
 const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob);

@@ -12,11 +12,11 @@
 bool ccm_decoder_init(struct ccm_decoder *decoder)
 {
     xml_setup();
-    *decoder = (struct ccm_decoder){.keys = ccm_keys_new(), .body_index = ccm_body_index_new()};
+    *decoder = (struct ccm_decoder){.keys = ccm_keys_new()};
     arena_init(&decoder->arena, CCM_ARENA_MAX);
     ccm_inflater_init(&decoder->inflater);
     ccm_inflater_init(&decoder->inner);
-    return decoder->keys != NULL && decoder->body_index != NULL;
+    return decoder->keys != NULL;
 }
 
 void ccm_decoder_free(struct ccm_decoder *decoder)

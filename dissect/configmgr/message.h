@@ -26,7 +26,7 @@
 /* What decoding needs beside the bytes. One for each worker; nothing in it is shared. */
 struct ccm_decoder {
     struct ccm_keys *keys;
-    struct ccm_body_index *body_index; /* which lines of body.def may define what: body_table.c */
+    struct ccm_body_index *body_index; /* which lines of body.def may define what: body_table.c; made at first use */
     struct arena arena;                /* reset by ccm_message_decode: what it hands out lives until the next message */
     struct ccm_inflater inflater;      /* of payloads: the message may be read where it lies in there */
     struct ccm_inflater inner;         /* of what is compressed inside of documents */

@@ -3,9 +3,8 @@
  *   u8 flags: 1 reply, 2 inside TLS, 4 cut off, 8 Content-Type known, 16 reply to a registration, 32 without header, 64 client
  *   notification; then the HTTP body
  */
-#include <stdlib.h>
-
 #include "dissect/configmgr/notification.h"
+#include "tests/fuzz/decoder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -54,9 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t flags;
     if (!cursor_u8(&input, &flags))
         return 0;
-    struct ccm_decoder decoder;
-    if (!ccm_decoder_init(&decoder))
-        return 0;
+    struct ccm_decoder *decoder = fuzz_decoder();
     struct ccm_source source = {
         .carrier = flags & 64   ? CCM_CARRIER_NOTIFICATION
                    : flags & 32 ? CCM_CARRIER_FSP
@@ -69,11 +66,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .truncated = flags & 4,
         .endpoint = flags & 16 ? TEXT("MP_ClientRegistration") : TEXT_NULL,
     };
+    uint64_t inflated = decoder->inflated;
     if (ccm_message_recognise(input, source.content_type))
-        decode(&decoder, &source, NEED_NOTHING);
-    if (decoder.inflated != 0)
+        decode(decoder, &source, NEED_NOTHING);
+    if (decoder->inflated != inflated)
         abort();
-    decode(&decoder, &source, NEED_EVERYTHING | NEED_FIELD);
-    ccm_decoder_free(&decoder);
+    decode(decoder, &source, NEED_EVERYTHING | NEED_FIELD);
+    fuzz_decoder_end(decoder);
     return 0;
 }

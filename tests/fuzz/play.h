@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dissect/dissect.h"
+#include "dissect/tls_internal.h"
 #include "records/store.h"
 
 struct play {
@@ -82,6 +82,45 @@ static inline void play_all(struct dissect *dissect, enum transport transport, u
     play.events.closed(play.events.context, &play.flow);
 }
 
+/* What takes long to set up and does not change is kept from one input to the next. */
+struct play_kept {
+    struct ccm_body_index *body_index;
+    struct tls_crypto *crypto;
+};
+
+static inline struct play_kept *play_kept(void)
+{
+    static struct play_kept kept;
+    if (kept.body_index == NULL)
+        kept = (struct play_kept){ccm_body_index_new(), tls_crypto_new()};
+    return &kept;
+}
+
+/* A new dissect that writes into the store; play_end must follow. */
+static inline struct dissect *play_begin(struct store *store, unsigned needs)
+{
+    if (store == NULL)
+        abort();
+    struct sink sink = store_sink(store);
+    struct dissect *dissect = dissect_new(&sink, needs);
+    if (dissect == NULL)
+        abort();
+    dissect->decoder.body_index = play_kept()->body_index;
+    dissect->tls->crypto = play_kept()->crypto;
+    dissect->tls->crypto_tried = true;
+    return dissect;
+}
+
+/* Settles what waits, and frees both. */
+static inline void play_end(struct dissect *dissect, struct store *store)
+{
+    dissect_finish(dissect);
+    dissect->decoder.body_index = NULL;
+    dissect->tls->crypto = NULL;
+    dissect_free(dissect);
+    store_free(store);
+}
+
 struct play_port {
     enum transport transport;
     uint16_t port;
@@ -92,17 +131,12 @@ static inline void play_input(const uint8_t *data, size_t size, const struct pla
 {
     struct cursor input = cursor_of(data, size);
     struct store *store = store_new();
-    struct sink sink = store_sink(store);
-    struct dissect *dissect = dissect_new(&sink, UINT32_MAX);
-    if (store == NULL || dissect == NULL)
-        abort();
+    struct dissect *dissect = play_begin(store, UINT32_MAX);
     uint8_t which = 0;
     if (cursor_u8(&input, &which))
         which = (uint8_t)(which % count);
     play_all(dissect, ports[which].transport, ports[which].port, input);
-    dissect_finish(dissect);
-    dissect_free(dissect);
-    store_free(store);
+    play_end(dissect, store);
 }
 
 #endif
