@@ -276,7 +276,7 @@ def test_gap():
 def ours(capture, keys):
     if not TOOL.is_file():
         raise lab.Skip("the program tls_plain is not built (environment variable TOOLS)")
-    done = subprocess.run([TOOL, capture, keys], capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = subprocess.run([TOOL, capture, keys or "-"], capture_output=True, text=True, timeout=SECONDS, check=False)
     lab.expect_equal(done.returncode, 0, f"tls_plain {capture}: {done.stderr}")
     found = defaultdict(str)
     for line in done.stdout.splitlines():
@@ -288,7 +288,7 @@ def ours(capture, keys):
 
 def of_tshark(capture, keys):
     """The same by tshark: {(source, port, target, port): hex}."""
-    files = sorted(keys.iterdir()) if keys.is_dir() else [keys]
+    files = [] if keys is None else sorted(keys.iterdir()) if keys.is_dir() else [keys]
     options = []
     for path in files:
         if "PRIVATE KEY" in path.read_text(errors="replace"):
