@@ -331,7 +331,8 @@ static void check_ambiguous(struct check *check)
     if (message->multipart.inside)
         found(check, "C32", ADVISORY, "the boundary stands inside a part, and readers may end the part there");
     if (message->multipart.count > 2)
-        found(check, "C32", ADVISORY, "the boundary starts more parts than two, and readers may take either as payload");
+        found(check, "C32", ADVISORY,
+              "the boundary starts more parts than two, and readers may take either as payload");
 }
 
 static void check_ranges(struct check *check)
@@ -471,12 +472,11 @@ static void check_assignments(struct check *check)
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     static void (*const checks[])(struct check *) = {
-        check_signed,         check_confidential, check_excess,           check_hash,
-        check_endpoint,       check_root,         check_reply_mode,       check_attachments,
-        check_file_type,      check_in_body,      check_collected,        check_report,
-        check_schema_version, check_state,        check_metering,         check_ranges,      check_ambiguous,
-        check_registration,   check_signatures,   check_certificate_kind, check_reply_signed,
-        check_assignments,    check_references,
+        check_signed,       check_confidential, check_excess,         check_hash,       check_endpoint,
+        check_root,         check_reply_mode,   check_attachments,    check_file_type,  check_in_body,
+        check_collected,    check_report,       check_schema_version, check_state,      check_metering,
+        check_ranges,       check_ambiguous,    check_registration,   check_signatures, check_certificate_kind,
+        check_reply_signed, check_assignments,  check_references,
     };
     struct check check = {.decoder = decoder, .message = message, .root = message->document.root};
     if (message->no_reply)

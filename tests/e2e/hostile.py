@@ -243,6 +243,19 @@ CASES = {
 }
 
 
+# What must be a row of the table `finding`: kind of attack, and a case that shows it.
+FOUND = {
+    "zlib bomb": "zlib bomb of 1 GB",
+    "offset past the end": "body past the end",
+    "entity bomb": "entity bomb in the body",
+    "a million attachments": "a million attachments",
+    "header of 100 MB": "message header of 100 MB",
+    "odd UTF-16": "odd UTF-16 body",
+    "boundary inside the payload": "end inside the payload",
+    "duplicate elements": "two bodies",
+}
+
+
 # ---- Running --------------------------------------------------------------------------------------------------------
 
 
@@ -314,6 +327,8 @@ def test_hostile_messages():
             calm[command] = (peak, neighbours(output) if command[0] == "query" else None)
         for name in sys.argv[1:] or CASES:
             problems += examine(name, calm, folder)
+    notes = [kind for kind, name in FOUND.items() if CASES[name][1] != "finding"]
+    lab.expect(not notes, f"no rows of the table finding: {notes}")
     lab.expect(not problems, "\n      ".join(problems))
 
 

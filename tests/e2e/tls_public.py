@@ -43,6 +43,28 @@ def keys_of(capture, folder):
     return True, path
 
 
+# What is not read here, as the rows say: each with its reason.
+NOT_READ = {
+    "its cipher suite is not decrypted here": "EXPORT suites, whose keys are made otherwise (RFC 2246 section 6.3.1)",
+    "OpenSSL on this machine does not have its cipher": "IDEA, which OpenSSL as Debian builds it leaves out",
+    "its content is compressed, which is not read": "TLS compression (RFC 3749), which Windows does not offer",
+    None: "TLS inside of a protocol that is not read here",
+}
+FLOWS = """SELECT src, sport, dst, dport, tls.id AS session, problem, decrypted FROM flow LEFT JOIN tls ON tls.flow = flow.id
+           WHERE flow.app IS NULL OR flow.app = 'tls'"""
+
+
+def not_read(capture, keys):
+    """{(source, port, target, port): why} of directions that are known to be hidden, and which say so."""
+    found = {}
+    for row in lab.query(FLOWS, capture, options=("--keys", keys) if keys else (), status=(lab.DONE, lab.INCOMPLETE)):
+        if row["decrypted"] == 1 or row["problem"] not in NOT_READ or (row["session"] is not None and row["problem"] is None):
+            continue
+        ends = (row["src"], int(row["sport"]), row["dst"], int(row["dport"]))
+        found[ends] = found[ends[2:] + ends[:2]] = NOT_READ[row["problem"]]
+    return found
+
+
 def test_public_as_tshark():
     """Every direction that tshark decrypts of a public capture with keys is equal here."""
     captures = [path for path in sorted(PUBLIC.glob("*.pcap*")) if path.is_file()]
@@ -56,11 +78,13 @@ def test_public_as_tshark():
                 continue
             compared += 1
             try:
-                equal, total = tls.compare(capture, keys)
+                excused = not_read(capture, keys)
+                equal, total = tls.compare(capture, keys, excused)
             except lab.Wrong as problem:
                 problems.append(str(problem))
                 continue
-            print(f"      {capture.name}: {equal} of {total} directions equal to tshark")
+            reasons = "" if equal == total else f"; others: {', '.join(sorted(set(excused.values())))}"
+            print(f"      {capture.name}: {equal} of {total} directions equal to tshark{reasons}")
             sums = [sums[0] + equal, sums[1] + total]
     lab.expect(not problems, "; ".join(problems))
     print(f"      {compared} of {len(captures)} captures come with keys: {sums[0]} of {sums[1]} directions equal to tshark")
