@@ -99,9 +99,7 @@ static void content(struct tls *tls, enum direction direction, uint8_t type, str
         tls_handshake_bytes(tls, direction, bytes);
         return;
     case TLS_APPLICATION:
-        if (tls->compressed)
-            tls_row_problem(tls, "its content is compressed, which is not read");
-        else if (tls->stream[direction].encrypted || tls->early_data)
+        if (tls->stream[direction].encrypted || tls->early_data)
             application_data(tls, direction, bytes);
         return;
     default: /* heartbeats */
@@ -147,7 +145,10 @@ static void take_record(struct tls *tls, enum direction direction, struct cursor
         return;
     }
     if (tls_open_record(tls, direction, body, &type, &plain)) {
-        content(tls, direction, type, plain);
+        if (tls->compressed) /* handshake and alerts are too (RFC 3749 section 2) */
+            tls_row_problem(tls, "its content is compressed, which is not read");
+        else
+            content(tls, direction, type, plain);
         return;
     }
     count_hidden(tls, stream, type, stream->length);

@@ -505,7 +505,7 @@ bool tls_open_record(struct tls *tls, enum direction direction, struct cursor bo
     }
     stream->failures = 0;
     stream->opened++;
-    if (!tls->decrypted)
+    if (!tls->decrypted && !tls->compressed)
         tls_row_decrypted(tls);
     *content = cursor_of(out, length);
     return true;

@@ -317,6 +317,24 @@ static void check_metering(struct check *check)
     }
 }
 
+/* What no sender of the product writes, and by which one reader may be told something else than another. */
+static void check_ambiguous(struct check *check)
+{
+    const struct ccm_message *message = check->message;
+    if (message->header.repeated.at != NULL)
+        found_value(check, "C32", ADVISORY, "something stands twice in the header, and readers may take either",
+                    message->header.repeated);
+    if (message->header.document.has_doctype)
+        found(check, "C32", ADVISORY, "the header has a document type declaration: its entities are not expanded");
+    if (message->document.has_doctype)
+        found(check, "C32", ADVISORY, "the body has a document type declaration: its entities are not expanded");
+    if (message->multipart.inside)
+        found(check, "C32", ADVISORY, "the boundary stands inside a part, and readers may end the part there");
+    if (message->multipart.count > 2)
+        found(check, "C32", ADVISORY,
+              "the boundary starts more parts than two, and readers may take either as payload");
+}
+
 static void check_ranges(struct check *check)
 {
     const struct ccm_message *message = check->message;
@@ -324,9 +342,8 @@ static void check_ranges(struct check *check)
     struct cursor slice;
     if (message->malformed.at != NULL)
         ccm_message_find(check->message, "C32", RULE, message->malformed);
-    if (header->repeated.at != NULL)
-        found_value(check, "C32", ADVISORY, "something stands twice in the header, and readers may take either",
-                    header->repeated);
+    if (header->attachment_count > CCM_RANGES_MAX)
+        found(check, "C32", ADVISORY, "there are more attachments than are looked at");
     size_t count = header->attachment_count < CCM_RANGES_MAX ? header->attachment_count : CCM_RANGES_MAX;
     for (size_t i = 0; i < count && message->has_plain; i++) {
         const struct ccm_range *range = &header->attachments[i];
@@ -455,12 +472,11 @@ static void check_assignments(struct check *check)
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     static void (*const checks[])(struct check *) = {
-        check_signed,         check_confidential, check_excess,           check_hash,
-        check_endpoint,       check_root,         check_reply_mode,       check_attachments,
-        check_file_type,      check_in_body,      check_collected,        check_report,
-        check_schema_version, check_state,        check_metering,         check_ranges,
-        check_registration,   check_signatures,   check_certificate_kind, check_reply_signed,
-        check_assignments,    check_references,
+        check_signed,       check_confidential, check_excess,         check_hash,       check_endpoint,
+        check_root,         check_reply_mode,   check_attachments,    check_file_type,  check_in_body,
+        check_collected,    check_report,       check_schema_version, check_state,      check_metering,
+        check_ranges,       check_ambiguous,    check_registration,   check_signatures, check_certificate_kind,
+        check_reply_signed, check_assignments,  check_references,
     };
     struct check check = {.decoder = decoder, .message = message, .root = message->document.root};
     if (message->no_reply)

@@ -89,16 +89,18 @@ static bool is_part_start(struct cursor after)
     return cursor_starts(after, "\r\n", 2) || text_starts_like(text_from(after), "content-");
 }
 
-/* Offset of the next delimiter in `body` that starts a part; body.left when there is none. */
-static size_t next_part(struct cursor body, struct cursor delimiter, size_t from)
+/* Offset of the next delimiter in `body` that starts a part; body.left when there is none. *inside becomes true when one
+ * before it starts none. */
+static size_t next_part(struct cursor body, struct cursor delimiter, bool *inside)
 {
     struct cursor rest;
-    size_t at;
+    size_t at, from = 0;
     while (cursor_slice(body, from, body.left - from, &rest) && cursor_find(rest, delimiter, &at)) {
         struct cursor after;
         if (cursor_slice(body, from + at + delimiter.left, body.left - from - at - delimiter.left, &after) &&
             is_part_start(after))
             return from + at;
+        *inside = true;
         from += at + 1;
     }
     return body.left;
@@ -141,7 +143,7 @@ enum outcome ccm_multipart_split(struct cursor body, struct text boundary, struc
 
     for (;;) {
         struct cursor line_end = CURSOR_EMPTY;
-        size_t end = next_part(body, delimiter, 0);
+        size_t end = next_part(body, delimiter, &multipart->inside);
         struct cursor whole = {body.at, end};
         size_t line;
         if (!cursor_find(whole, cursor_of("\r\n", 2), &line) || !cursor_take(&whole, line + 2, &line_end))

@@ -21,6 +21,7 @@ struct ccm_multipart {
     struct ccm_part parts[CCM_PARTS_MAX];
     size_t count;
     bool closed; /* the closing delimiter was there */
+    bool inside; /* a delimiter stands inside a part: a reader that takes the first one cuts the part there */
 };
 
 /* The boundary parameter of a Content-Type, quotes removed; TEXT_NULL when there is none. */

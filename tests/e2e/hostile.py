@@ -205,13 +205,13 @@ CASES = {
     "attachment past the end": (
         one(message(change=with_hooks(ATTACHMENT.replace("'4'", "'18446744073709551615'")))),
         "finding", "an attachment reaches beyond the payload", 0),
-    "entity bomb in the header": (one(message(change=lambda text: entities("Msg") + text.replace("WS1", "&e10;"))), "notes",
-                                  "the header has a document type declaration, which was ignored", 0),
-    "entity bomb in the body": (one(message(body=entities("Report") + "<Report>&e10;</Report>")), "notes",
-                                "the body has a document type declaration, which was ignored", 0),
+    "entity bomb in the header": (one(message(change=lambda text: entities("Msg") + text.replace("WS1", "&e10;"))), "finding",
+                                  "the header has a document type declaration", 0),
+    "entity bomb in the body": (one(message(body=entities("Report") + "<Report>&e10;</Report>")), "finding",
+                                "the body has a document type declaration", 0),
     "a million attachments": (one(message(change=with_hooks(ATTACHMENT * 1000000))), "finding", "more bytes than are collected", COLLECTED),
     "fifty thousand attachments": (one(message(change=with_hooks(ATTACHMENT * 50000))), "finding", "more than 262144 bytes", 6),
-    "as many as a header holds": (one(message(change=with_hooks(ATTACHMENT * 2000))), "notes", "more attachments than are looked at", 0),
+    "as many as a header holds": (one(message(change=with_hooks(ATTACHMENT * 2000))), "finding", "more attachments than are looked at", 0),
     "message header of 100 MB": (lambda: header_of(100 * MB), "finding", "more bytes than are collected", COLLECTED),
     "HTTP header of 100 MB": (lambda: endless(b"CCM_POST / HTTP/1.1\r\nX: ", b"A" * 4096, 100 * MB), "http", "headers beyond 128 KiB", 0),
     "a million HTTP headers": (
@@ -220,8 +220,9 @@ CASES = {
     "odd UTF-16 body": (one(message(payload=zlib.compress(wide("<Report/>") + b"A"), change=of_body("Offset='0' Length='19'"))),
                         "finding", "the UTF-16 body has an odd number of bytes", 0),
     "half a surrogate pair": (one(message(change=lambda text: text.replace("WS1", "W\ud800S\udc00\udc001"))), "source_host", "W\ufffdS", 0),
-    "part inside the payload": (one(message(payload=stored(wide("<Report/>") + INSIDE))), "notes", "more parts than two", 0),
+    "part inside the payload": (one(message(payload=stored(wide("<Report/>") + INSIDE))), "finding", "starts more parts than two", 0),
     "delimiter inside the payload": (one(message(payload=stored(wide("<Report/>\0") + INSIDE[:30] + b"--"))), "root", "Report", 0),
+    "end inside the payload": (one(message(payload=stored(wide("<Report/>\0") + INSIDE[:30] + b"--"))), "finding", "stands inside a part", 0),
     "ten thousand parts": (one(multipart(*[b"x"] * 10000)), "finding", "more than 8 parts", 0),
     "two bodies": (one(message(change=with_hooks("<Body Type='ByteRange' Offset='4' Length='2'/>"))), "finding", f"{TWICE}, and readers may take either: Body", 0),
     "two client ids": (one(message(change=with_hooks("<SourceID>GUID:1</SourceID><SourceID>GUID:2</SourceID>"))), "finding",
@@ -239,6 +240,19 @@ CASES = {
     "many attributes": (one(message(body="<Report " + " ".join(f"a{n}='1'" for n in range(100000)) + "/>")), "finding",
                         "too many attributes", TREE),
     "a hundred thousand fragments": (lambda: bits_fragments(100000), "bits", "incomplete", 40),
+}
+
+
+# What must be a row of the table `finding`: kind of attack, and a case that shows it.
+FOUND = {
+    "zlib bomb": "zlib bomb of 1 GB",
+    "offset past the end": "body past the end",
+    "entity bomb": "entity bomb in the body",
+    "a million attachments": "a million attachments",
+    "header of 100 MB": "message header of 100 MB",
+    "odd UTF-16": "odd UTF-16 body",
+    "boundary inside the payload": "end inside the payload",
+    "duplicate elements": "two bodies",
 }
 
 
@@ -313,6 +327,8 @@ def test_hostile_messages():
             calm[command] = (peak, neighbours(output) if command[0] == "query" else None)
         for name in sys.argv[1:] or CASES:
             problems += examine(name, calm, folder)
+    notes = [kind for kind, name in FOUND.items() if CASES[name][1] != "finding"]
+    lab.expect(not notes, f"no rows of the table finding: {notes}")
     lab.expect(not problems, "\n      ".join(problems))
 
 
