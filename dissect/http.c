@@ -599,8 +599,8 @@ static void http_fetch(const void *state, unsigned step)
         const struct http_exchange *exchange = flow->stream[side].exchange;
         if (exchange != NULL && step == 1)
             fetch_lines(exchange, (sizeof *exchange + 63) / 64);
-        else if (exchange != NULL && exchange->body[side].capacity > 0)
-            fetch_lines(exchange->body[side].bytes + exchange->body[side].length, 2);
+        else if (exchange != NULL && exchange->body[side].room > 0)
+            fetch_lines(exchange->body[side].last, 1);
     }
 }
 

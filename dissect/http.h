@@ -4,11 +4,8 @@
 
 #include <openssl/evp.h>
 
-#include "core/buffer.h"
+#include "dissect/http_body.h"
 #include "dissect/internal.h"
-
-/* A collected body never exceeds this; real messages have kilobytes, attachments some megabytes. */
-#define HTTP_BODY_MAX ((size_t)32 << 20)
 
 enum http_side { HTTP_REQUEST, HTTP_REPLY };
 
@@ -47,7 +44,7 @@ struct http_exchange {
     bool doubtful;                  /* order alone does not tell the reply to this request */
     bool held;                      /* a reply that waits for its request to come to light */
     int64_t acked;                  /* what the server had received when it sent the held reply */
-    struct buffer body[2];          /* borrowed when it came in one piece: do not write to it */
+    struct http_body body[2];       /* of a side that is handed over: joined */
     uint64_t bytes[2];              /* of the body without chunk framing, codings not removed */
     struct http_fields *fields[2];  /* see http_fields.h; NULL: none */
     struct http_coding *coding[2];  /* NULL: none is removed */
