@@ -532,9 +532,10 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     take_segment(tracker, hash_flow(&tracker->tcp.seed, segment), segment, moment);
 }
 
-/* Asks for what the segments need: first the places in the table, then the flows, then what the listener keeps of them,
- * step by step. Few flows are at hand anyway. */
-static void fetch_group(const struct tracker *tracker, const uint64_t hashes[AHEAD], size_t count)
+/* Asks for what the segments need: first the places in the table, then the flows, then what the listener keeps of those
+ * that get bytes, step by step. Few flows are at hand anyway. */
+static void fetch_group(const struct tracker *tracker, const struct sighting *sightings, const uint64_t hashes[AHEAD],
+                        size_t count)
 {
     const struct flow *flows[AHEAD];
     if (tracker->table.used < FETCHED_FLOWS_MIN)
@@ -544,6 +545,8 @@ static void fetch_group(const struct tracker *tracker, const uint64_t hashes[AHE
     for (size_t i = 0; i < count; i++)
         flows[i] = flow_table_fetch_flow(&tracker->table, hashes[i]);
     for (size_t i = 0; i < count; i++) {
+        if (sightings[i].segment.payload_bytes == 0)
+            flows[i] = NULL;
         if (flows[i] != NULL)
             __builtin_prefetch(flows[i]->user);
     }
@@ -561,7 +564,7 @@ static void take_group(struct tracker *tracker, const struct sighting *sightings
     uint64_t hashes[AHEAD];
     for (size_t i = 0; i < count; i++)
         hashes[i] = hash_flow(&tracker->tcp.seed, &sightings[i].segment);
-    fetch_group(tracker, hashes, count);
+    fetch_group(tracker, sightings, hashes, count);
     for (size_t i = 0; i < count; i++)
         take_segment(tracker, hashes[i], &sightings[i].segment, sightings[i].moment);
 }

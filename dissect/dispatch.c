@@ -441,9 +441,11 @@ static void on_fetch(const struct flow *flow, unsigned step)
 {
     const struct conversation *conversation = flow->user;
     const struct layer *layer = &conversation->layer;
+    if (layer->dissector == NULL || layer->unread)
+        return;
     if (step == 0)
         fetch_lines(layer->state, STATE_LINES);
-    else if (layer->dissector != NULL && layer->dissector->fetch != NULL && !layer->unread)
+    else if (layer->dissector->fetch != NULL)
         layer->dissector->fetch(layer->state, step);
 }
 

@@ -598,7 +598,7 @@ static void http_fetch(const void *state, unsigned step)
     for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
         const struct http_exchange *exchange = flow->stream[side].exchange;
         if (exchange != NULL && step == 1)
-            fetch_lines(exchange, (sizeof *exchange + 63) / 64);
+            fetch_lines(exchange, HTTP_BODY_LINES);
         else if (exchange != NULL && exchange->body[side].room > 0)
             fetch_lines(exchange->body[side].last, 1);
     }
