@@ -533,7 +533,7 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
 }
 
 /* Asks for what the segments need: first the places in the table, then the flows, then what the listener keeps of those
- * that get bytes, step by step. Few flows are at hand anyway. */
+ * that get bytes or end, step by step. Few flows are at hand anyway. */
 static void fetch_group(const struct tracker *tracker, const struct sighting *sightings, const uint64_t hashes[AHEAD],
                         size_t count)
 {
@@ -545,7 +545,7 @@ static void fetch_group(const struct tracker *tracker, const struct sighting *si
     for (size_t i = 0; i < count; i++)
         flows[i] = flow_table_fetch_flow(&tracker->table, hashes[i]);
     for (size_t i = 0; i < count; i++) {
-        if (sightings[i].segment.payload_bytes == 0)
+        if (sightings[i].segment.payload_bytes == 0 && !sightings[i].segment.fin)
             flows[i] = NULL;
         if (flows[i] != NULL)
             __builtin_prefetch(flows[i]->user);

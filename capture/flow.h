@@ -122,9 +122,9 @@ struct flow_events {
                      struct moment moment);
     /* Before the flow's closed event. */
     void (*refused)(void *context, const struct refusal *refusal);
-    /* No event, but a hint: bytes of the flow come soon. With many flows, what belongs to one is far away: the listener
-     * may ask for its memory (FLOW_FETCH_STEPS times, some packets apart: what it points to is at hand in the next
-     * step). */
+    /* No event, but a hint: bytes of the flow or its end come soon. With many flows, what belongs to one is far away: the
+     * listener may ask for its memory (FLOW_FETCH_STEPS times, some packets apart: what it points to is at hand in the
+     * next step). */
     void (*fetch)(const struct flow *flow, unsigned step);
 };
 
