@@ -1,6 +1,7 @@
 /* dissect/http_body.c: see http_body.h. */
 #include "dissect/http_body.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Bytes that come a few at a time share a piece. */
@@ -8,9 +9,15 @@
 
 struct http_piece {
     struct http_piece *previous;
-    uint32_t length, capacity;
+    uint32_t length;
     uint8_t bytes[];
 };
+
+/* With room for the bytes that it was made for, and for PIECE_MIN. */
+static size_t piece_size(size_t length)
+{
+    return offsetof(struct http_piece, bytes) + (length < PIECE_MIN ? PIECE_MIN : length);
+}
 
 static void put(struct http_piece *piece, struct cursor bytes)
 {
@@ -23,17 +30,15 @@ static void put(struct http_piece *piece, struct cursor bytes)
 /* A piece with the bytes, behind the last one. */
 static MUST_USE bool add(struct http_body *body, struct pool *pool, struct cursor bytes)
 {
-    size_t capacity = bytes.left < PIECE_MIN ? PIECE_MIN : bytes.left;
-    struct http_piece *piece = pool_take(pool, sizeof *piece + capacity);
+    struct http_piece *piece = pool_take(pool, piece_size(bytes.left));
     if (piece == NULL)
         return false;
     piece->previous = body->last;
     piece->length = 0;
-    piece->capacity = (uint32_t)capacity;
     put(piece, bytes);
     body->last = piece;
     body->length += (uint32_t)bytes.left;
-    body->room = (uint32_t)(capacity - bytes.left);
+    body->room = bytes.left < PIECE_MIN ? (uint32_t)(PIECE_MIN - bytes.left) : 0;
     return true;
 }
 
@@ -58,31 +63,37 @@ void http_body_show(struct http_body *body, struct cursor bytes)
     body->length = (uint32_t)(bytes.left < HTTP_BODY_MAX ? bytes.left : HTTP_BODY_MAX);
 }
 
-bool http_body_join(struct http_body *body, struct buffer *joined)
+/* The last piece leaves. */
+static void drop_last(struct http_body *body, struct pool *pool)
+{
+    struct http_piece *last = body->last;
+    body->last = last->previous;
+    pool_give(pool, last, piece_size(last->length));
+}
+
+bool http_body_join(struct http_body *body, struct pool *pool, struct buffer *joined)
 {
     if (body->last == NULL)
         return true;
-    body->shown = body->last->bytes;
-    if (body->last->previous == NULL)
+    if (body->last->previous == NULL) {
+        body->shown = body->last->bytes;
         return true;
-    body->shown = NULL;
+    }
     if (!buffer_reserve(joined, body->length) || joined->capacity < body->length)
         return false;
     joined->length = body->length;
-    size_t end = body->length;
-    for (const struct http_piece *piece = body->last; piece != NULL; piece = piece->previous) {
-        end -= piece->length;
-        memcpy(joined->bytes + end, piece->bytes, piece->length);
+    for (size_t end = body->length; body->last != NULL; drop_last(body, pool)) {
+        end -= body->last->length;
+        memcpy(joined->bytes + end, body->last->bytes, body->last->length);
     }
     body->shown = joined->bytes;
+    body->room = 0;
     return true;
 }
 
 void http_body_free(struct http_body *body, struct pool *pool)
 {
-    for (struct http_piece *piece = body->last, *previous; piece != NULL; piece = previous) {
-        previous = piece->previous;
-        pool_give(pool, piece, sizeof *piece + piece->capacity);
-    }
+    while (body->last != NULL)
+        drop_last(body, pool);
     *body = (struct http_body){0};
 }

@@ -28,9 +28,9 @@ MUST_USE bool http_body_append(struct http_body *body, struct pool *pool, struct
 /* A body of which nothing was collected shows bytes that stay someone else's; nothing may be appended then. */
 void http_body_show(struct http_body *body, struct cursor bytes);
 
-/* Makes its bytes one; more than one piece is copied to `joined`, which must stay as long as they are read. False when
- * memory is short: then it shows nothing. */
-MUST_USE bool http_body_join(struct http_body *body, struct buffer *joined);
+/* Makes its bytes one: several pieces move to `joined`, which must stay as long as they are read. False when memory is
+ * short: then it shows nothing. */
+MUST_USE bool http_body_join(struct http_body *body, struct pool *pool, struct buffer *joined);
 
 /* What it shows. */
 static inline struct cursor http_body_cursor(const struct http_body *body)
@@ -38,7 +38,7 @@ static inline struct cursor http_body_cursor(const struct http_body *body)
     return cursor_of(body->shown, body->shown == NULL ? 0 : body->length);
 }
 
-/* Bytes that take memory: none of one that shows what is someone else's. */
+/* Bytes in its pieces: none of one that shows what is someone else's. */
 static inline size_t http_body_kept(const struct http_body *body)
 {
     return body->last == NULL ? 0 : body->length;

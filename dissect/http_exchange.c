@@ -221,9 +221,7 @@ void exchange_gap(struct http_exchange *exchange, enum http_side side, uint64_t 
 
 static void body_release(struct http_exchange *exchange, enum http_side side)
 {
-    struct dissect *dissect = exchange->dissect;
-    dissect->bodies_total -= http_body_kept(&exchange->body[side]);
-    http_body_free(&exchange->body[side], &dissect->pool);
+    http_body_free(&exchange->body[side], &exchange->dissect->pool);
     http_coding_free(exchange->coding[side]);
     exchange->coding[side] = NULL;
 }
@@ -232,11 +230,13 @@ static void deliver(struct http_exchange *exchange, enum http_side side)
 {
     if (exchange->delivered[side] || !exchange->started[side])
         return;
+    struct dissect *dissect = exchange->dissect;
     exchange->delivered[side] = true;
-    if (!http_body_join(&exchange->body[side], &exchange->dissect->joined))
+    dissect->bodies_total -= http_body_kept(&exchange->body[side]);
+    if (!http_body_join(&exchange->body[side], &dissect->pool, &dissect->joined))
         drop_rest(exchange, side);
     if (exchange->wanted[side])
-        exchange->dissect->counts.http_truncated += exchange->truncated[side];
+        dissect->counts.http_truncated += exchange->truncated[side];
     if (exchange->row == INT_NULL && (exchange->wanted[side] || exchange->service != NULL))
         write_row(exchange);
     if (side == HTTP_REQUEST)
@@ -244,7 +244,7 @@ static void deliver(struct http_exchange *exchange, enum http_side side)
     else
         mp_reply(exchange);
     body_release(exchange, side);
-    buffer_reset(&exchange->dissect->joined, JOINED_KEPT);
+    buffer_reset(&dissect->joined, JOINED_KEPT);
 }
 
 /* ---- Life ---- */
