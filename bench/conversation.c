@@ -135,6 +135,25 @@ static void count_turn(const struct conversation *conversation, const struct tur
         die("cannot write the parts", NULL);
 }
 
+static size_t body_until(const struct turn *turn, size_t at)
+{
+    return at > turn->script->head ? at - turn->script->head : 0;
+}
+
+/* The next `length` bytes of the turn were sent. */
+static void count_in_flight(const struct conversation *conversation, const struct turn *turn, size_t length,
+                            struct stage *stage)
+{
+    size_t end = conversation->at_byte + length;
+    if (!(turn->facts & FACT_MESSAGE))
+        return;
+    stage->in_flight -= body_until(turn, conversation->at_byte);
+    if (end < turn->length)
+        stage->in_flight += body_until(turn, end);
+    if (stage->in_flight > stage->truth.in_flight)
+        stage->truth.in_flight = stage->in_flight;
+}
+
 static void step_data(struct conversation *conversation, struct stage *stage)
 {
     const struct turn *turn = &conversation->turns[conversation->at_turn];
@@ -149,6 +168,7 @@ static void step_data(struct conversation *conversation, struct stage *stage)
     struct frame frame;
     frame_tcp(&frame, &conversation->ends, turn->sender, TCP_ACK | (last ? TCP_PSH : 0), cursor_of(bytes, length));
     send_segment(conversation, stage, &frame, first, last);
+    count_in_flight(conversation, turn, length, stage);
     conversation->at_byte += length;
     conversation->unacknowledged++;
     if (!last)

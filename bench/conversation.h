@@ -51,6 +51,7 @@ struct disorder {
     X(tcp_flows)                                                                                                       \
     X(udp_packets)                                                                                                     \
     X(concurrent) /* TCP connections that were open at one time, at most */                                            \
+    X(in_flight)  /* bytes at one time, at most: of the bodies of messages that had begun and not ended */             \
     X(http_requests)                                                                                                   \
     X(http_replies)                                                                                                    \
     X(smb_messages)                                                                                                    \
@@ -76,8 +77,8 @@ struct stage {
     struct dice dice;
     struct disorder disorder;
     struct truth truth;
-    uint64_t open;
-    FILE *uses; /* where the number of each script that was sent whole goes; NULL for nowhere */
+    uint64_t open, in_flight; /* now */
+    FILE *uses;               /* where the number of each script that was sent whole goes; NULL for nowhere */
 };
 
 void conversation_init(struct conversation *conversation, struct dice *dice);

@@ -198,6 +198,7 @@ static void script_finish(struct script *script, const char *head, const struct 
         put_format(bytes, "Transfer-Encoding: chunked\r\n\r\n");
     else
         put_format(bytes, "Content-Length: %zu\r\n\r\n", body->length);
+    script->head = bytes->length;
     for (size_t at = 0, chunk; at < body->length; at += chunk) {
         chunk = chunked ? dice_between(dice, 4096, 8192) : body->length;
         if (chunk > body->length - at)

@@ -30,6 +30,7 @@ struct signature {
 /* One HTTP message, complete but for the ids of a transmission. */
 struct script {
     struct buffer bytes;
+    size_t head;      /* of them: start line and headers */
     size_t places[2]; /* where ids stand, ID_BYTES each, in order; a reply names that of the request first */
     unsigned place_count;
     unsigned facts; /* set of enum fact */

@@ -60,7 +60,6 @@ struct tracker {
     struct tcp tcp;
     struct flow_table table;
     struct flow_ends lists[LIST_COUNT];
-    struct flow_ends born;
     uint32_t closed;   /* flows on LIST_CLOSED */
     struct late *late; /* those that had to leave it early; NULL: none yet */
     int64_t due;       /* no flow is due before */
@@ -69,7 +68,7 @@ struct tracker {
 
 struct tracker_limits tracker_limits_default(void)
 {
-    /* Flows take about 600 bytes each. Waiting bytes: the largest windows in use are some megabytes. */
+    /* Flows take about 400 bytes each. Waiting bytes: the largest windows in use are some megabytes. */
     return (struct tracker_limits){
         .flows = 1u << 19, .closed = 1u << 12, .waiting_bytes = 4u << 20, .waiting_total = UINT64_C(256) << 20};
 }
@@ -107,30 +106,18 @@ struct tracker_counts tracker_counts(const struct tracker *tracker)
 
 /* ---- lists ---- */
 
-static struct flow_link *list_link(struct flow *flow)
+static void append(struct flow_ends *ends, struct flow *flow)
 {
-    return &flow->private->list;
-}
-
-static struct flow_link *born_link(struct flow *flow)
-{
-    return &flow->private->born;
-}
-
-typedef struct flow_link *link_of(struct flow *flow);
-
-static void append(struct flow_ends *ends, struct flow *flow, link_of *link)
-{
-    *link(flow) = (struct flow_link){ends->last, NULL};
-    *(ends->last == NULL ? &ends->first : &link(ends->last)->next) = flow;
+    flow->private->list = (struct flow_link){ends->last, NULL};
+    *(ends->last == NULL ? &ends->first : &ends->last->private->list.next) = flow;
     ends->last = flow;
 }
 
-static void detach(struct flow_ends *ends, struct flow *flow, link_of *link)
+static void detach(struct flow_ends *ends, struct flow *flow)
 {
-    struct flow *previous = link(flow)->previous, *next = link(flow)->next;
-    *(previous == NULL ? &ends->first : &link(previous)->next) = next;
-    *(next == NULL ? &ends->last : &link(next)->previous) = previous;
+    struct flow *previous = flow->private->list.previous, *next = flow->private->list.next;
+    *(previous == NULL ? &ends->first : &previous->private->list.next) = next;
+    *(next == NULL ? &ends->last : &next->private->list.previous) = previous;
 }
 
 /* A list may only be looked at when something on it can be due. */
@@ -143,8 +130,8 @@ static void note_due(struct tracker *tracker, const struct flow *flow)
 
 static void put_on(struct tracker *tracker, struct flow *flow, enum flow_list list)
 {
-    detach(&tracker->lists[flow->private->on], flow, list_link);
-    append(&tracker->lists[list], flow, list_link);
+    detach(&tracker->lists[flow->private->on], flow);
+    append(&tracker->lists[list], flow);
     flow->private->on = (uint8_t)list;
     flow->private->touched = flow->last.time_ns;
     note_due(tracker, flow);
@@ -183,10 +170,9 @@ static enum flow_state final_state(const struct flow *flow, enum flow_state othe
 static void close_as(struct tracker *tracker, struct flow *flow, enum flow_state otherwise)
 {
     tcp_drain(&tracker->tcp, flow);
-    flow->state = final_state(flow, otherwise);
+    flow->state = (uint8_t)final_state(flow, otherwise);
     refuse_close(&tracker->tcp, flow);
     put_on(tracker, flow, LIST_CLOSED);
-    detach(&tracker->born, flow, born_link);
     tracker->closed++;
     if (tracker->tcp.events.closed != NULL)
         tracker->tcp.events.closed(tracker->tcp.events.context, flow);
@@ -197,7 +183,7 @@ static void forget(struct tracker *tracker, struct flow *flow, enum flow_state o
     if (!is_closed(flow))
         close_as(tracker, flow, otherwise);
     tracker->closed--;
-    detach(&tracker->lists[LIST_CLOSED], flow, list_link);
+    detach(&tracker->lists[LIST_CLOSED], flow);
     flow_table_remove(&tracker->table, flow);
 }
 
@@ -361,16 +347,15 @@ static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const stru
     flow->port[direction_reverse(sender)] = segment->dport;
     flow->first = flow->last = moment;
     flow->state = FLOW_OPEN;
-    flow->transport = segment->transport;
-    flow->protection = segment->protection;
+    flow->transport = (uint8_t)segment->transport;
+    flow->protection = (uint8_t)segment->protection;
     flow->private->touched = moment.time_ns;
     flow->private->on = (uint8_t)list_for(segment);
     flow->private->only_syn = flow->private->on == LIST_OPENING;
     for (enum direction side = DIRECTION_OUT; side <= DIRECTION_IN; side++)
         flow->private->half[side].policy = (uint8_t)policy_for(&tracker->tcp.limits, flow, side);
-    append(&tracker->lists[flow->private->on], flow, list_link);
+    append(&tracker->lists[flow->private->on], flow);
     note_due(tracker, flow);
-    append(&tracker->born, flow, born_link);
     tracker->tcp.counts.flows++;
     if (tracker->table.used > tracker->tcp.counts.flows_most)
         tracker->tcp.counts.flows_most = tracker->table.used;
@@ -554,9 +539,10 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     take_segment(tracker, hash_flow(&tracker->tcp.seed, segment), segment, moment);
 }
 
-/* Asks for what the segments need: first the places in the table, then the flows, then what the listener keeps of them,
- * step by step. Few flows are at hand anyway. */
-static void fetch_group(const struct tracker *tracker, const uint64_t hashes[AHEAD], size_t count)
+/* Asks for what the segments need: first the places in the table, then the flows, then what the listener keeps of those
+ * that get bytes or end, step by step. Few flows are at hand anyway. */
+static void fetch_group(const struct tracker *tracker, const struct sighting *sightings, const uint64_t hashes[AHEAD],
+                        size_t count)
 {
     const struct flow *flows[AHEAD];
     if (tracker->table.used < FETCHED_FLOWS_MIN)
@@ -566,6 +552,8 @@ static void fetch_group(const struct tracker *tracker, const uint64_t hashes[AHE
     for (size_t i = 0; i < count; i++)
         flows[i] = flow_table_fetch_flow(&tracker->table, hashes[i]);
     for (size_t i = 0; i < count; i++) {
+        if (sightings[i].segment.payload_bytes == 0 && !sightings[i].segment.fin)
+            flows[i] = NULL;
         if (flows[i] != NULL)
             __builtin_prefetch(flows[i]->user);
     }
@@ -583,7 +571,7 @@ static void take_group(struct tracker *tracker, const struct sighting *sightings
     uint64_t hashes[AHEAD];
     for (size_t i = 0; i < count; i++)
         hashes[i] = hash_flow(&tracker->tcp.seed, &sightings[i].segment);
-    fetch_group(tracker, hashes, count);
+    fetch_group(tracker, sightings, hashes, count);
     for (size_t i = 0; i < count; i++) {
         end_due(tracker, sightings[i].passed);
         take_segment(tracker, hashes[i], &sightings[i].segment, sightings[i].moment);
@@ -596,12 +584,36 @@ void tracker_segments(struct tracker *tracker, const struct sighting *sightings,
         take_group(tracker, sightings + done, count - done < AHEAD ? count - done : AHEAD);
 }
 
+static int in_order_of_opening(const void *left, const void *right)
+{
+    const struct flow *const *one = left, *const *other = right;
+    int64_t first = (*one)->first.packet, second = (*other)->first.packet;
+    return (first > second) - (first < second);
+}
+
+/* Forgets the flows that are not closed in the order in which they were opened. None without memory to sort them. */
+static void forget_open(struct tracker *tracker)
+{
+    size_t count = 0;
+    struct flow **flows = malloc((tracker->table.used + 1) * sizeof(struct flow *));
+    for (enum flow_list list = 0; flows != NULL && list < LIST_CLOSED; list++) {
+        for (struct flow *flow = tracker->lists[list].first; flow != NULL; flow = flow->private->list.next)
+            flows[count++] = flow;
+    }
+    if (count > 0)
+        qsort(flows, count, sizeof(struct flow *), in_order_of_opening);
+    for (size_t i = 0; i < count; i++)
+        forget(tracker, flows[i], FLOW_OPEN);
+    free(flows);
+}
+
 void tracker_finish(struct tracker *tracker)
 {
-    while (tracker->born.first != NULL)
-        forget(tracker, tracker->born.first, FLOW_OPEN);
-    while (tracker->lists[LIST_CLOSED].first != NULL)
-        forget(tracker, tracker->lists[LIST_CLOSED].first, FLOW_OPEN);
+    forget_open(tracker);
+    for (enum flow_list list = 0; list < LIST_COUNT; list++) {
+        while (tracker->lists[list].first != NULL)
+            forget(tracker, tracker->lists[list].first, FLOW_OPEN);
+    }
 }
 
 void tracker_free(struct tracker *tracker)

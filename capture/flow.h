@@ -52,11 +52,12 @@ struct flow {
     /* Facts, for readers. Ends are indexed by the direction in which they send. */
     struct address address[2];
     uint16_t port[2];
-    uint8_t ttl[2]; /* time to live or hop limit of the first packet but an RST; 0: there was none */
-    bool handshake; /* the opening SYN was seen */
-    enum transport transport;
-    enum protection protection; /* of its first packet */
-    bool protection_mixed;      /* other packets had another one */
+    uint8_t ttl[2];        /* time to live or hop limit of the first packet but an RST; 0: there was none */
+    uint8_t transport;     /* enum transport */
+    uint8_t protection;    /* enum protection, of its first packet */
+    bool protection_mixed; /* other packets had another one */
+    bool handshake;        /* the opening SYN was seen */
+    uint8_t state;         /* enum flow_state */
 
     /* For whoever listens to the events. */
     void *user;
@@ -67,15 +68,14 @@ struct flow {
     struct moment last, first;
     uint64_t packets[2];
     uint64_t bytes[2]; /* delivered in order; UDP: captured payload */
-    enum flow_state state;
-    uint32_t gaps; /* holes, both directions */
+    uint64_t missing;  /* bytes in holes */
+    uint32_t gaps;     /* holes, both directions */
     uint32_t
         never_acknowledged; /* of the holes: the capture has packets of the receiver, and none acknowledges the hole
                                     to its end: never sent or never arrived, rather than lost to the capture */
     uint32_t retransmitted; /* segments that brought nothing new */
     uint32_t out_of_order;  /* segments that waited */
     uint32_t conflicts;     /* retransmissions with other bytes than those delivered or waiting */
-    uint64_t missing;       /* bytes in holes */
 };
 
 enum refusal_kind {
@@ -122,7 +122,7 @@ struct flow_events {
                      struct moment moment);
     /* Before the flow's closed event. */
     void (*refused)(void *context, const struct refusal *refusal);
-    /* No event, but a hint: a packet of the flow comes soon. With many flows, what belongs to one is far away: the
+    /* No event, but a hint: bytes of the flow or its end come soon. With many flows, what belongs to one is far away: the
      * listener may ask for its memory (FLOW_FETCH_STEPS times, some packets apart: what it points to is at hand in the
      * next step). */
     void (*fetch)(const struct flow *flow, unsigned step);
@@ -183,7 +183,7 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
 /* The same for several in turn. Those to come are looked up while the first ones are taken, so that their memory is at
  * hand: faster, with many flows at one time. */
 void tracker_segments(struct tracker *tracker, const struct sighting *sightings, size_t count);
-/* Ends all flows, in the order in which they were opened. */
+/* Ends all flows, in the order in which they were opened; out of memory: in any order. */
 void tracker_finish(struct tracker *tracker);
 struct tracker_counts tracker_counts(const struct tracker *tracker);
 void tracker_free(struct tracker *tracker);

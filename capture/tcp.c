@@ -54,15 +54,104 @@ int64_t tcp_position(const struct half *half, uint32_t sequence)
     return half->offset + distance;
 }
 
+/* ---- disorder ---- */
+
+static struct waiting *first_waiting(const struct half *half)
+{
+    return half->disorder == NULL ? NULL : half->disorder->head;
+}
+
+static bool is_marked(const struct half *half)
+{
+    return half->disorder != NULL && half->disorder->marked;
+}
+
+static void unmark(struct half *half)
+{
+    if (half->disorder != NULL)
+        half->disorder->marked = false;
+}
+
+/* That of the direction, a new one when it has none; NULL when out of memory. */
+static struct disorder *disorder_of(struct tcp *tcp, struct flow *flow, enum direction direction)
+{
+    struct half *half = &flow->private->half[direction];
+    if (half->disorder == NULL)
+        half->disorder = pool_zero(&tcp->pool, sizeof *half->disorder);
+    if (half->disorder != NULL) {
+        half->disorder->flow = flow;
+        half->disorder->direction = (uint8_t)direction;
+    }
+    return half->disorder;
+}
+
+/* Gives it back when nothing of it is needed. */
+static void disorder_settle(struct tcp *tcp, struct half *half)
+{
+    const struct disorder *disorder = half->disorder;
+    if (disorder == NULL || disorder->head != NULL || disorder->marked || disorder->fin_waits)
+        return;
+    pool_give(&tcp->pool, half->disorder, sizeof *half->disorder);
+    half->disorder = NULL;
+}
+
+static void waiter_add(struct tcp *tcp, struct disorder *disorder)
+{
+    disorder->previous = tcp->waiter_last;
+    disorder->next = NULL;
+    *(tcp->waiter_last == NULL ? &tcp->waiter_first : &tcp->waiter_last->next) = disorder;
+    tcp->waiter_last = disorder;
+}
+
+static void waiter_remove(struct tcp *tcp, struct disorder *disorder)
+{
+    *(disorder->previous == NULL ? &tcp->waiter_first : &disorder->previous->next) = disorder->next;
+    *(disorder->next == NULL ? &tcp->waiter_last : &disorder->next->previous) = disorder->previous;
+}
+
+/* ---- what was delivered ---- */
+
+static void remember(struct half *half, uint64_t length, uint16_t sum)
+{
+    if (length > UINT16_MAX) {
+        memset(half->recent, 0, sizeof half->recent);
+        return;
+    }
+    half->recent[half->recent_at] = (struct recent){.length = (uint16_t)length, .sum = sum};
+    half->recent_at = (uint8_t)((half->recent_at + 1u) % RECENT_SEGMENTS);
+}
+
+static uint16_t sum_of(const struct tcp *tcp, struct cursor bytes)
+{
+    return (uint16_t)(hash_bytes(&tcp->seed, bytes) | 1u);
+}
+
+/* Compares the old bytes of a segment with those delivered. Keeping delivered bytes would cost a copy of all traffic
+ * and kilobytes a flow; so a checksum of each of the last segments is kept (4 bytes, 8 of them for each direction), and
+ * compared where the retransmission covers the segment whole. That finds a segment sent again as it was or joined with
+ * others. One that is cut at other places passes unnoticed; the delivered bytes are the first copy either way. */
+static bool compare_delivered(const struct tcp *tcp, const struct half *half, uint32_t sequence, struct cursor bytes)
+{
+    uint32_t start = half->next;
+    for (size_t i = 1; i <= RECENT_SEGMENTS; i++) {
+        const struct recent *recent = &half->recent[(half->recent_at + RECENT_SEGMENTS - i) % RECENT_SEGMENTS];
+        struct cursor again;
+        start -= recent->length;
+        if (recent->sum != 0 && cursor_slice(bytes, start - sequence, recent->length, &again) &&
+            sum_of(tcp, again) != recent->sum)
+            return true;
+    }
+    return false;
+}
+
 /* ---- what leaves ---- */
 
-static void advance(struct half *half, uint32_t bytes)
+static void advance(struct half *half, uint64_t bytes)
 {
-    half->offset += bytes;
-    half->next += bytes;
-    half->gap_before = false;
-    if (half->marked && half->offset >= half->due)
-        half->marked = false;
+    half->offset += (int64_t)bytes;
+    half->next += (uint32_t)bytes;
+    if (is_marked(half) && half->offset >= half->disorder->due)
+        unmark(half);
 }
 
 /* Was a hole up to `end` never acknowledged, though the receiver was heard? */
@@ -92,23 +181,12 @@ static void emit_gap(struct tcp *tcp, struct flow *flow, enum direction directio
     }
     flow->missing += bytes;
     tcp->counts.missing += bytes;
-    half->offset = end;
-    half->next += (uint32_t)bytes;
+    remember(half, bytes, 0);
+    advance(half, bytes);
     half->gap_before = true;
     half->state = HALF_KNOWN;
-    if (half->marked && half->offset >= half->due)
-        half->marked = false;
     if (tcp->events.gap != NULL)
         tcp->events.gap(tcp->events.context, flow, direction, bytes, moment);
-}
-
-static void remember(struct tcp *tcp, struct half *half, struct cursor bytes)
-{
-    if (bytes.left > UINT16_MAX)
-        return;
-    half->recent[half->recent_at] = (struct recent){
-        .sequence = half->next, .length = (uint16_t)bytes.left, .sum = (uint16_t)hash_bytes(&tcp->seed, bytes)};
-    half->recent_at = (uint8_t)((half->recent_at + 1u) % RECENT_SEGMENTS);
 }
 
 /* The piece starts at the offset. */
@@ -116,9 +194,10 @@ static void deliver(struct tcp *tcp, struct flow *flow, enum direction direction
 {
     struct half *half = &flow->private->half[direction];
     if (piece.bytes.left > 0) {
-        remember(tcp, half, piece.bytes);
+        remember(half, piece.bytes.left, sum_of(tcp, piece.bytes));
         flow->bytes[direction] += piece.bytes.left;
-        advance(half, (uint32_t)piece.bytes.left);
+        advance(half, piece.bytes.left);
+        half->gap_before = false;
         if (tcp->events.data != NULL)
             tcp->events.data(tcp->events.context, flow, direction, piece.bytes, piece.moment);
     }
@@ -132,53 +211,28 @@ static void check_end(struct tcp *tcp, struct flow *flow, enum direction directi
     if (!half->fin || half->ended || half->offset < half->fin_offset)
         return;
     half->ended = true;
+    struct moment moment = flow->last;
+    if (half->disorder != NULL && half->disorder->fin_waits) {
+        moment = half->disorder->fin_moment;
+        half->disorder->fin_waits = false;
+    }
     if (tcp->events.ended != NULL)
-        tcp->events.ended(tcp->events.context, flow, direction, half->fin_moment);
+        tcp->events.ended(tcp->events.context, flow, direction, moment);
 }
 
 /* ---- what waits ---- */
 
-static void waiter_add(struct tcp *tcp, struct flow *flow)
-{
-    struct flow_private *private = flow->private;
-    if (private->waits)
-        return;
-    private->waits = true;
-    private->waiter = (struct flow_link){tcp->waiter_last, NULL};
-    *(tcp->waiter_last == NULL ? &tcp->waiter_first : &tcp->waiter_last->private->waiter.next) = flow;
-    tcp->waiter_last = flow;
-}
-
-static void waiter_remove(struct tcp *tcp, struct flow *flow)
-{
-    struct flow_private *private = flow->private;
-    if (!private->waits)
-        return;
-    private->waits = false;
-    struct flow *previous = private->waiter.previous, *next = private->waiter.next;
-    *(previous == NULL ? &tcp->waiter_first : &previous->private->waiter.next) = next;
-    *(next == NULL ? &tcp->waiter_last : &next->private->waiter.previous) = previous;
-}
-
-static void charge(struct tcp *tcp, struct flow *flow, const struct waiting *waiting)
-{
-    flow->private->waiting_bytes += waiting_charge(waiting);
-    tcp->waiting_bytes += waiting_charge(waiting);
-    waiter_add(tcp, flow);
-}
-
 /* Delivers the first waiting piece, which starts at the offset, and frees it. */
 static void deliver_head(struct tcp *tcp, struct flow *flow, enum direction direction)
 {
-    struct half *half = &flow->private->half[direction];
-    struct waiting *head = half->head;
-    half->head = head->next;
-    *(head->next == NULL ? &half->tail : &head->next->previous) = NULL;
-    half->waiting_count--;
+    struct disorder *disorder = flow->private->half[direction].disorder;
+    struct waiting *head = disorder->head;
+    disorder->head = head->next;
+    *(head->next == NULL ? &disorder->tail : &head->next->previous) = NULL;
     flow->private->waiting_bytes -= waiting_charge(head);
     tcp->waiting_bytes -= waiting_charge(head);
-    if (flow->private->waiting_bytes == 0)
-        waiter_remove(tcp, flow);
+    if (--disorder->waiting_count == 0)
+        waiter_remove(tcp, disorder);
     deliver(tcp, flow, direction,
             (struct piece){head->offset, waiting_span(head), cursor_of(head->bytes, head->length), head->moment});
     pool_give(&tcp->pool, head, sizeof *head + head->length);
@@ -187,23 +241,22 @@ static void deliver_head(struct tcp *tcp, struct flow *flow, enum direction dire
 static void deliver_ready(struct tcp *tcp, struct flow *flow, enum direction direction)
 {
     struct half *half = &flow->private->half[direction];
-    while (half->head != NULL && half->head->offset == half->offset)
+    while (first_waiting(half) != NULL && first_waiting(half)->offset == half->offset)
         deliver_head(tcp, flow, direction);
 }
 
 /* The hole before the first waiting piece becomes a gap. */
 static void give_up_hole(struct tcp *tcp, struct flow *flow, enum direction direction, enum reason reason)
 {
-    struct half *half = &flow->private->half[direction];
-    if (half->head == NULL)
+    const struct waiting *head = first_waiting(&flow->private->half[direction]);
+    if (head == NULL)
         return;
-    emit_gap(tcp, flow, direction, half->head->offset, half->head->moment, reason);
+    emit_gap(tcp, flow, direction, head->offset, head->moment, reason);
     deliver_ready(tcp, flow, direction);
 }
 
 /* Puts a copy of the piece behind `after` (NULL: first). */
-static MUST_USE bool wait_insert(struct tcp *tcp, struct flow *flow, struct half *half, struct waiting *after,
-                                 struct piece piece)
+static MUST_USE bool wait_insert(struct tcp *tcp, struct disorder *disorder, struct waiting *after, struct piece piece)
 {
     struct waiting *waiting = pool_take(&tcp->pool, sizeof *waiting + piece.bytes.left);
     if (waiting == NULL)
@@ -215,11 +268,13 @@ static MUST_USE bool wait_insert(struct tcp *tcp, struct flow *flow, struct half
     if (piece.bytes.left > 0)
         memcpy(waiting->bytes, piece.bytes.at, piece.bytes.left);
     waiting->previous = after;
-    waiting->next = after == NULL ? half->head : after->next;
-    *(after == NULL ? &half->head : &after->next) = waiting;
-    *(waiting->next == NULL ? &half->tail : &waiting->next->previous) = waiting;
-    half->waiting_count++;
-    charge(tcp, flow, waiting);
+    waiting->next = after == NULL ? disorder->head : after->next;
+    *(after == NULL ? &disorder->head : &after->next) = waiting;
+    *(waiting->next == NULL ? &disorder->tail : &waiting->next->previous) = waiting;
+    disorder->flow->private->waiting_bytes += waiting_charge(waiting);
+    tcp->waiting_bytes += waiting_charge(waiting);
+    if (disorder->waiting_count++ == 0)
+        waiter_add(tcp, disorder);
     return true;
 }
 
@@ -251,30 +306,14 @@ static void overlay(const struct half *half, struct waiting *waiting, uint32_t f
         memcpy(waiting->bytes + from, bytes.at, length);
 }
 
-/* Compares the old bytes of a segment with those delivered. Keeping delivered bytes would cost a copy of all traffic
- * and kilobytes a flow; so a checksum of each of the last segments is kept (8 bytes, 8 of them for each direction), and
- * compared where the retransmission covers the segment whole. That finds a segment sent again as it was or joined with
- * others. One that is cut at other places passes unnoticed; the delivered bytes are the first copy either way. */
-static bool compare_delivered(const struct tcp *tcp, const struct half *half, uint32_t sequence, struct cursor bytes)
-{
-    for (size_t i = 0; i < RECENT_SEGMENTS; i++) {
-        const struct recent *recent = &half->recent[i];
-        struct cursor again;
-        if (recent->length == 0 || !cursor_slice(bytes, recent->sequence - sequence, recent->length, &again))
-            continue;
-        if ((uint16_t)hash_bytes(&tcp->seed, again) != recent->sum)
-            return true;
-    }
-    return false;
-}
-
 /* The piece starts at the offset. */
 static void take_in_order(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece,
                           struct arrival *arrival)
 {
     struct half *half = &flow->private->half[direction];
     while (piece.span > 0) {
-        int64_t room = half->head == NULL ? piece.span : half->head->offset - half->offset;
+        struct waiting *head = first_waiting(half);
+        int64_t room = head == NULL ? piece.span : head->offset - half->offset;
         struct piece fresh = piece_take(&piece, room);
         if (fresh.span > 0) {
             arrival->news = true;
@@ -282,19 +321,19 @@ static void take_in_order(struct tcp *tcp, struct flow *flow, enum direction dir
         }
         if (piece.span == 0)
             break;
-        struct piece known = piece_take(&piece, waiting_span(half->head));
-        overlay(half, half->head, 0, known.bytes, arrival);
+        struct piece known = piece_take(&piece, waiting_span(head));
+        overlay(half, head, 0, known.bytes, arrival);
         deliver_head(tcp, flow, direction);
     }
     deliver_ready(tcp, flow, direction);
 }
 
 /* The last waiting piece that starts at or before `offset`; most often the last of all. */
-static struct waiting *waiting_before(const struct half *half, int64_t offset)
+static struct waiting *waiting_before(const struct disorder *disorder, int64_t offset)
 {
-    if (half->head == NULL || half->head->offset > offset)
+    if (disorder->head == NULL || disorder->head->offset > offset)
         return NULL;
-    struct waiting *waiting = half->tail;
+    struct waiting *waiting = disorder->tail;
     while (waiting->offset > offset)
         waiting = waiting->previous;
     return waiting;
@@ -302,10 +341,14 @@ static struct waiting *waiting_before(const struct half *half, int64_t offset)
 
 /* The piece starts behind the offset: what of it is not there yet waits. False when memory is short; *piece is then
  * what could not be kept. */
-static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, struct half *half, struct piece *piece,
+static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece *piece,
                                 struct arrival *arrival)
 {
-    struct waiting *after = waiting_before(half, piece->offset);
+    const struct half *half = &flow->private->half[direction];
+    struct disorder *disorder = disorder_of(tcp, flow, direction);
+    if (disorder == NULL)
+        return false;
+    struct waiting *after = waiting_before(disorder, piece->offset);
     while (piece->span > 0) {
         int64_t end = after == NULL ? piece->offset : after->offset + waiting_span(after);
         if (after != NULL && end > piece->offset) {
@@ -313,11 +356,11 @@ static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, struct half 
             struct piece known = piece_take(piece, end - piece->offset);
             overlay(half, after, from, known.bytes, arrival);
         }
-        struct waiting *next = after == NULL ? half->head : after->next;
+        struct waiting *next = after == NULL ? disorder->head : after->next;
         struct piece rest = *piece;
         struct piece fresh = piece_take(&rest, next == NULL ? piece->span : next->offset - piece->offset);
         if (fresh.span > 0) {
-            if (!wait_insert(tcp, flow, half, after, fresh))
+            if (!wait_insert(tcp, disorder, after, fresh))
                 return false;
             arrival->news = arrival->early = true;
         }
@@ -329,18 +372,17 @@ static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, struct half 
 
 static void keep_budgets(struct tcp *tcp, struct flow *flow, enum direction direction)
 {
-    struct half *half = &flow->private->half[direction];
-    while (half->head != NULL &&
-           (flow->private->waiting_bytes > tcp->limits.waiting_bytes || half->waiting_count > MAX_WAITING_PIECES)) {
+    const struct disorder *disorder = flow->private->half[direction].disorder;
+    while (disorder->head != NULL &&
+           (flow->private->waiting_bytes > tcp->limits.waiting_bytes || disorder->waiting_count > MAX_WAITING_PIECES)) {
         tcp->counts.budget_gaps++;
         give_up_hole(tcp, flow, direction, REASON_BUDGET);
     }
     while (tcp->waiting_bytes > tcp->limits.waiting_total && tcp->waiter_first != NULL) {
-        struct flow *victim = tcp->waiter_first;
-        enum direction side = victim->private->half[DIRECTION_OUT].head != NULL ? DIRECTION_OUT : DIRECTION_IN;
+        const struct disorder *victim = tcp->waiter_first;
         tcp->counts.budget_gaps++;
-        give_up_hole(tcp, victim, side, REASON_BUDGET);
-        check_end(tcp, victim, side);
+        give_up_hole(tcp, victim->flow, victim->direction, REASON_BUDGET);
+        check_end(tcp, victim->flow, victim->direction);
     }
 }
 
@@ -349,7 +391,7 @@ static void take_without_waiting(struct tcp *tcp, struct flow *flow, enum direct
                                  struct arrival *arrival)
 {
     struct half *half = &flow->private->half[direction];
-    while (half->head != NULL && half->head->offset <= piece.offset)
+    while (first_waiting(half) != NULL && first_waiting(half)->offset <= piece.offset)
         give_up_hole(tcp, flow, direction, REASON_BUDGET);
     tcp->counts.budget_gaps++;
     if (half->offset < piece.offset)
@@ -371,7 +413,7 @@ static void take(struct tcp *tcp, struct flow *flow, enum direction direction, s
     }
     if (piece.span > 0 && piece.offset == half->offset)
         take_in_order(tcp, flow, direction, piece, &arrival);
-    else if (piece.span > 0 && !take_early(tcp, flow, half, &piece, &arrival))
+    else if (piece.span > 0 && !take_early(tcp, flow, direction, &piece, &arrival))
         take_without_waiting(tcp, flow, direction, piece, &arrival);
     flow->retransmitted += !arrival.news;
     flow->out_of_order += arrival.early;
@@ -389,7 +431,7 @@ static void start_at(struct half *half, uint32_t sequence, enum half_state state
         half->acked += (int64_t)(int32_t)(half->next - sequence);
     half->first = half->next = sequence;
     half->state = (uint8_t)state;
-    half->marked = false;
+    unmark(half);
     if (half->acked < 0)
         half->acked = 0;
 }
@@ -434,10 +476,12 @@ static void acknowledge(struct half *half, uint32_t acknowledgement)
         return;
     /* The latest counts, not the highest: one forged ACK must not turn all that follows into a gap. */
     half->acked = position;
-    if (half->marked && position < half->due)
-        half->due = position;
-    if (half->due <= half->offset)
-        half->marked = false;
+    if (!is_marked(half))
+        return;
+    if (position < half->disorder->due)
+        half->disorder->due = position;
+    if (half->disorder->due <= half->offset)
+        unmark(half);
 }
 
 /* The end of what certainly was sent and is not here: acknowledged bytes behind the offset. A single byte with nothing
@@ -445,15 +489,16 @@ static void acknowledge(struct half *half, uint32_t acknowledgement)
 static int64_t lost_until(const struct half *half)
 {
     int64_t end = half->fin && half->acked > half->fin_offset ? half->fin_offset : half->acked;
-    if (!half->fin && half->head == NULL && end == half->offset + 1)
+    if (!half->fin && first_waiting(half) == NULL && end == half->offset + 1)
         return half->offset;
     return end;
 }
 
-static bool delay_passed(const struct flow *flow, const struct half *half, struct moment moment)
+static bool delay_passed(const struct disorder *disorder, struct moment moment)
 {
-    uint32_t packets = (uint32_t)(flow->packets[0] + flow->packets[1]);
-    return packets - half->mark_packets >= GAP_DELAY_SEGMENTS || moment.time_ns - half->mark_time >= GAP_DELAY_NS;
+    uint32_t packets = (uint32_t)(disorder->flow->packets[0] + disorder->flow->packets[1]);
+    return packets - disorder->mark_packets >= GAP_DELAY_SEGMENTS ||
+           moment.time_ns - disorder->mark_time >= GAP_DELAY_NS;
 }
 
 /* All holes before `due` become gaps. */
@@ -462,9 +507,9 @@ static void give_up_until(struct tcp *tcp, struct flow *flow, enum direction dir
 {
     struct half *half = &flow->private->half[direction];
     while (half->offset < due) {
-        bool reached = half->head != NULL && half->head->offset <= due;
-        emit_gap(tcp, flow, direction, reached ? half->head->offset : due, reached ? half->head->moment : moment,
-                 REASON_SETTLED);
+        const struct waiting *head = first_waiting(half);
+        bool reached = head != NULL && head->offset <= due;
+        emit_gap(tcp, flow, direction, reached ? head->offset : due, reached ? head->moment : moment, REASON_SETTLED);
         deliver_ready(tcp, flow, direction);
     }
     check_end(tcp, flow, direction);
@@ -475,28 +520,38 @@ static void check_holes(struct tcp *tcp, struct flow *flow, enum direction direc
     struct half *half = &flow->private->half[direction];
     if (half->acked <= half->offset || half->ended)
         return;
-    if (half->marked && delay_passed(flow, half, moment))
-        give_up_until(tcp, flow, direction, half->due, moment);
+    if (is_marked(half) && delay_passed(half->disorder, moment))
+        give_up_until(tcp, flow, direction, half->disorder->due, moment);
     int64_t lost = lost_until(half);
-    if (half->marked || lost <= half->offset)
+    if (is_marked(half) || lost <= half->offset)
         return;
-    half->marked = true;
-    half->due = lost;
-    half->mark_packets = (uint32_t)(flow->packets[0] + flow->packets[1]);
-    half->mark_time = moment.time_ns;
+    struct disorder *disorder = disorder_of(tcp, flow, direction);
+    if (disorder == NULL)
+        return; /* the next segment tries again */
+    disorder->marked = true;
+    disorder->due = lost;
+    disorder->mark_packets = (uint32_t)(flow->packets[0] + flow->packets[1]);
+    disorder->mark_time = moment.time_ns;
 }
 
 /* ---- the connection ---- */
 
 /* The first FIN counts, unless bytes behind it are there already. */
-static void note_fin(struct half *half, int64_t offset, struct moment moment)
+static void note_fin(struct tcp *tcp, struct flow *flow, enum direction direction, int64_t offset, struct moment moment)
 {
-    int64_t reached = half->tail == NULL ? half->offset : half->tail->offset + waiting_span(half->tail);
-    if (half->fin || offset < reached)
+    struct half *half = &flow->private->half[direction];
+    const struct waiting *last = half->disorder == NULL ? NULL : half->disorder->tail;
+    if (half->fin || offset < (last == NULL ? half->offset : last->offset + waiting_span(last)))
         return;
     half->fin = true;
     half->fin_offset = offset;
-    half->fin_moment = moment;
+    if (offset == half->offset)
+        return;
+    struct disorder *disorder = disorder_of(tcp, flow, direction);
+    if (disorder == NULL)
+        return; /* its end is told with the moment of the last packet then */
+    disorder->fin_waits = true;
+    disorder->fin_moment = moment;
 }
 
 void tcp_segment(struct tcp *tcp, struct flow *flow, enum direction direction, const struct segment *segment,
@@ -514,20 +569,24 @@ void tcp_segment(struct tcp *tcp, struct flow *flow, enum direction direction, c
         if (piece.span > 0)
             take(tcp, flow, direction, piece, sequence);
         if (segment->fin)
-            note_fin(half, end, moment);
+            note_fin(tcp, flow, direction, end, moment);
         check_end(tcp, flow, direction);
     }
     check_holes(tcp, flow, direction, moment);
     check_holes(tcp, flow, direction_reverse(direction), moment);
+    disorder_settle(tcp, half);
+    disorder_settle(tcp, other);
 }
 
 static void drain_half(struct tcp *tcp, struct flow *flow, enum direction direction)
 {
     struct half *half = &flow->private->half[direction];
-    while (half->head != NULL)
+    while (first_waiting(half) != NULL)
         give_up_hole(tcp, flow, direction, REASON_SETTLED);
     int64_t end = half->fin ? half->fin_offset : lost_until(half);
     give_up_until(tcp, flow, direction, end, flow->last);
+    unmark(half);
+    disorder_settle(tcp, half);
 }
 
 void tcp_drain(struct tcp *tcp, struct flow *flow)

@@ -36,29 +36,39 @@ enum half_state {
     HALF_KNOWN
 };
 
-/* What a delivered segment looked like. 16 bits of its checksum: one in 65,536 changes passes unnoticed. */
+/* What a delivered segment looked like: its length and 15 bits of a checksum, so that one in 32,768 changes passes
+ * unnoticed. One with the sum 0 is a gap. */
 struct recent {
-    uint32_t sequence;
     uint16_t length, sum;
 };
 
-/* One direction. What every segment needs stands first. */
-struct half {
+/* What a direction needs only while it is not in order: taken when a piece waits, a hole is marked or a FIN is ahead of
+ * the data, and given back when nothing of that is so any more. */
+struct disorder {
+    struct disorder *previous, *next; /* of those with pieces, in the order in which these began to wait */
+    struct flow *flow;
     struct waiting *head, *tail;
-    int64_t offset;       /* of the next byte to deliver */
-    int64_t acked;        /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
+    uint32_t waiting_count;
+    uint8_t direction;
+    bool marked, fin_waits;
+    int64_t due; /* of a mark: a hole before it becomes a gap, once the delay from the mark has passed */
+    int64_t mark_time;
+    uint32_t mark_packets;
+    struct moment fin_moment;
+};
+
+/* One direction. */
+struct half {
+    struct disorder *disorder; /* NULL: in order */
+    int64_t offset;            /* of the next byte to deliver */
+    int64_t acked;             /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
+    int64_t fin_offset;
     uint32_t first, next; /* sequence numbers of the bytes at offset 0 and at `offset` */
     uint8_t state;        /* enum half_state */
     uint8_t policy;       /* enum overlap_policy of the receiver */
-    bool marked, fin, ended;
-    bool gap_before; /* the bytes just before `offset` are a gap: one that goes on is counted once */
-    uint8_t recent_at;
-    uint32_t waiting_count;
-    uint32_t mark_packets;
-    int64_t mark_time;
-    int64_t due; /* a hole before it becomes a gap, once the delay from the mark has passed */
-    int64_t fin_offset;
-    struct moment fin_moment;
+    bool fin, ended;
+    bool gap_before;   /* the bytes just before `offset` are a gap: one that goes on is counted once */
+    uint8_t recent_at; /* where the next one goes: those before it end at `next`, one behind the other */
     struct recent recent[RECENT_SEGMENTS];
 };
 
@@ -75,7 +85,6 @@ struct flow_link {
     struct flow *previous, *next;
 };
 
-/* What every packet needs stands first. */
 struct flow_private {
     uint64_t hash;
     int64_t touched;        /* when it was last put to the front of its list */
@@ -83,14 +92,11 @@ struct flow_private {
     uint8_t on;             /* enum flow_list */
     uint8_t reset_direction;
     bool reset;    /* an RST was seen */
-    bool waits;    /* is on the list of waiters */
     bool only_syn; /* nothing but SYNs of the opening side yet, and ICMP errors */
     bool refused;  /* an RST answered the SYN */
     uint16_t syns; /* of the opening side */
     struct half half[2];
     struct flow_link list;   /* by last use; which one: `on` */
-    struct flow_link born;   /* of flows that are not closed, in the order in which they were opened */
-    struct flow_link waiter; /* of flows with waiting bytes, in the order in which these began to wait */
     struct refusal *refusal; /* waits for the close of the flow (refuse.c), or NULL */
     int64_t reset_offset;    /* where the RST was, in the stream of the side that sent it */
 };
@@ -103,7 +109,7 @@ struct tcp {
     struct hash_seed seed;
     struct pool pool;       /* flows, and pieces that wait */
     uint64_t waiting_bytes; /* of all flows */
-    struct flow *waiter_first, *waiter_last;
+    struct disorder *waiter_first, *waiter_last;
 };
 
 /* Takes over what the segment brings: position, bytes, FIN, ACK. Delivers what can be delivered. */

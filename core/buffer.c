@@ -6,19 +6,16 @@
 
 #define BUFFER_FIRST 512
 
-/* Memory of that size, of the pool or of malloc; what was borrowed is copied into it. */
+/* Memory of that size, of the pool or of malloc. */
 static bool resize(struct buffer *buffer, size_t capacity)
 {
-    bool borrowed = buffer->capacity == 0;
-    void *old = borrowed ? NULL : buffer->bytes;
     if (buffer->pool != NULL)
         capacity = pool_room(capacity);
-    uint8_t *bytes = buffer->pool != NULL ? pool_resize(buffer->pool, old, buffer->capacity, buffer->length, capacity)
-                                          : realloc(old, capacity);
+    uint8_t *bytes = buffer->pool != NULL
+                         ? pool_resize(buffer->pool, buffer->bytes, buffer->capacity, buffer->length, capacity)
+                         : realloc(buffer->bytes, capacity);
     if (bytes == NULL)
         return false;
-    if (borrowed && buffer->length > 0)
-        memcpy(bytes, buffer->bytes, buffer->length);
     buffer->bytes = bytes;
     buffer->capacity = capacity;
     return true;
@@ -54,25 +51,18 @@ bool buffer_append(struct buffer *buffer, struct cursor bytes)
     return length == bytes.left;
 }
 
-void buffer_borrow(struct buffer *buffer, struct cursor bytes)
-{
-    buffer_free(buffer);
-    memcpy(&buffer->bytes, &bytes.at, sizeof buffer->bytes); /* never written: see resize */
-    buffer->length = bytes.left < buffer->cap ? bytes.left : buffer->cap;
-}
-
 void buffer_reset(struct buffer *buffer, size_t keep)
 {
-    if (buffer->capacity > keep || buffer->capacity == 0)
+    if (buffer->capacity > keep)
         buffer_free(buffer);
     buffer->length = 0;
 }
 
 void buffer_free(struct buffer *buffer)
 {
-    if (buffer->capacity > 0 && buffer->pool != NULL)
+    if (buffer->pool != NULL)
         pool_give(buffer->pool, buffer->bytes, buffer->capacity);
-    else if (buffer->capacity > 0)
+    else
         free(buffer->bytes);
     *buffer = (struct buffer){.cap = buffer->cap, .pool = buffer->pool};
 }

@@ -12,7 +12,7 @@
 struct buffer {
     uint8_t *bytes;
     size_t length;
-    size_t capacity;   /* 0 with a length: the bytes are borrowed */
+    size_t capacity;
     size_t cap;        /* length never exceeds this */
     struct pool *pool; /* where its bytes are from; NULL: malloc */
 };
@@ -33,10 +33,6 @@ MUST_USE bool buffer_append(struct buffer *buffer, struct cursor bytes);
 /* Makes room for `capacity` bytes (no more than the cap) in one allocation. False when memory is short; nothing is lost
  * then. */
 MUST_USE bool buffer_reserve(struct buffer *buffer, size_t capacity);
-
-/* An empty buffer shows bytes that stay someone else's, without a copy, until it is reset or freed. They are copied when
- * more is appended; until then they must not be written through the buffer. */
-void buffer_borrow(struct buffer *buffer, struct cursor bytes);
 
 /* Empties it; memory above `keep` bytes is given back. */
 void buffer_reset(struct buffer *buffer, size_t keep);

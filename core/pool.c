@@ -58,17 +58,13 @@ size_t pool_room(size_t size)
 {
     if (size > POOL_PIECE_MAX)
         return size;
-    if (size <= 1024)
-        return round_up(size == 0 ? 1 : size, LINE);
-    return round_up(size, size <= 2048 ? 256 : 512);
+    return size <= 2048 ? round_up(size == 0 ? 1 : size, LINE) : round_up(size, 512);
 }
 
-/* The number of a size that pool_room returns: 1 to 16, 17 to 20, 21 to 32; from 0. */
+/* The number of a size that pool_room returns: 1 to 32, 33 to 44; from 0. */
 static size_t number_of(size_t room)
 {
-    if (room <= 1024)
-        return room / LINE - 1;
-    return room <= 2048 ? 16 + (room - 1024) / 256 - 1 : 20 + (room - 2048) / 512 - 1;
+    return room <= 2048 ? room / LINE - 1 : 32 + (room - 2048) / 512 - 1;
 }
 
 /* ---- Lists ---- */

@@ -18,8 +18,8 @@
 #include "core/error.h"
 
 #define POOL_PIECE_MAX ((size_t)8192)
-/* Sizes: multiples of 64 up to 1 KB, of 256 up to 2 KB, then of 512. */
-#define POOL_SIZES 32
+/* Sizes: multiples of 64 up to 2 KB, then of 512. */
+#define POOL_SIZES 44
 
 struct pool_span;
 struct pool_chunk;

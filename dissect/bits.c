@@ -95,7 +95,7 @@ static struct bits_packet *new_packet(struct bits *bits)
 static void read_fragment(struct http_exchange *exchange, struct bits_packet *packet)
 {
     struct bits *bits = exchange->dissect->bits;
-    struct cursor body = buffer_cursor(&exchange->body[HTTP_REQUEST]);
+    struct cursor body = http_body_cursor(&exchange->body[HTTP_REQUEST]);
     packet->cut = exchange->truncated[HTTP_REQUEST];
     packet->ranged = bits_range_parse(http_header(exchange, HTTP_REQUEST, "content-range"), &packet->start,
                                       &packet->length, &packet->total);

@@ -4,6 +4,7 @@
 
 #include "dissect/bits.h"
 #include "dissect/configmgr/keyfile.h"
+#include "dissect/http_body.h"
 #include "dissect/internal.h"
 #include "dissect/kerberos.h"
 #include "dissect/revocation.h"
@@ -66,6 +67,7 @@ struct dissect *dissect_new(const struct sink *sink, unsigned needs)
     dissect->bodies_max = BODIES_TOTAL_MAX;
     arena_init(&dissect->scratch, SCRATCH_MAX);
     arena_init(&dissect->heads, SCRATCH_MAX);
+    buffer_init(&dissect->joined, HTTP_BODY_MAX);
     pool_init(&dissect->pool);
     dissect->settle = settle_new();
     dissect->bits = bits_new();
@@ -87,6 +89,7 @@ void dissect_free(struct dissect *dissect)
     ccm_decoder_free(&dissect->decoder);
     arena_free(&dissect->scratch);
     arena_free(&dissect->heads);
+    buffer_free(&dissect->joined);
     pool_free(&dissect->pool);
     free(dissect);
 }
@@ -438,9 +441,11 @@ static void on_fetch(const struct flow *flow, unsigned step)
 {
     const struct conversation *conversation = flow->user;
     const struct layer *layer = &conversation->layer;
+    if (layer->dissector == NULL || layer->unread)
+        return;
     if (step == 0)
         fetch_lines(layer->state, STATE_LINES);
-    else if (layer->dissector != NULL && layer->dissector->fetch != NULL && !layer->unread)
+    else if (layer->dissector->fetch != NULL)
         layer->dissector->fetch(layer->state, step);
 }
 

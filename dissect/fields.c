@@ -141,7 +141,7 @@ void fields_of_body(struct http_exchange *exchange, enum http_side side)
     struct ccm_fields fields = {0};
     arena_reset(&dissect->decoder.arena);
     if (!fields_wants(exchange, side) ||
-        !read_document(&dissect->decoder, buffer_cursor(&exchange->body[side]), &document))
+        !read_document(&dissect->decoder, http_body_cursor(&exchange->body[side]), &document))
         return;
     struct fields_owner owner = fields_owner_of(exchange, side);
     ccm_body_fields(&dissect->decoder, &document, side == HTTP_REQUEST ? "request" : "reply", &fields);

@@ -598,9 +598,9 @@ static void http_fetch(const void *state, unsigned step)
     for (enum http_side side = HTTP_REQUEST; side <= HTTP_REPLY; side++) {
         const struct http_exchange *exchange = flow->stream[side].exchange;
         if (exchange != NULL && step == 1)
-            fetch_lines(exchange, (sizeof *exchange + 63) / 64);
-        else if (exchange != NULL && exchange->body[side].capacity > 0)
-            fetch_lines(exchange->body[side].bytes + exchange->body[side].length, 2);
+            fetch_lines(exchange, HTTP_BODY_LINES);
+        else if (exchange != NULL && exchange->body[side].room > 0)
+            fetch_lines(exchange->body[side].last, 1);
     }
 }
 

@@ -4,11 +4,8 @@
 
 #include <openssl/evp.h>
 
-#include "core/buffer.h"
+#include "dissect/http_body.h"
 #include "dissect/internal.h"
-
-/* A collected body never exceeds this; real messages have kilobytes, attachments some megabytes. */
-#define HTTP_BODY_MAX ((size_t)32 << 20)
 
 enum http_side { HTTP_REQUEST, HTTP_REPLY };
 
@@ -28,32 +25,34 @@ struct mp_state {
     uint8_t client_id_bytes;   /* SourceID of the request, behind it; 0: unknown */
 };
 
+/* What each piece of a body needs stands first: HTTP_BODY_LINES lines of memory. */
 struct http_exchange {
-    struct http_exchange *next, *previous; /* of the flow's open exchanges, oldest first */
     struct http_flow *flow;
     struct dissect *dissect;
-    struct conversation *conversation;
-    int64_t row;                 /* of `http`; there is one when a body that is wanted is handed over */
-    const char *client, *server; /* addresses */
-    const char *service;         /* service_of, or NULL */
-    struct moment moment[2];
-    uint16_t port, status;
-    uint16_t notes; /* set of enum http_note */
-    bool secure;
+    struct http_body body[2];      /* of a side that is handed over: joined */
+    uint64_t bytes[2];             /* of the body without chunk framing, codings not removed */
+    struct http_coding *coding[2]; /* NULL: none is removed */
     bool started[2], done[2], wanted[2], truncated[2], delivered[2];
     bool limited[2];                /* it is truncated because there was more than is collected */
     bool over[2];                   /* nothing more comes: done, or cut short */
     bool head_only, connects, bare; /* the request is HEAD, CONNECT, HTTP/0.9 */
     bool doubtful;                  /* order alone does not tell the reply to this request */
     bool held;                      /* a reply that waits for its request to come to light */
-    int64_t acked;                  /* what the server had received when it sent the held reply */
-    struct buffer body[2];          /* borrowed when it came in one piece: do not write to it */
-    uint64_t bytes[2];              /* of the body without chunk framing, codings not removed */
-    struct http_fields *fields[2];  /* see http_fields.h; NULL: none */
-    struct http_coding *coding[2];  /* NULL: none is removed */
-    EVP_MD_CTX *hash[2];            /* NULL when nobody asks for it, or nothing came yet */
+    bool secure;
+    struct http_exchange *next, *previous; /* of the flow's open exchanges, oldest first */
+    struct conversation *conversation;
+    int64_t row;                 /* of `http`; there is one when a body that is wanted is handed over */
+    const char *client, *server; /* addresses */
+    const char *service;         /* service_of, or NULL */
+    struct moment moment[2];
+    uint16_t port, status;
+    uint16_t notes;                /* set of enum http_note */
+    int64_t acked;                 /* what the server had received when it sent the held reply */
+    struct http_fields *fields[2]; /* see http_fields.h; NULL: none */
+    EVP_MD_CTX *hash[2];           /* NULL when nobody asks for it, or nothing came yet */
     struct mp_state mp;
 };
+#define HTTP_BODY_LINES 2
 
 /* Texts of a request or reply, made UTF-8; views that live as long as the exchange. Headers that come several times are
  * joined with ", ". `name` must stand in the table of http_fields.h, in any case of letters. */

@@ -13,8 +13,8 @@
 #define EXCHANGES_OPEN_MAX 256
 /* The same of all connections, each of which may have one in any case. Some 800 bytes each with headers. */
 #define EXCHANGES_TOTAL_MAX (1u << 17)
-/* Memory for a body is reserved as its length says, but no more than this ahead of what came. */
-#define RESERVE_AHEAD ((size_t)256 * 1024)
+/* What stays reserved for the bodies that are joined; larger ones are rare. */
+#define JOINED_KEPT ((size_t)256 * 1024)
 
 /* ---- Rows ---- */
 
@@ -147,36 +147,25 @@ static void hash(struct http_exchange *exchange, enum http_side side, struct cur
     EVP_DigestUpdate(exchange->hash[side], bytes.at, bytes.left);
 }
 
+/* There is no memory for more of the body. */
+static void drop_rest(struct http_exchange *exchange, enum http_side side)
+{
+    exchange->truncated[side] = exchange->limited[side] = true;
+    exchange->dissect->counts.bodies_dropped++;
+}
+
 static void gather(struct http_exchange *exchange, enum http_side side, struct cursor bytes)
 {
     struct dissect *dissect = exchange->dissect;
-    struct buffer *body = &exchange->body[side];
+    struct http_body *body = &exchange->body[side];
     if (!exchange->wanted[side] || exchange->truncated[side])
         return;
     size_t before = body->length;
-    bool whole = dissect->bodies_total + bytes.left <= dissect->bodies_max && buffer_append(body, bytes);
+    bool whole =
+        dissect->bodies_total + bytes.left <= dissect->bodies_max && http_body_append(body, &dissect->pool, bytes);
     dissect->bodies_total += body->length - before;
-    if (!whole) {
-        exchange->truncated[side] = exchange->limited[side] = true;
-        dissect->counts.bodies_dropped++;
-    }
-}
-
-/* Makes room for `came` bytes more. What is large is reserved as its length says, so that a body that grows is not moved;
- * what is small grows with what comes: with many connections at a time, most bodies are waiting for the rest. */
-static void reserve(struct http_exchange *exchange, enum http_side side, size_t came)
-{
-    const struct http_stream *stream = &exchange->flow->stream[side];
-    struct buffer *body = &exchange->body[side];
-    size_t needed = body->length + came;
-    if (!exchange->wanted[side] || exchange->truncated[side] || needed <= body->capacity)
-        return;
-    uint64_t whole = needed + stream->left;
-    size_t ahead = whole <= POOL_PIECE_MAX ? 0 : RESERVE_AHEAD;
-    if (body->capacity > POOL_PIECE_MAX)
-        return; /* it was reserved, or its length is not known */
-    bool reserved = buffer_reserve(body, whole > needed + ahead ? needed + ahead : (size_t)whole);
-    (void)reserved; /* appending says when there is no memory */
+    if (!whole)
+        drop_rest(exchange, side);
 }
 
 struct decoded_body {
@@ -218,10 +207,9 @@ void exchange_body(struct http_exchange *exchange, enum http_side side, struct c
     hash(exchange, side, bytes);
     if (last && exchange->wanted[side] && !exchange->truncated[side] && exchange->body[side].length == 0 &&
         hands_on(exchange, side)) {
-        buffer_borrow(&exchange->body[side], bytes);
+        http_body_show(&exchange->body[side], bytes);
         return;
     }
-    reserve(exchange, side, bytes.left);
     gather(exchange, side, bytes);
 }
 
@@ -233,9 +221,7 @@ void exchange_gap(struct http_exchange *exchange, enum http_side side, uint64_t 
 
 static void body_release(struct http_exchange *exchange, enum http_side side)
 {
-    if (exchange->body[side].capacity > 0)
-        exchange->dissect->bodies_total -= exchange->body[side].length;
-    buffer_free(&exchange->body[side]);
+    http_body_free(&exchange->body[side], &exchange->dissect->pool);
     http_coding_free(exchange->coding[side]);
     exchange->coding[side] = NULL;
 }
@@ -244,9 +230,13 @@ static void deliver(struct http_exchange *exchange, enum http_side side)
 {
     if (exchange->delivered[side] || !exchange->started[side])
         return;
+    struct dissect *dissect = exchange->dissect;
     exchange->delivered[side] = true;
+    dissect->bodies_total -= http_body_kept(&exchange->body[side]);
+    if (!http_body_join(&exchange->body[side], &dissect->pool, &dissect->joined))
+        drop_rest(exchange, side);
     if (exchange->wanted[side])
-        exchange->dissect->counts.http_truncated += exchange->truncated[side];
+        dissect->counts.http_truncated += exchange->truncated[side];
     if (exchange->row == INT_NULL && (exchange->wanted[side] || exchange->service != NULL))
         write_row(exchange);
     if (side == HTTP_REQUEST)
@@ -254,6 +244,7 @@ static void deliver(struct http_exchange *exchange, enum http_side side)
     else
         mp_reply(exchange);
     body_release(exchange, side);
+    buffer_reset(&dissect->joined, JOINED_KEPT);
 }
 
 /* ---- Life ---- */
@@ -275,7 +266,6 @@ static struct http_exchange *exchange_new(struct http_flow *flow)
         .server = flow->addresses + flow->server,
         .port = conversation->flow->port[!flow->client],
         .secure = flow->secure,
-        .body = {{.cap = HTTP_BODY_MAX, .pool = &dissect->pool}, {.cap = HTTP_BODY_MAX, .pool = &dissect->pool}},
         .mp = {.request_message = INT_NULL, .registration = INT_NULL},
     };
     *(flow->last == NULL ? &flow->first : &flow->last->next) = exchange;

@@ -2,6 +2,7 @@
 #ifndef CMSCOPE_DISSECT_INTERNAL_H
 #define CMSCOPE_DISSECT_INTERNAL_H
 
+#include "core/buffer.h"
 #include "core/pool.h"
 #include "dissect/dissector.h"
 
@@ -28,6 +29,7 @@ struct dissect {
     struct bits *bits;
     struct tls_memory *tls; /* key log and sessions */
     struct arena heads;     /* for the headers of one HTTP message */
+    struct buffer joined;   /* the HTTP body that is handed over */
     struct pool pool;       /* what is remembered of connections */
     uint64_t bodies_max;    /* dissect_limit */
     uint64_t bodies_total;  /* bytes of HTTP bodies and headers that are being collected or kept */

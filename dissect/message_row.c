@@ -160,7 +160,8 @@ static void fill(struct dissect *dissect, struct ccm_message *message, struct me
         fill_signature(message, row); /* without a header there is no place for a signature */
     if (message->has_payload)
         fill_payload(message, dissect->needs, row);
-    fill_flags(message, arena, row);
+    if (dissect->needs & (NEED_PAYLOAD | NEED_FINDING))
+        fill_flags(message, arena, row);
     row->notes = join_notes(message, arena);
     row->malformed = message->malformed;
 }

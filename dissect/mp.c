@@ -278,7 +278,7 @@ static void write_mp_certificates(struct http_exchange *exchange)
     arena_reset(&decoder->arena);
     const char *encoding;
     bool odd;
-    struct text text = ccm_text_decode(buffer_cursor(&exchange->body[HTTP_REPLY]), &decoder->arena, &encoding, &odd);
+    struct text text = ccm_text_decode(http_body_cursor(&exchange->body[HTTP_REPLY]), &decoder->arena, &encoding, &odd);
     struct xml_document document;
     if (text.at == NULL || xml_parse(text_trim(text), &decoder->arena, &document, NULL) != OUTCOME_OK)
         return;
@@ -383,8 +383,8 @@ static struct ccm_source source_of(struct http_exchange *exchange, enum http_sid
     return (struct ccm_source){
         .carrier = carrier_of(exchange),
         .bare = carrier_of(exchange) != CCM_CARRIER_POST &&
-                !ccm_message_recognise(buffer_cursor(&exchange->body[side]), type),
-        .body = buffer_cursor(&exchange->body[side]),
+                !ccm_message_recognise(http_body_cursor(&exchange->body[side]), type),
+        .body = http_body_cursor(&exchange->body[side]),
         .content_type = type,
         .reply = side == HTTP_REPLY,
         .secure = exchange->secure,
@@ -415,7 +415,7 @@ static void decode(struct http_exchange *exchange, const struct ccm_source *sour
 void mp_request(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
-    struct cursor body = buffer_cursor(&exchange->body[HTTP_REQUEST]);
+    struct cursor body = http_body_cursor(&exchange->body[HTTP_REQUEST]);
     if (is_service(exchange, "mp-policy"))
         remember_token(exchange);
     bits_request(exchange);
@@ -441,7 +441,7 @@ void mp_request(struct http_exchange *exchange)
 void mp_reply(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
-    struct cursor body = buffer_cursor(&exchange->body[HTTP_REPLY]);
+    struct cursor body = http_body_cursor(&exchange->body[HTTP_REPLY]);
     authenticate_registration(exchange);
     bits_reply(exchange);
     if (!exchange->wanted[HTTP_REPLY]) {

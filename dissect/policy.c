@@ -230,7 +230,7 @@ void policy_write_download(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
     struct ccm_decoder *decoder = &dissect->decoder;
-    struct cursor body = buffer_cursor(&exchange->body[HTTP_REPLY]);
+    struct cursor body = http_body_cursor(&exchange->body[HTTP_REPLY]);
     struct buffer hidden;
     arena_reset(&decoder->arena);
     buffer_init(&hidden, POLICY_TEXT_MAX);

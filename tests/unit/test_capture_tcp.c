@@ -231,6 +231,35 @@ static void the_first_copy_wins_and_a_different_second_one_is_counted(void **sta
     play_free(play);
 }
 
+static void other_bytes_than_those_before_a_gap_are_a_conflict(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 7, SERVER + 1, "ghi");
+    let_pass(play, CLIENT + 10, SERVER + 1);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 7, SERVER + 1, "ghi");
+    out(play, "A", CLIENT + 4, SERVER + 1, "def");
+    tracker_finish(play->tracker);
+    assert_int_equal(play->last.gaps, 1);
+    assert_int_equal(play->last.conflicts, 0);
+    play_free(play);
+
+    play = play_new();
+    shake_hands(play);
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 7, SERVER + 1, "ghi");
+    let_pass(play, CLIENT + 10, SERVER + 1);
+    out(play, "A", CLIENT + 1, SERVER + 1, "aXc");
+    out(play, "A", CLIENT + 7, SERVER + 1, "ghX");
+    tracker_finish(play->tracker);
+    assert_int_equal(play->last.gaps, 1);
+    assert_int_equal(play->last.conflicts, 2);
+    play_free(play);
+}
+
 static void a_keep_alive_is_neither_data_nor_conflict(void **state)
 {
     (void)state;
@@ -615,6 +644,7 @@ int main(void)
         cmocka_unit_test(a_lost_fin_is_no_gap),
         cmocka_unit_test(retransmissions_bring_nothing_and_are_counted),
         cmocka_unit_test(the_first_copy_wins_and_a_different_second_one_is_counted),
+        cmocka_unit_test(other_bytes_than_those_before_a_gap_are_a_conflict),
         cmocka_unit_test(a_keep_alive_is_neither_data_nor_conflict),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(a_flow_is_joined_in_the_middle),
