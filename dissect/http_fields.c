@@ -20,21 +20,23 @@ static const struct text NAMES[HTTP_FIELD_COUNT] = {
 #undef FIELD
 };
 
-/* Most names of a length differ in the last letter. */
-static bool is_named(const struct text *known, struct text name)
-{
-    const unsigned upper_or_lower = 0x20;
-    return known->length == name.length &&
-           ((unsigned)(known->at[name.length - 1] ^ name.at[name.length - 1]) & ~upper_or_lower) == 0 &&
-           strncasecmp(known->at, name.at, name.length) == 0;
-}
+/* The last letter and the length of a name in one byte: most names differ in it. */
+#define TAG(length, last) ((uint8_t)(7U * (length) + ((unsigned char)(last) | 0x20U)))
+
+static const uint8_t TAGS[HTTP_FIELD_COUNT] = {
+#define FIELD(id, name) [HTTP_FIELD_##id] = TAG(sizeof(name) - 1, (name)[sizeof(name) - 2]),
+    HTTP_FIELDS(FIELD)
+#undef FIELD
+};
 
 /* HTTP_FIELD_COUNT when nobody asks for it. */
 static enum http_field field_named(struct text name)
 {
-    for (enum http_field field = HTTP_FIELD_TARGET + 1; name.length > 0 && field < HTTP_FIELD_COUNT; field++) {
-        if (is_named(&NAMES[field], name))
-            return field;
+    uint8_t tag = name.length == 0 ? 0 : TAG(name.length, name.at[name.length - 1]);
+    const uint8_t *at = TAGS + HTTP_FIELD_TARGET, *end = TAGS + HTTP_FIELD_COUNT;
+    while (++at < end && (at = memchr(at, tag, (size_t)(end - at))) != NULL) {
+        if (text_is_like(name, NAMES[at - TAGS].at))
+            return (enum http_field)(at - TAGS);
     }
     return HTTP_FIELD_COUNT;
 }
