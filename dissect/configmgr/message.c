@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "dissect/configmgr/attachment.h"
-#include "dissect/configmgr/certificate.h"
 #include "dissect/configmgr/quirk.h"
+#include "dissect/configmgr/registration.h"
 #include "dissect/configmgr/reply.h"
 
 bool ccm_decoder_init(struct ccm_decoder *decoder)
@@ -51,8 +51,7 @@ const char *ccm_carrier_name(enum ccm_carrier carrier)
     return names[carrier];
 }
 
-/* The first thing that is wrong is the one that is told. */
-static void set_malformed(struct ccm_decoder *decoder, struct ccm_message *message, const char *reason)
+void ccm_message_malformed(struct ccm_decoder *decoder, struct ccm_message *message, const char *reason)
 {
     if (message->malformed.at == NULL)
         message->malformed = text_copy(&decoder->arena, text_of(reason));
@@ -114,7 +113,7 @@ static void take_bare(struct ccm_decoder *decoder, struct ccm_message *message)
     message->has_payload = message->source.body.left > 0;
     message->payload_part = message->source.body;
     if (message->source.truncated)
-        set_malformed(decoder, message, "bytes of the message are missing from the capture");
+        ccm_message_malformed(decoder, message, "bytes of the message are missing from the capture");
 }
 
 static void split(struct ccm_decoder *decoder, struct ccm_message *message)
@@ -129,18 +128,18 @@ static void split(struct ccm_decoder *decoder, struct ccm_message *message)
         boundary = ccm_multipart_sniff(message->source.body);
     enum outcome outcome = ccm_multipart_split(message->source.body, boundary, &message->multipart, &error);
     if (outcome != OUTCOME_OK)
-        set_malformed(decoder, message, error.text);
+        ccm_message_malformed(decoder, message, error.text);
     find_parts(decoder, message);
     if (message->source.truncated)
-        set_malformed(decoder, message,
-                      message->source.limited ? "the message has more bytes than are collected of one"
-                                              : "bytes of the message are missing from the capture");
+        ccm_message_malformed(decoder, message,
+                              message->source.limited ? "the message has more bytes than are collected of one"
+                                                      : "bytes of the message are missing from the capture");
     if (!message->has_header && !message->no_reply)
-        set_malformed(decoder, message, "there is no message header");
+        ccm_message_malformed(decoder, message, "there is no message header");
     if (message->has_header && !message->has_payload)
-        set_malformed(decoder, message, "there is no payload part");
+        ccm_message_malformed(decoder, message, "there is no payload part");
     if (!message->multipart.closed && outcome == OUTCOME_OK)
-        set_malformed(decoder, message, "the multipart body has no closing boundary");
+        ccm_message_malformed(decoder, message, "the multipart body has no closing boundary");
 }
 
 /* ---- Header ---- */
@@ -160,7 +159,7 @@ static void read_header(struct ccm_decoder *decoder, struct ccm_message *message
     struct error error = {0};
     if (message->has_header &&
         ccm_header_parse(message->header_part, &decoder->arena, &message->header, &error) != OUTCOME_OK)
-        set_malformed(decoder, message, error.text);
+        ccm_message_malformed(decoder, message, error.text);
     const struct ccm_header *header = &message->header;
     message->endpoint_name = message->source.reply ? replied_endpoint(message) : header->target_endpoint;
     message->endpoint = ccm_endpoint_find(message->endpoint_name);
@@ -213,7 +212,7 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message, u
     if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib && !message->source.bare)
         ccm_message_note(message, "the payload is compressed, but no hook says so");
     if (message->payload_kind == CCM_PAYLOAD_TEXT && hook_zlib)
-        set_malformed(decoder, message, "a hook says compressed, but the payload is plain text");
+        ccm_message_malformed(decoder, message, "a hook says compressed, but the payload is plain text");
 }
 
 /* ---- Signatures ---- */
@@ -377,7 +376,7 @@ static bool inflate(struct ccm_decoder *decoder, struct ccm_message *message, st
     decoder->inflated++;
     if (ccm_inflate(&decoder->inflater, bytes, &message->plain, &error) == OUTCOME_OK)
         return true;
-    set_malformed(decoder, message, error.text);
+    ccm_message_malformed(decoder, message, error.text);
     return false;
 }
 
@@ -402,7 +401,7 @@ static void open_payload(struct ccm_decoder *decoder, struct ccm_message *messag
         if (message->payload_kind == CCM_PAYLOAD_OPAQUE && message->source.bare)
             ccm_message_note(message, "what was sent is neither XML nor a zlib stream nor an envelope");
         else if (message->payload_kind == CCM_PAYLOAD_OPAQUE && !message->encrypted)
-            set_malformed(decoder, message, "the payload is neither XML nor a zlib stream nor an envelope");
+            ccm_message_malformed(decoder, message, "the payload is neither XML nor a zlib stream nor an envelope");
         return;
     }
     message->has_plain = inflate(decoder, message, message->payload);
@@ -438,7 +437,7 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
     if (!header->has_body)
         return;
     if (!header->body.numeric) {
-        set_malformed(decoder, message, "Body Offset or Length is not a whole number");
+        ccm_message_malformed(decoder, message, "Body Offset or Length is not a whole number");
         return;
     }
     /* Signed replies count the bytes as sent, compressed (SDK senders; see the lab captures). */
@@ -453,7 +452,7 @@ static void slice_body(struct ccm_decoder *decoder, struct ccm_message *message)
     }
     if (cursor_slice(plain, header->body.offset, header->body.length, &message->body_bytes))
         return;
-    set_malformed(decoder, message, "Body Offset and Length reach beyond the payload");
+    ccm_message_malformed(decoder, message, "Body Offset and Length reach beyond the payload");
     if (header->body.offset > plain.left ||
         !cursor_slice(plain, header->body.offset, plain.left - header->body.offset, &message->body_bytes))
         message->body_bytes = CURSOR_EMPTY;
@@ -477,14 +476,14 @@ static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message
         bytes.left = ROOT_WITHIN;
     struct text text = ccm_text_decode(bytes, &decoder->arena, &encoding, &odd);
     if (text.at == NULL) {
-        set_malformed(decoder, message, "the body needs too much memory");
+        ccm_message_malformed(decoder, message, "the body needs too much memory");
         return;
     }
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
     if (nul != NULL)
         text.length = (size_t)(nul - text.at);
     else if (odd)
-        set_malformed(decoder, message, "the UTF-16 body has an odd number of bytes");
+        ccm_message_malformed(decoder, message, "the UTF-16 body has an odd number of bytes");
     message->body = text;
 }
 
@@ -523,119 +522,11 @@ static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message,
     }
     struct error error = {0};
     if (xml_parse(text_trim(message->body), &decoder->arena, &message->document, &error) != OUTCOME_OK)
-        set_malformed(decoder, message, error.text);
+        ccm_message_malformed(decoder, message, error.text);
     if (message->document.root != NULL)
         message->root = message->document.root->name;
     if (message->document.has_doctype)
         ccm_message_note(message, "the body has a document type declaration, which was ignored");
-}
-
-/* ---- Registration: the body signs itself ---- */
-
-/* The bytes of <Data ...>...</Data> as they were sent, in UTF-16LE. */
-static bool data_element(struct cursor body, struct cursor *data)
-{
-    static const char open[] = {'<', 0, 'D', 0, 'a', 0, 't', 0, 'a', 0};
-    static const char close[] = {'<', 0, '/', 0, 'D', 0, 'a', 0, 't', 0, 'a', 0, '>', 0};
-    size_t start, end;
-    return cursor_find(body, cursor_of(open, sizeof open), &start) &&
-           cursor_find_last(body, cursor_of(close, sizeof close), &end) && end > start &&
-           cursor_slice(body, start, end + sizeof close - start, data);
-}
-
-/* A client of an ISV proxy (AgentType 8): its proxy, which Signature names, signs with a key of its own (schema.md 5). */
-static bool is_proxied(const struct xml_element *root)
-{
-    struct text agent = xml_attribute(xml_path(root, "Data/AgentInformation"), "AgentType");
-    return text_is(text_trim(agent), "8") && xml_attribute(xml_child(root, "Signature"), "SMSID").length > 0;
-}
-
-static void verify_proxy(struct ccm_decoder *decoder, struct ccm_message *message, struct ccm_signature *result)
-{
-    struct ccm_signer signer = {TEXT_NULL, message->registration_signer, false};
-    ccm_signature_verify(decoder->keys, &signer, message->registration_hex, message->registration_data, &decoder->arena,
-                         result);
-    if (result->state == CCM_SIGNATURE_VALID && strcmp(result->key_source, "registration") == 0)
-        result->key_source = "proxy";
-}
-
-const struct certificate_row *ccm_message_certificate(struct ccm_decoder *decoder, struct ccm_message *message)
-{
-    if (message->registration_certificate != NULL || message->registration_signing.at == NULL)
-        return message->registration_certificate;
-    struct certificate_row *row = arena_take(&decoder->arena, sizeof *row);
-    if (row == NULL)
-        return NULL;
-    *row = certificate_row_null();
-    ccm_certificate_read(message->registration_signing, decoder->keys, &decoder->arena, row,
-                         &message->registration_key);
-    message->registration_certificate = row;
-    return row;
-}
-
-/* With the certificate that the registration itself brings. */
-static void verify_embedded(struct ccm_decoder *decoder, struct ccm_message *message, struct ccm_signature *result)
-{
-    struct cursor signature;
-    if (ccm_message_certificate(decoder, message) == NULL || message->registration_key == NULL)
-        return;
-    const struct ccm_key *key = message->registration_key;
-    *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID, .key_source = "embedded"};
-    if (text_hex_decode(message->registration_hex, &decoder->arena, &signature))
-        ccm_signature_check(decoder->keys, key, signature, message->registration_data, result);
-    else
-        result->reason = "it is not written as hex digits";
-}
-
-/* Which of two elements a server takes is not known, so neither is what the signature is worth. */
-static bool stands_twice(const struct xml_element *root)
-{
-    static const char *const once[] = {"Data", "Data/Certificates", "Data/Certificates/Signing", "Signature",
-                                       "Signature/SignatureValue"};
-    bool twice = false;
-    for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
-        const struct xml_element *first = xml_path(root, once[i]);
-        twice = twice || (first != NULL && xml_next(first) != NULL);
-    }
-    return twice;
-}
-
-static void read_registration(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
-{
-    const struct xml_element *root = message->document.root;
-    if (root == NULL || !text_is(root->name, "ClientRegistrationRequest"))
-        return;
-    if (stands_twice(root)) {
-        set_malformed(decoder, message, "an element of the registration stands twice");
-        message->registration_signature = (struct ccm_signature){
-            .state = CCM_SIGNATURE_UNSUPPORTED, .reason = "an element of the registration stands twice"};
-        return;
-    }
-    message->registration_signing = xml_text(xml_path(root, "Data/Certificates/Signing"));
-    message->registration_encryption = xml_text(xml_path(root, "Data/Certificates/Encryption"));
-    struct text hex = xml_text(xml_path(root, "Signature/SignatureValue"));
-    struct cursor data;
-    if (!(needs & (NEED_SIGNATURE | NEED_REGISTRATION | NEED_FINDING)) || hex.at == NULL)
-        return;
-    struct ccm_signature *result = &message->registration_signature;
-    *result = (struct ccm_signature){.state = CCM_SIGNATURE_NOKEY, .reason = "its signing certificate cannot be read"};
-    if (!data_element(message->body_bytes, &data)) {
-        *result = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "its Data element is not whole"};
-        return;
-    }
-    message->registration_data = data;
-    message->registration_hex = hex;
-    message->registration_signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
-    if (message->registration_signing.at == NULL) { /* a confirmation: signed with the key registered before */
-        struct ccm_signer signer = {TEXT_NULL, message->registration_signer, false};
-        ccm_signature_verify(decoder->keys, &signer, hex, data, &decoder->arena, result);
-        return;
-    }
-    verify_embedded(decoder, message, result);
-    if (result->state == CCM_SIGNATURE_VALID || !is_proxied(root))
-        message->registration_signer = TEXT_NULL;
-    else
-        verify_proxy(decoder, message, result);
 }
 
 void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *source, unsigned needs,
@@ -657,7 +548,7 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
             slice_body(decoder, message);
             decode_body(decoder, message, needs);
             parse_body(decoder, message, needs);
-            read_registration(decoder, message, needs);
+            ccm_registration_read(decoder, message, needs);
             ccm_attachments_resolve(decoder, message);
             if (needs & (NEED_FIELD | NEED_BODY))
                 ccm_attachments_read(decoder, message);

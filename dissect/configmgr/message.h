@@ -152,6 +152,8 @@ struct text ccm_token_client(struct ccm_decoder *decoder, struct text token);
 /* Adds a finding or a note; more than fit are dropped. */
 void ccm_message_find(struct ccm_message *message, const char *code, const char *level, struct text text);
 void ccm_message_note(struct ccm_message *message, const char *note);
+/* Tells what is wrong with it; the first reason stays. */
+void ccm_message_malformed(struct ccm_decoder *decoder, struct ccm_message *message, const char *reason);
 
 /* dissect/configmgr/check.c: compares the message with the schema and adds findings (schema.md 8). */
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message);
