@@ -357,8 +357,9 @@ static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const stru
     append(&tracker->lists[flow->private->on], flow);
     note_due(tracker, flow);
     tracker->tcp.counts.flows++;
-    if (tracker->table.used > tracker->tcp.counts.flows_most)
-        tracker->tcp.counts.flows_most = tracker->table.used;
+    uint64_t open = tracker->table.used - tracker->closed;
+    if (open > tracker->tcp.counts.flows_most)
+        tracker->tcp.counts.flows_most = open;
     tracker->tcp.counts.datagram_flows += flow->transport == TRANSPORT_UDP;
     if (tracker->tcp.events.opened != NULL)
         tracker->tcp.events.opened(tracker->tcp.events.context, flow);

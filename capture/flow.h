@@ -150,7 +150,7 @@ struct tracker_limits tracker_limits_default(void);
 /* Counters only, all of which may be added up over workers. */
 struct tracker_counts {
     uint64_t flows;       /* seen */
-    uint64_t flows_most;  /* of those: at one time */
+    uint64_t flows_most;  /* of those: open at one time */
     uint64_t evicted;     /* forgotten while open, to stay within `flows` */
     uint64_t gaps;        /* holes reported */
     uint64_t missing;     /* bytes in them */

@@ -303,8 +303,11 @@ bool workers_finish(struct workers *workers)
     struct worker *first = &workers->items[0];
     const struct memory_shares *shares = &workers->shares;
     first->shares = *shares;
-    for (size_t i = 0; i < workers->count; i++)
+    for (size_t i = 0; i < workers->count; i++) {
         add_counts(&workers->tracker_counts, tracker_counts(workers->items[i].tracker));
+        tracker_free(workers->items[i].tracker); /* what follows has its memory */
+        workers->items[i].tracker = NULL;
+    }
     limit_records(first, workers->tracker_counts.flows_most);
     dissect_limit(first->dissect, shares->bodies, shares->settle, shares->settle_most);
     for (size_t i = 1; i < workers->count; i++) {

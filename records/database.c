@@ -179,6 +179,11 @@ static int make_derived(struct database *database)
     return SQLITE_OK;
 }
 
+/* What SQLite sorts beyond this goes to temporary files; a query with many branches has as many sorters at a time. In KB,
+ * and as pages of 4 KB. */
+#define SORT_MEMORY "512"
+#define SORT_PAGES 128
+
 /* Temporary files are read, not mapped: what is mapped counts as memory, and a disk that fails would be a signal.
  * Nobody asks how much memory SQLite takes; counting it takes a lock for each allocation.
  * Refused, and so without effect, where SQLite has already been started by something else. */
@@ -186,6 +191,7 @@ static void configure(void)
 {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     (void)sqlite3_config(SQLITE_CONFIG_MMAP_SIZE, (sqlite3_int64)0, (sqlite3_int64)0);
+    (void)sqlite3_config(SQLITE_CONFIG_PMASZ, SORT_PAGES);
 }
 
 static int start(struct database *database)
@@ -193,6 +199,8 @@ static int start(struct database *database)
     configure();
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
     int result = sqlite3_open_v2(":memory:", &database->db, flags, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_exec(database->db, "PRAGMA cache_size = -" SORT_MEMORY, NULL, NULL, NULL);
     if (result == SQLITE_OK)
         result = make_derived(database);
     if (result == SQLITE_OK)
