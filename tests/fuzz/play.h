@@ -24,7 +24,7 @@ static inline void play_open(struct play *play, enum transport transport, uint16
     play->flow = (struct flow){
         .address = {{.bytes = {10, 0, 0, 1}, .version = 4}, {.bytes = {10, 0, 0, 2}, .version = 4}},
         .port = {50000, port},
-        .transport = transport,
+        .transport = (uint8_t)transport,
         .first = play->moment,
         .last = play->moment,
     };

@@ -47,7 +47,7 @@ static void next_packet(struct dialogue *dialogue)
     dialogue->flow = (struct flow){
         .address = {{.bytes = {10, 0, 0, dialogue->client}, .version = 4}, {.bytes = {10, 0, 0, 80}, .version = 4}},
         .port = {50000, dialogue->port == 0 ? 80 : dialogue->port},
-        .transport = dialogue->transport,
+        .transport = (uint8_t)dialogue->transport,
         .first = dialogue->moment,
         .last = dialogue->moment,
     };
