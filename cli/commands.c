@@ -43,15 +43,64 @@ static void spare(struct store *store, const struct database *database, unsigned
         store_narrow(store, table, database_columns(database, table, needs));
 }
 
-/* Prepares `sql`, reads the captures for what it needs, and answers it. */
+/* A question to a database. */
+struct question {
+    const char *sql;
+    unsigned needs;
+    enum row_format format;
+    answer *give;
+};
+
+/* What it reads. Its plan would be one for tables without rows: the statement is not kept. */
+static enum outcome learn(struct question *question, struct database *database, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    enum outcome outcome = database_prepare(database, question->sql, &statement, &question->needs, error);
+    sqlite3_finalize(statement);
+    return outcome;
+}
+
+static enum outcome give_answer(const struct options *options, const struct question *question,
+                                struct database *database, struct store *store, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    enum outcome outcome = database_prepare(database, question->sql, &statement, NULL, error);
+    if (outcome == OUTCOME_OK)
+        outcome = question->give(store, statement, question->format, error);
+    sqlite3_finalize(statement);
+    if (outcome == OUTCOME_OK && options->database != NULL)
+        outcome = database_export(database, options->database, error);
+    return outcome;
+}
+
+/* Reads the captures for what the question needs, and answers it. */
+static int run_question(const struct options *options, struct question *question, struct database *database,
+                        struct store *store)
+{
+    struct error error = {0};
+    struct pipeline_result result;
+    question->needs =
+        options->bodies ? question->needs | NEED_BODY | NEED_PAYLOAD : question->needs & ~(unsigned)NEED_BODY;
+    if (options->database != NULL)
+        question->needs |= NEED_DATABASE;
+    else
+        spare(store, database, question->needs);
+    bool ran = pipeline_run(options, question->needs, store, &result, &error);
+    if (ran && result.bad_filter)
+        return EXIT_USAGE;
+    if (!ran || give_answer(options, question, database, store, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return result.bad_site ? EXIT_DEFINITION : EXIT_INPUT;
+    }
+    return result.unreadable ? EXIT_INPUT : result.incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
+}
+
 static int ask(const struct options *options, const char *sql, unsigned more_needs, enum row_format format,
                answer *give)
 {
     struct error error = {0};
     struct database *database = NULL;
-    sqlite3_stmt *statement = NULL;
-    struct pipeline_result result;
-    unsigned needs = more_needs;
+    struct question question = {sql, more_needs, format, give};
     int status = EXIT_INPUT;
     if (options->read_count == 0) {
         complain("there is nothing to read: give a capture with -r FILE");
@@ -60,26 +109,12 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
     struct store *store = store_new();
     if (store == NULL || database_open(store, &database, &error) != OUTCOME_OK) {
         complain("%s", store == NULL ? "no memory to start" : error.text);
-    } else if (database_prepare(database, sql, &statement, &needs, &error) != OUTCOME_OK) {
+    } else if (learn(&question, database, &error) != OUTCOME_OK) {
         complain("%s", error.text);
         status = EXIT_DEFINITION;
     } else {
-        needs = options->bodies ? needs | NEED_BODY | NEED_PAYLOAD : needs & ~(unsigned)NEED_BODY;
-        if (options->database != NULL)
-            needs |= NEED_DATABASE;
-        else
-            spare(store, database, needs);
-        bool ran = pipeline_run(options, needs, store, &result, &error);
-        if (ran && result.bad_filter)
-            status = EXIT_USAGE;
-        else if (!ran || give(store, statement, format, &error) != OUTCOME_OK ||
-                 (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK)) {
-            complain("%s", error.text);
-            status = result.bad_site ? EXIT_DEFINITION : EXIT_INPUT;
-        } else
-            status = result.unreadable ? EXIT_INPUT : result.incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
+        status = run_question(options, &question, database, store);
     }
-    sqlite3_finalize(statement);
     database_close(database);
     store_free(store);
     return status;

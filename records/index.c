@@ -181,17 +181,22 @@ static uint64_t find_hash(struct spill *pairs, uint64_t count, int64_t hash)
     return low;
 }
 
+bool index_row_is(struct store *store, const void *row, const struct column *column, const struct key *key)
+{
+    struct key found;
+    return row_key(store, row, column, &found) && key_equal(column, &found, key);
+}
+
 /* The row with that key at the place or behind it. */
 static int64_t find_row(const struct index *index, struct store *store, enum table table, const struct column *column,
                         const struct key *key, struct index_place *place)
 {
     uint64_t count = spill_size(index->pairs) / sizeof(struct spill_pair);
     for (; place->number < count; place->number++) {
-        struct key found;
         struct spill_pair pair = *spill_pair_at(index->pairs, place->number);
         if (pair.key != place->hash)
             break;
-        if (row_key(store, store_row(store, table, pair.value), column, &found) && key_equal(column, &found, key))
+        if (index_row_is(store, store_row(store, table, pair.value), column, key))
             return pair.value;
     }
     return 0;

@@ -56,6 +56,9 @@ enum key_kind {
 
 enum key_kind key_of(const struct column *column, sqlite3_value *value, struct key *key);
 
+/* Whether a row has that key. */
+bool index_row_is(struct store *store, const void *row, const struct column *column, const struct key *key);
+
 /* What is looked for in an index, and where the look-up stands. */
 struct index_place {
     int64_t hash;

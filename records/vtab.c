@@ -1,7 +1,7 @@
 /* records/vtab.c: see vtab.h. Eponymous virtual tables (https://sqlite.org/vtab.html), read only.
  *
  * A plan is one number: which equality answers the query. PLAN_SCAN walks all rows, PLAN_ID takes one, PLAN_COLUMN + n
- * asks the hash index of column n. SQLite checks every constraint again (omit stays 0), so a plan may only ever return
+ * asks the hash index of column n, PLAN_FILTER + n walks all rows and shows those where column n is equal. SQLite checks every constraint again (omit stays 0), so a plan may only ever return
  * too many rows: where types differ or memory is short, xFilter walks all.
  */
 #define _GNU_SOURCE
@@ -11,10 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum plan { PLAN_SCAN, PLAN_ID, PLAN_COLUMN };
+enum plan {
+    PLAN_SCAN,
+    PLAN_ID,
+    PLAN_COLUMN,
+    PLAN_FILTER = 4096 /* a table has 2,000 columns at most (sqlite.org/limits.html) */
+};
 
 #define COPIED_MAX ((size_t)64 * 1024) /* of a text in a file: what SQLite keeps of it must not bring it in again */
 #define COST_LOOKUP 3.0                /* of a hash look-up, in rows of a scan */
+#define FILTER_SHARE 16 /* of the rows: where more have the value, walking all costs less than an index */
 
 struct table_vtab {
     sqlite3_vtab base;
@@ -28,6 +34,7 @@ struct table_cursor {
     int64_t last;        /* of a scan */
     struct index *index; /* NULL in a scan */
     struct index_place place;
+    bool filtered; /* a scan: rows without the key are passed over */
     const struct column *column;
     struct key key;
     char *key_text; /* copy of key.text */
@@ -105,6 +112,15 @@ static bool constraint_rows(const struct table_vtab *vtab, sqlite3_index_info *i
     return true;
 }
 
+/* A value that the query itself names, and that many rows have. Others may be looked up again and again. */
+static bool is_better_filtered(const struct table_vtab *vtab, sqlite3_index_info *info, const struct choice *choice)
+{
+    sqlite3_value *value = NULL;
+    double count = (double)store_count(vtab->source->indexes->store, vtab->source->table);
+    return choice->plan >= PLAN_COLUMN && choice->rows > count / FILTER_SHARE &&
+           sqlite3_vtab_rhs_value(info, choice->constraint, &value) == SQLITE_OK;
+}
+
 /* Every plan returns rows by ascending id. */
 static bool is_order_by_id(const sqlite3_index_info *info)
 {
@@ -121,10 +137,14 @@ static int table_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
         if (constraint_rows(vtab, info, i, &choice) && (best.constraint < 0 || choice.rows < best.rows))
             best = choice;
     }
-    info->idxNum = best.plan;
     info->orderByConsumed = is_order_by_id(info);
     info->estimatedRows = (sqlite3_int64)best.rows;
-    info->estimatedCost = best.rows + (best.plan == PLAN_COLUMN ? COST_LOOKUP : 1);
+    info->estimatedCost = best.rows + (best.plan >= PLAN_COLUMN ? COST_LOOKUP : 1);
+    if (is_better_filtered(vtab, info, &best)) {
+        best.plan += PLAN_FILTER - PLAN_COLUMN;
+        info->estimatedCost = count;
+    }
+    info->idxNum = best.plan;
     if (best.constraint >= 0)
         info->aConstraintUsage[best.constraint].argvIndex = 1;
     return SQLITE_OK;
@@ -145,6 +165,7 @@ static void cursor_forget(struct table_cursor *cursor)
     index_release(cursor->index);
     free(cursor->key_text);
     cursor->index = NULL;
+    cursor->filtered = false;
     cursor->key_text = NULL;
     cursor->id = 0;
 }
@@ -170,11 +191,22 @@ static void cursor_stand(struct table_cursor *cursor, int64_t id)
     cursor->id = store_row(source->indexes->store, source->table, id) == NULL ? 0 : id;
 }
 
+/* To the row `id` of a scan, or to the next one with the key. */
+static void scan_to(struct table_cursor *cursor, int64_t id)
+{
+    const struct vtab_source *source = vtab_from(cursor->base.pVtab)->source;
+    struct store *store = source->indexes->store;
+    while (cursor->filtered && id <= cursor->last &&
+           !index_row_is(store, store_row(store, source->table, id), cursor->column, &cursor->key))
+        id++;
+    cursor_stand(cursor, id <= cursor->last ? id : 0);
+}
+
 static int scan_start(struct table_cursor *cursor)
 {
     const struct vtab_source *source = vtab_from(cursor->base.pVtab)->source;
     cursor->last = store_count(source->indexes->store, source->table);
-    cursor_stand(cursor, cursor->last > 0 ? 1 : 0);
+    scan_to(cursor, 1);
     return SQLITE_OK;
 }
 
@@ -203,8 +235,9 @@ static int key_own(struct table_cursor *cursor)
     return SQLITE_OK;
 }
 
-static int column_start(struct table_cursor *cursor, size_t number, sqlite3_value *value)
+static int column_start(struct table_cursor *cursor, int plan, sqlite3_value *value)
 {
+    size_t number = (size_t)(plan >= PLAN_FILTER ? plan - PLAN_FILTER : plan - PLAN_COLUMN);
     const struct table_vtab *vtab = vtab_from(cursor->base.pVtab);
     const struct vtab_source *source = vtab->source;
     cursor->column = &vtab->schema->columns[number];
@@ -213,14 +246,16 @@ static int column_start(struct table_cursor *cursor, size_t number, sqlite3_valu
         return SQLITE_OK;
     if (kind == KEY_FOREIGN)
         return scan_start(cursor);
-    cursor->index = index_acquire(source->indexes, source->table, number);
+    if (key_own(cursor) != SQLITE_OK)
+        return SQLITE_NOMEM;
+    cursor->filtered = plan >= PLAN_FILTER;
+    if (!cursor->filtered)
+        cursor->index = index_acquire(source->indexes, source->table, number);
     if (cursor->index == NULL)
         return scan_start(cursor);
-    int result = key_own(cursor);
-    if (result == SQLITE_OK)
-        cursor_stand(cursor, index_first(cursor->index, source->indexes->store, source->table, cursor->column,
-                                         &cursor->key, &cursor->place));
-    return result;
+    cursor_stand(cursor, index_first(cursor->index, source->indexes->store, source->table, cursor->column, &cursor->key,
+                                     &cursor->place));
+    return SQLITE_OK;
 }
 
 /* A derived table is made when it is first read, and again when there is more to read: rows that a cursor stands on stay. */
@@ -245,7 +280,7 @@ static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *text, i
         return scan_start(cursor);
     if (plan == PLAN_ID)
         return id_start(cursor, argv[0]);
-    return column_start(cursor, (size_t)(plan - PLAN_COLUMN), argv[0]);
+    return column_start(cursor, plan, argv[0]);
 }
 
 static int table_next(sqlite3_vtab_cursor *base)
@@ -256,7 +291,7 @@ static int table_next(sqlite3_vtab_cursor *base)
         cursor_stand(cursor, index_next(cursor->index, source->indexes->store, source->table, cursor->column,
                                         &cursor->key, &cursor->place));
     else
-        cursor_stand(cursor, cursor->id < cursor->last ? cursor->id + 1 : 0);
+        scan_to(cursor, cursor->id + 1);
     return SQLITE_OK;
 }
 

@@ -222,6 +222,13 @@ def test_join():
         lab.expect_equal(lab.query(sql, capture), sorted(wanted, key=lambda row: row["packet"]), capture.stem)
 
 
+def test_plan_of_a_join():
+    """The plan of a question is made for the rows that there are: a row that is named by its id is looked up, not looked for."""
+    sql = "EXPLAIN QUERY PLAN SELECT m.packet FROM message m JOIN http h ON h.id = m.http WHERE h.status BETWEEN 200 AND 299"
+    plan = [row["detail"] for row in lab.query(sql, lab.SCCMWTF)]
+    lab.expect("SCAN h VIRTUAL TABLE INDEX 1:" in plan, f"http is read by its id: {plan}")
+
+
 def test_counts_agree():
     """Messages by endpoint and direction, HTTP exchanges by method and status, and TCP flows agree with the ground truth."""
     for capture in CAPTURES:
@@ -302,6 +309,7 @@ if __name__ == "__main__":
         test_only_reading,
         test_errors_are_those_of_sqlite,
         test_join,
+        test_plan_of_a_join,
         test_counts_agree,
         test_hashes_of_bodies,
         test_counts_by_tshark,
