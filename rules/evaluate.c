@@ -355,6 +355,19 @@ static enum outcome evaluate_rule(struct query *query, struct arena *arena, stru
                : error_set(query->error, OUTCOME_LIMIT, 0, "too many rules for the memory for verdicts");
 }
 
+/* Rules that share a query, and are not told apart in it by :rule, have the same verdict. NULL: none yet. */
+static const struct rule_verdict *find_same(const struct verdicts *verdicts, const struct rule *rule)
+{
+    if (rule->sql == NULL || strstr(rule->sql, ":rule") != NULL)
+        return NULL;
+    for (size_t i = 0; i < verdicts->count; i++) {
+        const char *sql = verdicts->items[i].rule->sql;
+        if (sql != NULL && strcmp(sql, rule->sql) == 0)
+            return &verdicts->items[i];
+    }
+    return NULL;
+}
+
 enum outcome evaluate_rules(struct database *database, const struct benchmark *benchmark,
                             const struct evaluation *evaluation, struct arena *arena, struct verdicts *verdicts,
                             struct error *error)
@@ -374,7 +387,13 @@ enum outcome evaluate_rules(struct database *database, const struct benchmark *b
                               .known = benchmark->built_in,
                               .error = error};
         struct rule_verdict *verdict = &verdicts->items[verdicts->count];
-        outcome = evaluate_rule(&query, arena, verdict);
+        const struct rule_verdict *same = find_same(verdicts, rule);
+        if (same == NULL) {
+            outcome = evaluate_rule(&query, arena, verdict);
+        } else {
+            *verdict = *same;
+            verdict->rule = rule;
+        }
         if (outcome == OUTCOME_OK) {
             verdicts->count++;
             verdicts->by_verdict[verdict->verdict]++;

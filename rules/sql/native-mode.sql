@@ -18,30 +18,25 @@ site AS (
 ),
 -- The first message of each flow. It is proof whatever the answer was: its content has crossed the network.
 message_flow AS (
-    SELECT coalesce(flow, -id) AS flow, id, min(packet) AS packet, time, client, server
+    SELECT coalesce(flow, -id) AS flow, min(id) AS id
     FROM message
     WHERE transport = 'http'
     GROUP BY coalesce(flow, -id)
 ),
-exchange AS (
-    SELECT coalesce(flow, -id) AS flow, id, packet, time, client, server, port, status, service,
-           CASE
-               WHEN status IS NULL OR NOT (status BETWEEN 200 AND 299 OR status IN (304, 401)) THEN 1
-               WHEN service = 'sup' AND NOT (SELECT seen FROM site) THEN 1
-               WHEN service = 'sup' THEN 2
-               ELSE 3
-           END AS rank
+-- The best exchange of each other flow, the first among equals: one number tells its rank and its id.
+http_flow AS (
+    SELECT min(CASE
+                   WHEN status IS NULL OR NOT (status BETWEEN 200 AND 299 OR status IN (304, 401)) THEN 2
+                   WHEN service = 'sup' AND NOT (SELECT seen FROM site) THEN 2
+                   WHEN service = 'sup' THEN 1
+                   ELSE 0
+               END * 1000000000000 + id) AS best
     FROM http
     WHERE tls = 0
       AND service IN ('mp', 'mp-upload', 'mp-policy', 'mp-auth', 'dp', 'sup')
       AND NOT (service = 'sup' AND (uri LIKE '%/selfupdate%' OR uri LIKE '%/reportingwebservice%'))
-),
--- The best exchange of each other flow, and the first among equals (min decides which row the columns come from).
-http_flow AS (
-    SELECT *, min((3 - rank) * 1000000000000 + packet)
-    FROM exchange
-    WHERE flow NOT IN (SELECT flow FROM message_flow)
-    GROUP BY flow
+      AND coalesce(flow, -id) NOT IN (SELECT flow FROM message_flow)
+    GROUP BY coalesce(flow, -id)
 ),
 point AS (
     SELECT DISTINCT host FROM site_role
@@ -59,17 +54,17 @@ doubt AS (
     SELECT EXISTS (SELECT 1 FROM point WHERE host NOT IN (SELECT server FROM session))
         OR EXISTS (SELECT 1 FROM session WHERE NOT proven)
         OR EXISTS (SELECT id FROM message_flow)
-        OR EXISTS (SELECT id FROM http_flow)
+        OR EXISTS (SELECT best FROM http_flow)
         OR EXISTS (SELECT 1 FROM message WHERE transport = 'https' AND client_capabilities LIKE '%NonSSL%')
         OR EXISTS (SELECT 1 FROM coverage WHERE incomplete = 1 AND value > 0) AS any
 )
-SELECT 'fail' AS result, 'proof' AS grade, 'message' AS evidence, id AS row, packet, time,
-       client || ' -> ' || server AS subject,
+SELECT 'fail' AS result, 'proof' AS grade, 'message' AS evidence, m.id AS row, m.packet, m.time,
+       m.client || ' -> ' || m.server AS subject,
        'ConfigMgr message readable over HTTP' AS why, NULL AS rests_on
-FROM message_flow
+FROM message_flow f CROSS JOIN message m ON m.id = f.id
 UNION ALL
-SELECT 'fail', CASE rank WHEN 3 THEN 'proof' WHEN 2 THEN 'strong' ELSE 'hint' END, 'http', id, packet, time,
-       client || ' -> ' || server || coalesce(':' || port, ''),
+SELECT 'fail', CASE f.best / 1000000000000 WHEN 0 THEN 'proof' WHEN 1 THEN 'strong' ELSE 'hint' END, 'http', id, packet,
+       time, client || ' -> ' || server || coalesce(':' || port, ''),
        CASE
            WHEN status IS NULL THEN 'clear HTTP request without an answer'
            WHEN NOT (status BETWEEN 200 AND 299 OR status IN (304, 401)) THEN 'clear HTTP request that was refused'
@@ -77,7 +72,7 @@ SELECT 'fail', CASE rank WHEN 3 THEN 'proof' WHEN 2 THEN 'strong' ELSE 'hint' EN
            WHEN service = 'sup' THEN 'software update point answers over clear HTTP'
            ELSE 'management point answers over clear HTTP'
        END, NULL
-FROM http_flow
+FROM http_flow f CROSS JOIN http ON http.id = f.best % 1000000000000
 UNION ALL
 -- Inside TLS that was decrypted. Over clear HTTP the message itself is already the proof.
 SELECT 'fail', 'proof', 'message', id, min(packet), time, client || ' -> ' || server,
