@@ -97,20 +97,17 @@ judged AS (
     SELECT shown.id, shown.packet, shown.time,
            coalesce(subject, fingerprint_sha1, '?') || coalesce(' of ' || host, '') AS subject,
            coalesce(fingerprint_sha256, shown.id) AS identity,
-           'fail' AS result, flaw.grade, flaw.why
-    FROM flaw JOIN shown ON shown.id = flaw.id
-    UNION ALL
-    SELECT id, packet, time, coalesce(subject, fingerprint_sha1, '?') || coalesce(' of ' || host, ''),
-           coalesce(fingerprint_sha256, id),
-           'pass', CASE WHEN self_signed = 0 THEN 'proof' ELSE 'hint' END,
-           CASE WHEN self_signed = 0 AND binding
-                THEN 'certificate is valid, and its key, hash, lifetime and purpose are inside the profile'
-                WHEN self_signed = 0 THEN 'certificate is valid'
-                ELSE 'sound, but self-signed: it says nothing about certificates of the organisation' END
-    FROM shown
-    WHERE id NOT IN (SELECT id FROM flaw)
-      AND problem IS NULL AND not_before IS NOT NULL AND not_after IS NOT NULL AND time IS NOT NULL
-      AND key_type IN ('rsa', 'ec') AND key_bits IS NOT NULL AND signature_hash IS NOT NULL
+           CASE WHEN flaw.why IS NULL THEN 'pass' ELSE 'fail' END AS result,
+           coalesce(flaw.grade, CASE WHEN self_signed = 0 THEN 'proof' ELSE 'hint' END) AS grade,
+           coalesce(flaw.why,
+                    CASE WHEN self_signed = 0 AND binding
+                         THEN 'certificate is valid, and its key, hash, lifetime and purpose are inside the profile'
+                         WHEN self_signed = 0 THEN 'certificate is valid'
+                         ELSE 'sound, but self-signed: it says nothing about certificates of the organisation' END) AS why
+    FROM shown LEFT JOIN flaw ON flaw.id = shown.id
+    WHERE flaw.why IS NOT NULL
+       OR problem IS NULL AND not_before IS NOT NULL AND not_after IS NOT NULL AND time IS NOT NULL
+          AND key_type IN ('rsa', 'ec') AND key_bits IS NOT NULL AND signature_hash IS NOT NULL
 )
 SELECT result, grade, 'certificate' AS evidence, id AS row, min(packet) AS packet, time, subject, why,
        CASE WHEN EXISTS (SELECT 1 FROM site_pki WHERE kind IN ('rsa_bits', 'ec_bits', 'server_days', 'client_days', 'eku'))

@@ -16,16 +16,19 @@ WITH
 site AS (
     SELECT EXISTS (SELECT 1 FROM http WHERE service LIKE 'mp%' OR service = 'dp') AS seen
 ),
+-- What every request says again is looked at once.
 used AS (
-    SELECT 'http' AS evidence, id AS row, packet, time, server, host_of(host) AS name, NULL AS source
+    SELECT 'http' AS evidence, id AS row, min(packet) AS packet, time, server, host_of(host) AS name, NULL AS source
     FROM http
     WHERE (service LIKE 'mp%' OR service IN ('dp', 'fsp', 'slp', 'reporting')
            OR (service = 'sup' AND (SELECT seen FROM site)))
       AND (status BETWEEN 200 AND 299 OR status IN (304, 401, 403))
+    GROUP BY server, host
     UNION ALL
-    SELECT 'message', id, packet, time, server, host_of(target_host), NULL
+    SELECT 'message', id, min(packet), time, server, host_of(target_host), NULL
     FROM message
     WHERE direction = 'request'
+    GROUP BY server, target_host
     UNION ALL
     SELECT 'smb_tree', smb_tree.id, smb_tree.packet, smb_tree.time, server, host_of(smb_tree.host), source
     FROM system JOIN smb_tree ON smb_tree.server = system.host
