@@ -23,7 +23,8 @@
 
 #include "core/error.h"
 
-/* What of a file is mapped in at one time: as much as Linux brings in around a page that is read. */
+/* What of a file is mapped in at one time: as much as Linux brings in around a page that is read. Windows lie at round
+ * addresses. */
 #define SPILL_WINDOW ((uint64_t)64 * 1024)
 #define SPILL_WINDOWS_MAX 4096
 

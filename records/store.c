@@ -63,28 +63,32 @@ static size_t column_size(enum column_type type)
 }
 
 /* The first column, by which rows are sorted, is always there. */
+static size_t narrow_size(const struct table_schema *schema, column_set read)
+{
+    size_t last = schema->column_count - 1;
+    while (last > 0 && !(read & column_bit(last)))
+        last--;
+    return schema->columns[last].offset + column_size(schema->columns[last].type);
+}
+
 void store_narrow(struct store *store, enum table table, column_set read)
 {
     const struct table_schema *schema = schema_table(table);
     struct rows *rows = &store->tables[table];
     rows->read = read;
-    rows->size = column_size(schema->columns[0].type);
-    for (size_t i = schema->column_count; i-- > 1;) {
-        const struct column *column = &schema->columns[i];
-        if (read & column_bit(i)) {
-            rows->size = column->offset + column_size(column->type);
-            return;
-        }
+    rows->size = narrow_size(schema, read);
+    rows->text_count = 0;
+    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
+        if (schema->columns[i].type == COLUMN_TEXT)
+            rows->texts[rows->text_count++] = (uint16_t)i;
     }
 }
 
 void store_spare_like(struct store *store, const struct store *other)
 {
     store->dropped = other->dropped;
-    for (size_t table = 0; table < TABLE_COUNT; table++) {
-        store->tables[table].read = other->tables[table].read;
-        store->tables[table].size = other->tables[table].size;
-    }
+    for (enum table table = 0; table < TABLE_COUNT; table++)
+        store_narrow(store, table, other->tables[table].read);
 }
 
 int64_t store_count(const struct store *store, enum table table)
@@ -173,12 +177,10 @@ static bool keep_texts(struct store *store, enum table table, void *row, const v
 {
     const struct table_schema *schema = schema_table(table);
     const struct rows *rows = &store->tables[table];
-    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
-        const struct column *column = &schema->columns[i];
-        if (column->type != COLUMN_TEXT)
-            continue;
+    for (size_t i = 0; i < rows->text_count; i++) {
+        const struct column *column = &schema->columns[rows->texts[i]];
         struct text *text = text_member(row, column);
-        if (!(rows->read & column_bit(i)))
+        if (!(rows->read & column_bit(rows->texts[i])))
             *text = TEXT_NULL;
         struct text before = old == NULL ? TEXT_NULL : text_value(old, column);
         if (before.at != NULL && before.at != text->at && before.length == text->length)
@@ -241,14 +243,19 @@ static const void *widen(struct store *store, enum table table, const void *kept
     return &store->wide;
 }
 
-/* What settles rows reads all their texts, row after row. */
+/* What settles rows reads all their texts, row after row. Those of a row mostly lie in the same window of a file. */
 static void texts_seen(struct store *store, enum table table, const void *row)
 {
     const struct table_schema *schema = schema_table(table);
     const struct rows *rows = &store->tables[table];
-    for (size_t i = 0; i < schema->column_count && store_has(rows, &schema->columns[i]); i++) {
-        if (schema->columns[i].type == COLUMN_TEXT)
-            (void)store_seen(store, text_value(row, &schema->columns[i]));
+    uintptr_t window = 0;
+    for (size_t i = 0; i < rows->text_count; i++) {
+        struct text text = text_value(row, &schema->columns[rows->texts[i]]);
+        uintptr_t last = ((uintptr_t)text.at + text.length) / SPILL_WINDOW;
+        if (text.at == NULL || ((uintptr_t)text.at / SPILL_WINDOW == window && last == window))
+            continue;
+        (void)store_seen(store, text);
+        window = last;
     }
 }
 

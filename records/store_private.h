@@ -7,11 +7,15 @@
 #include "records/store.h"
 #include "records/textpool.h"
 
+#define ROW_TEXTS_MAX (sizeof(union any_row) / sizeof(struct text))
+
 struct rows {
     struct spill *bytes; /* NULL: no row yet */
     int64_t count;
-    size_t size;     /* of a row, as far as it is kept */
-    column_set read; /* columns that are */
+    size_t size;                   /* of a row, as far as it is kept */
+    column_set read;               /* columns that are */
+    uint16_t texts[ROW_TEXTS_MAX]; /* which of the kept columns are texts */
+    size_t text_count;
 };
 
 struct store {
