@@ -92,14 +92,14 @@ static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
 
 #define MB ((uint64_t)1 << 20)
 
-/* Records need little, since the system caches what is in temporary files: with four times as much `check` takes some 4 %
- * less time, and memory grows until a capture of 1 GB. Connections have nowhere to go. The least of each is what a capture
- * of a few hundred connections needs. */
+/* Records and what waits for the end need little, since the system caches what is in temporary files: with eight times
+ * as much `check` takes some 4 % less time, and memory grows until a capture of 1 GB. Connections have nowhere to go: the
+ * least of theirs is what a capture of a few hundred needs. */
 struct memory_shares memory_divide(const struct settings *settings)
 {
     uint64_t memory = settings->memory == 0 ? MEMORY_DEFAULT : settings->memory;
     return (struct memory_shares){
-        .records = clamp(memory / 16, 1 * MB, 2 * MB),
+        .records = 1 * MB,
         .records_most = clamp(memory / 4, 64 * MB, MEMORY_MAX),
         .settle = 1 * MB,
         .settle_most = clamp(memory / 16, 16 * MB, MEMORY_MAX),

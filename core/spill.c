@@ -20,7 +20,7 @@
 #define COMMIT ((uint64_t)256 * 1024)
 /* Of the limit, for windows; those that were there before may take as much again. */
 #define WINDOW_SHARE 4
-#define WINDOWS_MIN 8
+#define WINDOWS_MIN 6
 /* After so many windows all memory of files is given back, for what was read through addresses kept for long. Looking
  * through all of a file's addresses takes some 0.3 ms for a GB. */
 #define SWEEP 4096

@@ -180,9 +180,11 @@ static int make_derived(struct database *database)
 }
 
 /* What SQLite sorts beyond this goes to temporary files; a query with many branches has as many sorters at a time. In KB,
- * and as pages of 4 KB. */
-#define SORT_MEMORY "512"
+ * and as pages, of bytes. Each run in such a file is merged through a page of memory: small ones, since there may be
+ * hundreds. */
+#define SORT_MEMORY "128"
 #define SORT_PAGES 128
+#define PAGE_BYTES "1024"
 
 /* Temporary files are read, not mapped: what is mapped counts as memory, and a disk that fails would be a signal.
  * Nobody asks how much memory SQLite takes; counting it takes a lock for each allocation.
@@ -200,7 +202,8 @@ static int start(struct database *database)
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
     int result = sqlite3_open_v2(":memory:", &database->db, flags, NULL);
     if (result == SQLITE_OK)
-        result = sqlite3_exec(database->db, "PRAGMA cache_size = -" SORT_MEMORY, NULL, NULL, NULL);
+        result = sqlite3_exec(database->db, "PRAGMA page_size = " PAGE_BYTES "; PRAGMA cache_size = -" SORT_MEMORY,
+                              NULL, NULL, NULL);
     if (result == SQLITE_OK)
         result = make_derived(database);
     if (result == SQLITE_OK)

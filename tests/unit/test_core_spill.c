@@ -279,9 +279,9 @@ static void what_is_read_behind_its_back_is_given_back(void **state)
     if (before == 0)
         skip();
     const uint8_t *base = spill_at(spill, 0, 1);
-    for (size_t i = 12; i < 16 * blocks; i++) {
+    for (size_t i = 9; i < 16 * blocks; i++) {
         sum += *(const uint8_t *)spill_at(spill, i * 7 % blocks * SPILL_WINDOW, 1);
-        sum += base[(i - 12) * 7 % blocks * SPILL_WINDOW]; /* was told, but is no longer among the windows */
+        sum += base[(i - 9) * 7 % blocks * SPILL_WINDOW]; /* was told, but is no longer among the windows */
     }
     assert_int_equal(sum, 0);
     assert_true(resident() < before + 4 * LIMIT);
