@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "capture/elapsed.h"
 #include "capture/flow_table.h"
 #include "capture/late.h"
 #include "capture/refuse.h"
@@ -63,7 +64,7 @@ struct tracker {
     uint32_t closed;   /* flows on LIST_CLOSED */
     struct late *late; /* those that had to leave it early; NULL: none yet */
     int64_t due;       /* no flow is due before */
-    int64_t time_ns;   /* of the packet before */
+    struct elapsed elapsed;
 };
 
 struct tracker_limits tracker_limits_default(void)
@@ -91,6 +92,7 @@ struct tracker *tracker_new(const struct tracker_limits *limits, const struct fl
     tracker->tcp.events = *events;
     tracker->tcp.seed = hash_seed_new();
     tracker->due = INT64_MAX;
+    elapsed_init(&tracker->elapsed);
     pool_init(&tracker->tcp.pool);
     if (!flow_table_init(&tracker->table, &tracker->tcp.pool)) {
         free(tracker);
@@ -210,13 +212,19 @@ static struct flow *fallen_silent(struct tracker *tracker, enum flow_list list, 
     return flow;
 }
 
-/* The flow, unless its time is over. What becomes of its packet depends on nothing but the flow's own packets: not on
- * when pass_time looked, nor on which worker the other flows are with. */
+/* The flow, unless its time was over since its last packet. What becomes of a packet at `now` depends on nothing but the
+ * flow's own packets and the time of the capture: not on which other flows stand before it on its list, nor on which
+ * worker they are with. */
 static struct flow *still_there(struct tracker *tracker, struct flow *flow, int64_t now)
 {
-    if (flow != NULL && flow->private->on == LIST_CLOSING && is_due(flow, now))
+    if (flow == NULL)
+        return NULL;
+    int64_t since = elapsed_since(&tracker->elapsed, flow->last.packet);
+    if (since > now)
+        now = since;
+    if (flow->private->on == LIST_CLOSING && is_due(flow, now))
         close_as(tracker, flow, FLOW_CLOSED);
-    if (flow == NULL || !is_due(flow, now))
+    if (!is_due(flow, now))
         return flow;
     forget(tracker, flow, FLOW_OPEN);
     return NULL;
@@ -253,11 +261,11 @@ static void end_due(struct tracker *tracker, int64_t now)
     tracker->due = next_due(tracker);
 }
 
-/* Two packets must agree on the time: one with an absurd time stamp must not end all flows. */
-static void pass_time(struct tracker *tracker, int64_t time_ns)
+/* At this packet the time of the capture had come to `agreed`. */
+static void pass_time(struct tracker *tracker, int64_t agreed, struct moment moment)
 {
-    end_due(tracker, time_ns < tracker->time_ns ? time_ns : tracker->time_ns);
-    tracker->time_ns = time_ns;
+    elapsed_pass(&tracker->elapsed, moment.packet, agreed);
+    end_due(tracker, agreed);
 }
 
 /* A closed flow that has to go before its time: a late packet must not open another. */
@@ -522,7 +530,6 @@ static void take_datagram(struct tracker *tracker, struct flow *flow, uint64_t h
 
 static void take_segment(struct tracker *tracker, uint64_t hash, const struct segment *segment, struct moment moment)
 {
-    pass_time(tracker, moment.time_ns);
     struct flow *flow = flow_table_find(&tracker->table, hash, segment);
     flow = still_there(tracker, flow, moment.time_ns);
     if (segment->is_error) {
@@ -537,6 +544,7 @@ static void take_segment(struct tracker *tracker, uint64_t hash, const struct se
 
 void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment moment)
 {
+    pass_time(tracker, elapsed_agree(&tracker->elapsed, moment.time_ns), moment);
     take_segment(tracker, hash_flow(&tracker->tcp.seed, segment), segment, moment);
 }
 
@@ -574,8 +582,10 @@ static void take_group(struct tracker *tracker, const struct sighting *sightings
         hashes[i] = hash_flow(&tracker->tcp.seed, &sightings[i].segment);
     fetch_group(tracker, sightings, hashes, count);
     for (size_t i = 0; i < count; i++) {
-        end_due(tracker, sightings[i].passed);
-        take_segment(tracker, hashes[i], &sightings[i].segment, sightings[i].moment);
+        struct moment moment = sightings[i].moment;
+        int64_t agreed = elapsed_agree(&tracker->elapsed, moment.time_ns);
+        pass_time(tracker, sightings[i].passed == INT64_MIN ? agreed : sightings[i].passed, moment);
+        take_segment(tracker, hashes[i], &sightings[i].segment, moment);
     }
 }
 

@@ -171,9 +171,9 @@ struct tracker;
 struct sighting {
     struct segment segment;
     struct moment moment;
-    int64_t
-        passed; /* what the time of the capture had come to when it went back, since the tracker's last segment: what
-                       was over by then is over. INT64_MIN: it did not, or the tracker saw it */
+    /* What the time of the capture has come to since the tracker's last segment, at most: what was over by then is over.
+     * INT64_MIN: the tracker sees all packets, and tells by itself. */
+    int64_t passed;
 };
 
 /* NULL when out of memory. `events` is copied. */

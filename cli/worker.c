@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/elapsed.h"
 #include "capture/hash.h"
 #include "core/buffer.h"
 #include "records/order.h"
@@ -51,8 +52,8 @@ struct workers {
     struct hash_seed seed;
     struct memory_shares shares;
     struct tracker_counts tracker_counts;
-    int64_t time_ns; /* of the packet before */
-    int64_t now;     /* what that and the one before agree on */
+    struct elapsed elapsed;
+    int64_t now; /* what the time of the capture has come to */
     struct worker items[];
 };
 
@@ -124,7 +125,8 @@ static void pass_on(struct worker *worker)
     pthread_mutex_unlock(&worker->lock);
 }
 
-static void queue_segment(struct worker *worker, const struct segment *segment, struct moment moment)
+/* `now` is what the time of the capture has come to. */
+static void queue_segment(struct worker *worker, const struct segment *segment, struct moment moment, int64_t now)
 {
     struct batch *batch = worker->ring[worker->tail];
     size_t length = segment->payload.left;
@@ -134,7 +136,7 @@ static void queue_segment(struct worker *worker, const struct segment *segment, 
     }
     batch->items[batch->count].segment = *segment;
     batch->items[batch->count].moment = moment;
-    batch->items[batch->count].passed = worker->passed;
+    batch->items[batch->count].passed = worker->passed > now ? worker->passed : now;
     worker->passed = INT64_MIN;
     if (length > 0)
         memcpy(batch->bytes + batch->used, segment->payload.at, length);
@@ -144,15 +146,14 @@ static void queue_segment(struct worker *worker, const struct segment *segment, 
 }
 
 /* When time goes back (captures in turn that overlap), no worker may still have a flow that one alone would have ended
- * because of the packets of others. As there two packets must agree on the time. */
+ * because of the packets of others. */
 static void pass_time(struct workers *workers, int64_t time_ns)
 {
-    int64_t now = time_ns < workers->time_ns ? time_ns : workers->time_ns;
+    int64_t now = elapsed_agree(&workers->elapsed, time_ns);
     for (size_t i = 0; now < workers->now && i < workers->count; i++) {
         if (workers->items[i].passed < workers->now)
             workers->items[i].passed = workers->now;
     }
-    workers->time_ns = time_ns;
     workers->now = now;
 }
 
@@ -166,7 +167,7 @@ void workers_segments(struct workers *workers, const struct sighting *sightings,
         const struct segment *segment = &sightings[i].segment;
         pass_time(workers, sightings[i].moment.time_ns);
         queue_segment(&workers->items[hash_hosts(&workers->seed, segment) % workers->count], segment,
-                      sightings[i].moment);
+                      sightings[i].moment, workers->now);
     }
 }
 
@@ -245,7 +246,8 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, const
     made->shares = memory_divide(settings);
     made->threaded = count > 1;
     made->seed = hash_seed_new();
-    made->time_ns = made->now = INT64_MIN;
+    elapsed_init(&made->elapsed);
+    made->now = INT64_MIN;
     for (size_t i = 0; i < count; i++) {
         struct worker *worker = &made->items[i];
         worker->store = i == 0 ? store : store_new(); /* the first one's becomes that of all */

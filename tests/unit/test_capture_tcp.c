@@ -625,10 +625,33 @@ static void late_packets_of_a_connection_that_had_to_be_forgotten_open_no_other(
     play_free(play);
 }
 
+/* A connection is over and its time to be remembered, too, then time goes back: whether another one that is over later
+ * stands before it on the list of those or not, it is forgotten. */
+static void time_that_goes_back_brings_no_forgotten_connection_back(void **state)
+{
+    (void)state;
+    for (int before = 0; before < 2; before++) {
+        struct play *play = play_new();
+        play->moment.time_ns += 4000 * SECOND;
+        other_connections(play, before == 0 ? 0 : 1);
+        play->moment.time_ns -= 4000 * SECOND;
+        other_connection(play, CLIENT_PORT + 1);
+        play->moment.time_ns += 1000 * SECOND;
+        other_connection(play, CLIENT_PORT + 2);
+        play->moment.time_ns -= 990 * SECOND;
+        struct segment late = segment_of(DIRECTION_OUT, "A", CLIENT + 2, SERVER + 2, "");
+        late.sport = CLIENT_PORT + 1;
+        give(play, &late);
+        assert_log(play, "opened\n");
+        play_free(play);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_packets_of_a_connection_that_had_to_be_forgotten_open_no_other),
+        cmocka_unit_test(time_that_goes_back_brings_no_forgotten_connection_back),
         cmocka_unit_test(request_and_reply_are_delivered_and_closed),
         cmocka_unit_test(late_packets_after_the_close_open_nothing),
         cmocka_unit_test(ports_used_again_are_a_new_flow),
