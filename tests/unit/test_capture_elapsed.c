@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -51,9 +50,10 @@ static void any_times_give_the_latest(void **state)
     int64_t times[PACKETS];
     struct elapsed elapsed;
     elapsed_init(&elapsed);
-    srand(1);
+    uint32_t random = 1;
     for (int i = 0; i < PACKETS; i++) {
-        times[i] = rand() % 1000;
+        random = random * 1664525 + 1013904223; /* Numerical Recipes, section 7.1 */
+        times[i] = random >> 22;
         elapsed_pass(&elapsed, i, times[i]);
         for (int packet = -1; packet <= i; packet++) {
             int64_t latest = INT64_MIN;
