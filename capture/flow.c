@@ -30,8 +30,11 @@
 #define OPENING_NS (180 * SECOND)
 /* A UDP conversation: what RFC 4787, section 4.3, asks of translators. */
 #define DATAGRAMS_NS (120 * SECOND)
-/* A flow moves within its list no more often than this: most packets then touch no other flow's memory. */
-#define TOUCH_NS (10 * SECOND)
+/* A flow moves within its list no more often than this part of its list's age: most packets then touch no other flow's
+ * memory. */
+#define TOUCHES 16
+/* Of two flows that were used within this time of each other either may be evicted. */
+#define RECENT_NS (10 * SECOND)
 /* An RST further off than this from what its sender sent last is not believed (RFC 5961: it must be in the window). */
 #define RESET_WINDOW (INT64_C(16) << 20)
 /* Segments whose flows are looked up before the first of them is taken. Each asks for about ten lines of memory. */
@@ -142,8 +145,9 @@ static void put_on(struct tracker *tracker, struct flow *flow, enum flow_list li
 /* Only where a flow waits for silence: CLOSING ends by itself. */
 static void touch(struct tracker *tracker, struct flow *flow)
 {
-    if (flow->private->on < LIST_CLOSING && flow->last.time_ns - flow->private->touched >= TOUCH_NS)
-        put_on(tracker, flow, flow->private->on);
+    const struct flow_private *private = flow->private;
+    if (private->on < LIST_CLOSING && flow->last.time_ns - private->touched >= AGES[private->on] / TOUCHES)
+        put_on(tracker, flow, private->on);
 }
 
 /* ---- end of a flow ---- */
@@ -285,12 +289,22 @@ static bool is_late(const struct tracker *tracker, uint64_t hash, const struct s
            late_has(tracker->late, hash, now - CLOSED_NS);
 }
 
+/* The flow of the list that was used least recently; NULL: there is none. */
+static struct flow *least_used(struct tracker *tracker, enum flow_list list)
+{
+    struct flow *flow;
+    while ((flow = tracker->lists[list].first) != NULL && list < LIST_CLOSING &&
+           flow->last.time_ns - flow->private->touched >= RECENT_NS)
+        put_on(tracker, flow, list);
+    return flow;
+}
+
 /* Forgets the flow that is missed least. False when there is none. */
 static bool evict(struct tracker *tracker)
 {
     static const enum flow_list order[] = {LIST_CLOSED, LIST_CLOSING, LIST_DATAGRAMS, LIST_OPENING, LIST_OPEN};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        struct flow *flow = tracker->lists[order[i]].first;
+        struct flow *flow = least_used(tracker, order[i]);
         if (flow == NULL)
             continue;
         tracker->tcp.counts.evicted += order[i] < LIST_CLOSING;

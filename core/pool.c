@@ -1,11 +1,9 @@
 /* core/pool.c: see pool.h. */
-#define _GNU_SOURCE /* MADV_HUGEPAGE */
 #include "core/pool.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_IS_MALLOC true
@@ -94,7 +92,6 @@ static struct pool_span *span_at(const struct pool_chunk *chunk, size_t number)
     return (struct pool_span *)(void *)(chunk->bytes + number * SPAN_BYTES);
 }
 
-/* Pages of the first chunk are small ones: most captures need only some of them. */
 static bool add_chunk(struct pool *pool)
 {
     struct pool_chunk *chunk = calloc(1, sizeof *chunk);
@@ -104,8 +101,6 @@ static bool add_chunk(struct pool *pool)
         free(chunk);
         return false;
     }
-    if (pool->chunk_count > 0)
-        (void)madvise(chunk->bytes, CHUNK_BYTES, MADV_HUGEPAGE);
     chunk->next = pool->chunks;
     if (pool->chunks != NULL)
         pool->chunks->previous = chunk;
