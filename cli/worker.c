@@ -66,11 +66,12 @@ static void forget_secrets(struct batch *batch)
 
 /* ---- The worker's side ---- */
 
-/* Records have their share, and room for each of the connections that were open at one time: what is recorded of one is
- * amended when it ends, which is slow when it went to a file meanwhile. */
+/* Records have their share, or room for each of the connections that were open at one time where that is more: what is
+ * recorded of one is amended when it ends, which is slow when it went to a file meanwhile. */
 static void limit_records(struct worker *worker, uint64_t flows_most)
 {
-    uint64_t memory = worker->shares.records + flows_most * FLOW_RECORDS;
+    uint64_t room = flows_most * FLOW_RECORDS;
+    uint64_t memory = room > worker->shares.records ? room : worker->shares.records;
     store_limit(worker->store, memory, memory + worker->shares.records_most);
 }
 
