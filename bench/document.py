@@ -55,6 +55,8 @@ A ratio is the median of the ratios of each round.
   time, at most. They must be kept until the message is whole; the rest of the memory is state.
 * The *floor* is what the libraries need for the same payloads and signatures, each by itself (`bench/limits.c`): libdeflate
   inflates, libxml2 parses (SAX2, nothing kept), OpenSSL verifies.
+
+Where the time goes where a target is missed, and what would have to change: [profiles.md](profiles.md).
 """
 
 
