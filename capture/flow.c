@@ -278,15 +278,14 @@ static void remember(struct tracker *tracker, const struct flow *flow)
     if (flow->transport != TRANSPORT_TCP)
         return;
     if (tracker->late == NULL)
-        tracker->late = late_new();
+        tracker->late = late_new(tracker->tcp.limits.flows, CLOSED_NS);
     late_add(tracker->late, flow->private->hash, flow->private->touched);
 }
 
 /* Is it a late packet of such a flow? */
 static bool is_late(const struct tracker *tracker, uint64_t hash, const struct segment *segment, int64_t now)
 {
-    return tracker->late != NULL && late_may_be(segment) && now >= INT64_MIN + CLOSED_NS &&
-           late_has(tracker->late, hash, now - CLOSED_NS);
+    return late_may_be(segment) && late_has(tracker->late, hash, now);
 }
 
 /* The flow of the list that was used least recently; NULL: there is none. */

@@ -1,67 +1,127 @@
-/* capture/late.c: see late.h. */
+/* capture/late.c: see late.h. A hash table with linear probing, at most half full. What is too old stays until room is
+ * needed. */
 #include "capture/late.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define SETS ((size_t)8192)
-#define WAYS 4 /* of a set: a hash may stand in any */
+#define PLACES_MIN ((size_t)1024)
 
 struct entry {
-    uint64_t hash; /* 0: free */
-    int64_t time_ns;
+    uint64_t hash;   /* 0: free */
+    int64_t time_ns; /* INT64_MIN: removed */
 };
 
 struct late {
-    struct entry entries[SETS][WAYS];
+    struct entry *entries;
+    size_t mask; /* places - 1, places is a power of two */
+    size_t used; /* of them */
+    size_t most; /* places, at most */
+    int64_t age_ns;
 };
 
-struct late *late_new(void)
+struct late *late_new(size_t most, int64_t age_ns)
 {
-    return calloc(1, sizeof(struct late));
+    struct late *late = calloc(1, sizeof *late);
+    struct entry *entries = calloc(PLACES_MIN, sizeof *entries);
+    if (late == NULL || entries == NULL) {
+        free(late);
+        free(entries);
+        return NULL;
+    }
+    *late = (struct late){.entries = entries, .mask = PLACES_MIN - 1, .most = PLACES_MIN, .age_ns = age_ns};
+    while (late->most < SIZE_MAX / sizeof *entries / 4 && late->most / 2 < most)
+        late->most *= 2;
+    return late;
 }
 
 void late_free(struct late *late)
 {
+    if (late != NULL)
+        free(late->entries);
     free(late);
 }
 
-static struct entry *find(struct late *late, uint64_t hash)
+/* The place of that hash, or the free one where it would stand. There is a free one. */
+static struct entry *place_of(struct entry *entries, size_t mask, uint64_t hash)
 {
-    for (size_t i = 0; late != NULL && i < WAYS; i++) {
-        struct entry *entry = &late->entries[hash % SETS][i];
-        if (entry->hash == hash)
-            return entry;
+    size_t i = hash & mask;
+    while (entries[i].hash != 0 && entries[i].hash != hash)
+        i = (i + 1) & mask;
+    return &entries[i];
+}
+
+/* When what is remembered at `now` may have been over at the earliest. */
+static int64_t since(const struct late *late, int64_t now)
+{
+    return now < INT64_MIN + 1 + late->age_ns ? INT64_MIN + 1 : now - late->age_ns;
+}
+
+static size_t count_since(const struct late *late, int64_t time_ns)
+{
+    size_t count = 0;
+    for (size_t i = 0; i <= late->mask; i++)
+        count += late->entries[i].hash != 0 && late->entries[i].time_ns >= time_ns;
+    return count;
+}
+
+/* Moves what was over at `time_ns` or later to `places` new ones. Without memory for them nothing stays. */
+static void rebuild(struct late *late, size_t places, int64_t time_ns)
+{
+    struct entry *entries = calloc(places, sizeof *entries);
+    late->used = 0;
+    if (entries == NULL) {
+        memset(late->entries, 0, (late->mask + 1) * sizeof *late->entries);
+        return;
     }
-    return NULL;
+    for (size_t i = 0; i <= late->mask; i++) {
+        const struct entry *entry = &late->entries[i];
+        if (entry->hash == 0 || entry->time_ns < time_ns)
+            continue;
+        *place_of(entries, places - 1, entry->hash) = *entry;
+        late->used++;
+    }
+    free(late->entries);
+    late->entries = entries;
+    late->mask = places - 1;
+}
+
+/* Forgets what is too old at `now`. Where that is not enough it grows; where it may not, it forgets all: with
+ * half of the flows that may be open at a time over within `age_ns`, a late packet is one of many. */
+static void make_room(struct late *late, int64_t now)
+{
+    size_t places = late->mask + 1;
+    int64_t oldest = since(late, now);
+    bool enough = count_since(late, oldest) <= places / 4;
+    if (!enough && places < late->most)
+        places *= 2;
+    else if (!enough)
+        oldest = INT64_MAX;
+    rebuild(late, places, oldest);
 }
 
 void late_add(struct late *late, uint64_t hash, int64_t time_ns)
 {
     if (late == NULL || hash == 0)
         return;
-    struct entry *entry = find(late, hash), *set = late->entries[hash % SETS];
-    for (size_t i = 0; entry == NULL && i < WAYS; i++)
-        entry = set[i].hash == 0 ? &set[i] : NULL;
-    if (entry == NULL)
-        entry = set;
-    for (size_t i = 0; entry->hash != 0 && entry->hash != hash && i < WAYS; i++)
-        entry = set[i].time_ns < entry->time_ns ? &set[i] : entry;
+    if (late->used >= (late->mask + 1) / 2)
+        make_room(late, time_ns);
+    struct entry *entry = place_of(late->entries, late->mask, hash);
+    late->used += entry->hash == 0;
     *entry = (struct entry){hash, time_ns};
 }
 
-bool late_has(const struct late *late, uint64_t hash, int64_t since_ns)
+bool late_has(const struct late *late, uint64_t hash, int64_t now_ns)
 {
-    for (size_t i = 0; late != NULL && hash != 0 && i < WAYS; i++) {
-        const struct entry *entry = &late->entries[hash % SETS][i];
-        if (entry->hash == hash)
-            return entry->time_ns >= since_ns;
-    }
-    return false;
+    if (late == NULL || hash == 0)
+        return false;
+    const struct entry *entry = place_of(late->entries, late->mask, hash);
+    return entry->hash == hash && entry->time_ns >= since(late, now_ns);
 }
 
 void late_remove(struct late *late, uint64_t hash)
 {
-    struct entry *entry = hash == 0 ? NULL : find(late, hash);
-    if (entry != NULL)
-        *entry = (struct entry){0};
+    struct entry *entry = late == NULL || hash == 0 ? NULL : place_of(late->entries, late->mask, hash);
+    if (entry != NULL && entry->hash == hash)
+        entry->time_ns = INT64_MIN;
 }

@@ -4,19 +4,23 @@
 #define CMSCOPE_CAPTURE_LATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "capture/decode.h"
 
-struct late; /* half a MB; NULL is one that knows nothing */
+struct late; /* NULL is one that knows nothing */
 
-struct late *late_new(void); /* NULL when out of memory */
+/* For `most` connections and some more, each for `age_ns`; where there are too many all are forgotten. Takes 32 to 64
+ * bytes for each. NULL when out of memory. */
+struct late *late_new(size_t most, int64_t age_ns);
 void late_free(struct late *late);
 
-/* The flow of that hash was over at `time_ns`. The oldest of a few gives way. */
+/* The flow of that hash was over at `time_ns`. */
 void late_add(struct late *late, uint64_t hash, int64_t time_ns);
-/* Was a flow of that hash over at `since_ns` or later? Another flow's hash (64 bits, with a secret seed) is not met. */
-bool late_has(const struct late *late, uint64_t hash, int64_t since_ns);
+/* Was a flow of that hash over so short before `now_ns` that it is remembered? Another flow's hash (64 bits, with a
+ * secret seed) is not met. */
+bool late_has(const struct late *late, uint64_t hash, int64_t now_ns);
 /* A new connection between the same ends: what is late is not told from its packets any more. */
 void late_remove(struct late *late, uint64_t hash);
 
