@@ -15,6 +15,8 @@
 #define BATCH_BYTES ((size_t)128 * 1024) /* of payload; a segment has at most 64 KB */
 #define SECRETS_MAX ((size_t)64 << 20)   /* TLS secrets that come between two packets */
 #define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 1.5 MB */
+#define LANES 4096                       /* pairs of hosts with the same hash, modulo this, have the same worker */
+#define SEGMENT_WORK 512                 /* what a segment costs, in bytes of payload, about */
 /* On the average: a connection with what its dissector keeps of it and what is recorded of it; the latter alone. */
 #define FLOW_BYTES 4096
 #define FLOW_RECORDS 1024
@@ -31,7 +33,8 @@ struct worker {
     struct store *store;
     struct dissect *dissect;
     struct tracker *tracker;
-    struct memory_shares shares; /* its own */
+    struct tracker_counts counts; /* when it has ended */
+    struct memory_shares shares;  /* its own */
 
     /* Only with threads: a ring of batches. The reader fills ring[tail], the worker empties ring[head]. */
     pthread_t thread;
@@ -44,6 +47,7 @@ struct worker {
     /* The reader's own. */
     size_t tail;
     int64_t passed; /* see struct sighting */
+    uint64_t dealt; /* work it was given */
 };
 
 struct workers {
@@ -53,7 +57,8 @@ struct workers {
     struct memory_shares shares;
     struct tracker_counts tracker_counts;
     struct elapsed elapsed;
-    int64_t now; /* what the time of the capture has come to */
+    int64_t now;          /* what the time of the capture has come to */
+    uint8_t lanes[LANES]; /* the number of its worker; 0: none yet */
     struct worker items[];
 };
 
@@ -89,6 +94,16 @@ static void take_batch(struct worker *worker, struct batch *batch)
     take_segments(worker, batch->items, batch->count);
 }
 
+/* Flows that are still open end here. What follows has their memory. */
+static void end(struct worker *worker)
+{
+    tracker_finish(worker->tracker);
+    worker->counts = tracker_counts(worker->tracker);
+    tracker_free(worker->tracker);
+    worker->tracker = NULL;
+    store_rank(worker->store);
+}
+
 static void *work(void *context)
 {
     struct worker *worker = context;
@@ -108,7 +123,7 @@ static void *work(void *context)
         pthread_cond_signal(&worker->changed);
     }
     pthread_mutex_unlock(&worker->lock);
-    tracker_finish(worker->tracker);
+    end(worker);
     return NULL;
 }
 
@@ -158,6 +173,20 @@ static void pass_time(struct workers *workers, int64_t time_ns)
     workers->now = now;
 }
 
+/* All that two hosts say to each other goes to the one who had been given least when they began. */
+static struct worker *deal(struct workers *workers, const struct segment *segment)
+{
+    uint8_t *lane = &workers->lanes[hash_hosts(&workers->seed, segment) % LANES];
+    size_t least = 0;
+    for (size_t i = 1; *lane == 0 && i < workers->count; i++)
+        least = workers->items[i].dealt < workers->items[least].dealt ? i : least;
+    if (*lane == 0)
+        *lane = (uint8_t)(least + 1);
+    struct worker *worker = &workers->items[*lane - 1];
+    worker->dealt += segment->payload.left + SEGMENT_WORK;
+    return worker;
+}
+
 void workers_segments(struct workers *workers, const struct sighting *sightings, size_t count)
 {
     if (!workers->threaded) {
@@ -167,8 +196,7 @@ void workers_segments(struct workers *workers, const struct sighting *sightings,
     for (size_t i = 0; i < count; i++) {
         const struct segment *segment = &sightings[i].segment;
         pass_time(workers, sightings[i].moment.time_ns);
-        queue_segment(&workers->items[hash_hosts(&workers->seed, segment) % workers->count], segment,
-                      sightings[i].moment, workers->now);
+        queue_segment(deal(workers, segment), segment, sightings[i].moment, workers->now);
     }
 }
 
@@ -294,7 +322,7 @@ static void join(struct worker *worker)
 void workers_wait(struct workers *workers)
 {
     if (!workers->threaded)
-        tracker_finish(workers->items[0].tracker);
+        end(&workers->items[0]);
     for (size_t i = 0; workers->threaded && i < workers->count; i++) /* all are told before one is waited for */
         close_queue(&workers->items[i]);
     for (size_t i = 0; i < workers->count; i++)
@@ -305,27 +333,23 @@ bool workers_finish(struct workers *workers)
 {
     struct worker *first = &workers->items[0];
     const struct memory_shares *shares = &workers->shares;
+    struct store *stores[WORKERS_MAX];
+    struct store_order order;
     first->shares = *shares;
     for (size_t i = 0; i < workers->count; i++) {
-        add_counts(&workers->tracker_counts, tracker_counts(workers->items[i].tracker));
-        tracker_free(workers->items[i].tracker); /* what follows has its memory */
-        workers->items[i].tracker = NULL;
+        add_counts(&workers->tracker_counts, workers->items[i].counts);
+        stores[i] = workers->items[i].store;
     }
     limit_records(first, workers->tracker_counts.flows_most);
     dissect_limit(first->dissect, shares->bodies, shares->settle, shares->settle_most);
-    for (size_t i = 1; i < workers->count; i++) {
-        struct worker *worker = &workers->items[i];
-        int64_t bases[TABLE_COUNT];
-        store_absorb(first->store, worker->store, bases);
-        dissect_absorb(first->dissect, worker->dissect, bases);
-    }
-    struct store_order order;
-    bool sorted = store_sort(first->store, &order);
-    if (sorted)
+    bool ordered = store_merge(stores, workers->count, &order);
+    for (size_t i = 1; i < workers->count; i++)
+        dissect_absorb(first->dissect, workers->items[i].dissect, order.parts[i].bases);
+    if (ordered)
         dissect_renumber(first->dissect, new_id, &order);
     store_order_free(&order);
     dissect_finish(first->dissect);
-    return sorted;
+    return ordered;
 }
 
 struct tracker_counts workers_tracker_counts(const struct workers *workers)

@@ -33,9 +33,10 @@ enum need {
     NEED_TLS = 1 << 14,             /* handshakes of TLS are written down; decrypted they are anyway */
     NEED_SERVERS = 1 << 15,         /* SMB, RPC, NTLM and Kerberos are read */
     NEED_REVOCATION = 1 << 16,      /* fetches of revocation lists are matched to certificates */
+    NEED_OWNER = 1 << 17,           /* keys that signed are compared with those registered and shown */
     /* what `--db` keeps: all rows, without the texts that are kept only when asked for */
     NEED_DATABASE = (NEED_EVERYTHING & ~NEED_BODY) | NEED_HASH | NEED_FIELD | NEED_NAMES | NEED_UPLOAD | NEED_ATTEMPT |
-                    NEED_TLS | NEED_SERVERS | NEED_REVOCATION,
+                    NEED_TLS | NEED_SERVERS | NEED_REVOCATION | NEED_OWNER,
     NEED_DERIVED = 1 << 29 /* of a table: made by SQL from other tables (records/derived.h), needs what they need */
 };
 

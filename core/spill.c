@@ -13,17 +13,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Addresses for one spill: above any disk for temporary files. Less is taken where a limit forbids so much. */
-#define RESERVE_MAX ((uint64_t)1 << 40)
+/* Addresses: half of the 128 TB that a program has are for spills. Each takes a part of what is left of them (64 GB at
+ * first, 1 GB when there are 4,000), and less where a limit forbids so much. */
+#define ADDRESSES ((uint64_t)1 << 46)
+#define RESERVE_SHARE 1024
 #define RESERVE_MIN ((uint64_t)1 << 20)
 /* Made writable at one time. */
 #define COMMIT ((uint64_t)256 * 1024)
 /* Of the limit, for windows; those that were there before may take as much again. */
 #define WINDOW_SHARE 4
-#define WINDOWS_MIN 6
+#define WINDOWS_MIN 12
 /* After so many windows all memory of files is given back, for what was read through addresses kept for long. Looking
  * through all of a file's addresses takes some 0.3 ms for a GB. */
 #define SWEEP 4096
+
+static _Atomic uint64_t reserved_in_all;
 
 struct spill {
     struct spill_pool *pool;
@@ -185,8 +189,10 @@ void spill_free(struct spill *spill)
     if (spill == NULL)
         return;
     link_out(spill);
-    if (spill->base != NULL)
+    if (spill->base != NULL) {
         munmap(spill->base - spill->before, spill->before + spill->reserved);
+        reserved_in_all -= spill->before + spill->reserved;
+    }
     if (spill->file >= 0)
         close(spill->file);
     free(spill->seen);
@@ -317,7 +323,9 @@ static bool shrink(struct spill_pool *pool)
 
 static bool reserve(struct spill *spill)
 {
-    for (uint64_t size = RESERVE_MAX; spill->base == NULL && size >= RESERVE_MIN; size /= 4) {
+    uint64_t taken = reserved_in_all, left = taken < ADDRESSES ? ADDRESSES - taken : 0;
+    uint64_t most = left / RESERVE_SHARE / SPILL_WINDOW * SPILL_WINDOW;
+    for (uint64_t size = most; spill->base == NULL && size >= RESERVE_MIN; size /= 4) {
         void *base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (base == MAP_FAILED)
             continue;
@@ -326,6 +334,7 @@ static bool reserve(struct spill *spill)
         spill->base = (char *)base + before;
         spill->before = before;
         spill->reserved = size - before;
+        reserved_in_all += size;
         /* Huge pages would count far more than is used; and a core file shall not hold what was captured. */
         (void)madvise(base, size, MADV_NOHUGEPAGE);
         (void)madvise(base, size, MADV_DONTDUMP);

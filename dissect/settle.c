@@ -604,7 +604,7 @@ void settle_finish(struct dissect *dissect)
 {
     settle_signatures(dissect);
     each_repeated(dissect, dissect->settle->attempts, settle_attempt_pair);
-    bool keyed = dissect->needs & (NEED_SIGNATURE | NEED_FINDING);
+    bool keyed = dissect->needs & (NEED_OWNER | NEED_FINDING);
     int64_t messages = keyed ? dissect->sink.count(dissect->sink.context, TABLE_message) : 0;
     for (int64_t id = 1; id <= messages; id++)
         settle_key(dissect, id);

@@ -5,21 +5,32 @@
 #include "core/spill.h"
 #include "records/store.h"
 
-/* Moves all rows and texts of `from` behind those of `into`; `from` is left empty. References among the moved rows
- * follow them. bases[t] gets what was added to the ids of table t. Rows that do not fit are lost and counted, which
- * makes references to them NULL. */
-void store_absorb(struct store *into, struct store *from, int64_t bases[TABLE_COUNT]);
+#define STORES_MAX 64
 
-/* New ids by old ids, in the memory of the store that was sorted; NULL where a table stays as it was. */
+/* Works out the order of the rows, so that workers do it side by side; store_merge does it for rows that came later, and
+ * does all of it for who did not call this. */
+void store_rank(struct store *store);
+
+/* What became of the rows of some stores. Their old ids are counted on from store to store: `bases` is what comes before
+ * those of one. */
 struct store_order {
-    struct spill *ids[TABLE_COUNT];
+    size_t count;
+    struct store_part {
+        struct store *store;
+        int64_t bases[TABLE_COUNT];
+        struct spill *ids[TABLE_COUNT]; /* pairs of old and new id; NULL: only the base is added */
+    } parts[STORES_MAX];
 };
 
-/* Puts the rows of each table in the order of their packets (rows of the same packet keep theirs), so that ids are
- * the same however many workers there were, and lets references follow. The caller frees *order with
- * store_order_free, before the store. False when memory ran out: nothing was changed. */
-MUST_USE bool store_sort(struct store *store, struct store_order *order);
+/* Moves all rows and texts into the first of `count` (1 ... STORES_MAX) stores, in the order of their packets (rows of
+ * the same packet keep theirs, those of an earlier store first), so that ids are the same however many stores there
+ * were, and lets references follow. The others are left empty. The caller frees *order with store_order_free, before
+ * the stores.
+ * False when memory ran out: then rows stand behind those of the store before, as they were; what does not fit is
+ * lost and counted, which makes references to it NULL. */
+MUST_USE bool store_merge(struct store *const stores[], size_t count, struct store_order *order);
 
+/* The new id of a row by its old one, counted on from store to store. */
 int64_t store_order_id(const struct store_order *order, enum table table, int64_t id);
 void store_order_free(struct store_order *order);
 

@@ -36,8 +36,10 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
-    for (size_t table = 0; table < TABLE_COUNT; table++)
+    for (size_t table = 0; table < TABLE_COUNT; table++) {
         spill_free(store->tables[table].bytes);
+        spill_free(store->ranks[table]);
+    }
     textpool_free(&store->texts);
     free(store);
 }

@@ -50,7 +50,7 @@ struct sink store_sink(struct store *store);
 int64_t store_count(const struct store *store, enum table table);
 
 /* The row `id` (1 ... count; NULL for any other), to be read, as far as it is kept (store_narrow). Its texts are told to store_seen before they are read,
- * where many are. The address stays valid as long as nothing is absorbed or sorted. */
+ * where many are. The address stays valid until stores are merged. */
 const void *store_row(struct store *store, enum table table, int64_t id);
 
 /* A text of a row will be read: keeps the memory for texts that are in the file small. Whether this one is there. */

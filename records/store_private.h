@@ -22,6 +22,7 @@ struct store {
     struct spill_pool *pool; /* its own, or that of another store */
     struct spill_pool own;
     struct rows tables[TABLE_COUNT];
+    struct spill *ranks[TABLE_COUNT]; /* see order.c; NULL: not worked out */
     struct textpool texts;
     uint64_t lost;
     uint64_t generation;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -195,6 +196,29 @@ static void what_is_larger_than_all_memory_is_refused(void **state)
     spill_free(spill);
 }
 
+/* As 64 workers with all tables have them: each can still grow, and addresses are left for others. */
+static void thousands_leave_addresses_for_others(void **state)
+{
+    (void)state;
+    enum { COUNT = 6000 };
+    const uint64_t large = (uint64_t)1 << 40;
+    static struct spill *spills[COUNT];
+    static uint8_t bytes[(size_t)4 << 20];
+    struct spill_pool pool;
+    spill_pool_init(&pool, (uint64_t)64 << 20, (uint64_t)64 << 20);
+    for (size_t i = 0; i < COUNT; i++) {
+        spills[i] = spill_new(&pool);
+        assert_non_null(spills[i]);
+        assert_non_null(spill_append(spills[i], "x", 1));
+    }
+    assert_non_null(spill_append(spills[COUNT - 1], bytes, sizeof bytes));
+    void *others = mmap(NULL, large, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_ptr_not_equal(others, MAP_FAILED);
+    munmap(others, large);
+    for (size_t i = 0; i < COUNT; i++)
+        spill_free(spills[i]);
+}
+
 static void a_full_disk_is_told(void **state)
 {
     (void)state;
@@ -359,6 +383,7 @@ int main(void)
         cmocka_unit_test(spills_share_the_memory_of_their_pool_and_change_it),
         cmocka_unit_test(the_file_has_no_name_and_a_missing_folder_is_told),
         cmocka_unit_test(what_is_larger_than_all_memory_is_refused),
+        cmocka_unit_test(thousands_leave_addresses_for_others),
         cmocka_unit_test(a_full_disk_is_told),
         cmocka_unit_test(a_file_that_cannot_be_read_back_ends_with_a_sentence),
         cmocka_unit_test(what_is_read_behind_its_back_is_given_back),
