@@ -173,6 +173,8 @@ static void pass_time(struct workers *workers, int64_t time_ns)
     workers->now = now;
 }
 
+_Static_assert(WORKERS_MAX <= STORES_MAX && WORKERS_MAX < UINT8_MAX, "a lane holds the number of a worker");
+
 /* All that two hosts say to each other goes to the one who had been given least when they began. */
 static struct worker *deal(struct workers *workers, const struct segment *segment)
 {

@@ -5,9 +5,10 @@
  *                                                                                       then: one store, by packet
  *
  * All that two hosts say to each other goes to one worker, in the order of the capture: what one connection teaches
- * (a resumed TLS session, a port) is known in the next. Workers share nothing while they work; segments reach them in batches through a bounded queue, so that no lock is
- * taken for a packet. With one worker there is no thread and no copy: the reader does the work itself. When all is
- * read their records become one store, whose order does not depend on their number.
+ * (a resumed TLS session, a port) is known in the next. It is the one who had been given least when they began. Workers
+ * share nothing while they work; segments reach them in batches through a bounded queue, so that no lock is taken for a
+ * packet. With one worker there is no thread and no copy: the reader does the work itself. When all is read each works
+ * out the order of its records, and these become one store, whose order does not depend on their number.
  */
 #ifndef CMSCOPE_CLI_WORKER_H
 #define CMSCOPE_CLI_WORKER_H
@@ -36,7 +37,7 @@ void workers_secrets(struct workers *workers, struct text keylog);
 void workers_wait(struct workers *workers);
 
 /* After workers_wait: makes one store of theirs, with what could only be settled at the end.
- * False when memory ran out for that: the records are then those of some workers only. */
+ * False when memory ran out for their order: the records of a worker then stand behind those of the one before. */
 MUST_USE bool workers_finish(struct workers *workers);
 
 /* After workers_finish. */
