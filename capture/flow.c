@@ -23,6 +23,8 @@
 #define LINGER_NS SECOND
 /* How long a closed flow is remembered: TIME_WAIT of Windows. */
 #define CLOSED_NS (120 * SECOND)
+/* Of closed flows that had to go so many hashes are remembered, or as many as flows were open at one time. */
+#define LATE_MIN 4096
 /* A flow silent for so long is forgotten. Keep-alives come every two hours at the latest, but who uses them for a
  * connection of Configuration Manager sets minutes. */
 #define IDLE_NS (3600 * SECOND)
@@ -278,8 +280,9 @@ static void remember(struct tracker *tracker, const struct flow *flow)
     if (flow->transport != TRANSPORT_TCP)
         return;
     if (tracker->late == NULL)
-        tracker->late = late_new(tracker->tcp.limits.flows, CLOSED_NS);
-    late_add(tracker->late, flow->private->hash, flow->private->touched);
+        tracker->late = late_new(CLOSED_NS);
+    uint64_t most = tracker->tcp.counts.flows_most;
+    late_add(tracker->late, flow->private->hash, flow->private->touched, most > LATE_MIN ? most : LATE_MIN);
 }
 
 /* Is it a late packet of such a flow? */

@@ -16,11 +16,10 @@ struct late {
     struct entry *entries;
     size_t mask; /* places - 1, places is a power of two */
     size_t used; /* of them */
-    size_t most; /* places, at most */
     int64_t age_ns;
 };
 
-struct late *late_new(size_t most, int64_t age_ns)
+struct late *late_new(int64_t age_ns)
 {
     struct late *late = calloc(1, sizeof *late);
     struct entry *entries = calloc(PLACES_MIN, sizeof *entries);
@@ -29,9 +28,7 @@ struct late *late_new(size_t most, int64_t age_ns)
         free(entries);
         return NULL;
     }
-    *late = (struct late){.entries = entries, .mask = PLACES_MIN - 1, .most = PLACES_MIN, .age_ns = age_ns};
-    while (late->most < SIZE_MAX / sizeof *entries / 4 && late->most / 2 < most)
-        late->most *= 2;
+    *late = (struct late){.entries = entries, .mask = PLACES_MIN - 1, .age_ns = age_ns};
     return late;
 }
 
@@ -86,26 +83,29 @@ static void rebuild(struct late *late, size_t places, int64_t time_ns)
     late->mask = places - 1;
 }
 
-/* Forgets what is too old at `now`. Where that is not enough it grows; where it may not, it forgets all: with
- * half of the flows that may be open at a time over within `age_ns`, a late packet is one of many. */
-static void make_room(struct late *late, int64_t now)
+/* Forgets what is too old at `now`. Where that is not enough it grows; where it may not, what was over in the older half
+ * of the time is forgotten as well, and again the older half of the rest. */
+static void make_room(struct late *late, int64_t now, size_t most)
 {
     size_t places = late->mask + 1;
     int64_t oldest = since(late, now);
+    bool may_grow = places / 2 < most && places < SIZE_MAX / sizeof *late->entries / 2;
+    while (oldest < now && !may_grow && count_since(late, oldest) > places / 4)
+        oldest += (now - oldest + 1) / 2;
     bool enough = count_since(late, oldest) <= places / 4;
-    if (!enough && places < late->most)
+    if (!enough && may_grow)
         places *= 2;
     else if (!enough)
-        oldest = INT64_MAX;
+        oldest = INT64_MAX; /* all at the same time, or time goes back */
     rebuild(late, places, oldest);
 }
 
-void late_add(struct late *late, uint64_t hash, int64_t time_ns)
+void late_add(struct late *late, uint64_t hash, int64_t time_ns, size_t most)
 {
     if (late == NULL || hash == 0)
         return;
     if (late->used >= (late->mask + 1) / 2)
-        make_room(late, time_ns);
+        make_room(late, time_ns, most);
     struct entry *entry = place_of(late->entries, late->mask, hash);
     late->used += entry->hash == 0;
     *entry = (struct entry){hash, time_ns};

@@ -11,13 +11,13 @@
 
 struct late; /* NULL is one that knows nothing */
 
-/* For `most` connections and some more, each for `age_ns`; where there are too many all are forgotten. Takes 32 to 64
- * bytes for each. NULL when out of memory. */
-struct late *late_new(size_t most, int64_t age_ns);
+/* Remembers each for `age_ns`. NULL when out of memory. */
+struct late *late_new(int64_t age_ns);
 void late_free(struct late *late);
 
-/* The flow of that hash was over at `time_ns`. */
-void late_add(struct late *late, uint64_t hash, int64_t time_ns);
+/* The flow of that hash was over at `time_ns`. `most` may be remembered, and some more: where there are too many, those
+ * of the older half of the time are forgotten. Takes 32 to 64 bytes for each. */
+void late_add(struct late *late, uint64_t hash, int64_t time_ns, size_t most);
 /* Was a flow of that hash over so short before `now_ns` that it is remembered? Another flow's hash (64 bits, with a
  * secret seed) is not met. */
 bool late_has(const struct late *late, uint64_t hash, int64_t now_ns);
