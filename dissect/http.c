@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "dissect/http_exchange.h"
+#include "dissect/http_login.h"
 
 #define METHOD_MAX 24
 #define CHUNK_LINE_MAX 16384u             /* a chunk's size with its extensions */
@@ -500,6 +500,8 @@ static void *http_open(struct layer *layer, enum direction client)
         .secure = layer->secure,
         .auth = AUTH_NEW,
         .direct = layer == &layer->conversation->layer,
+        .login =
+            (uint8_t)http_login_first(layer != &layer->conversation->layer || layer->conversation->flow->handshake),
     };
     memcpy(flow->addresses, address[client], length[client]);
     memcpy(flow->addresses + length[client], address[!client], length[!client]);
@@ -588,6 +590,7 @@ static void http_close(void *state)
     if (flow->tunnel != NULL)
         layer_close(flow->tunnel);
     free(flow->tunnel);
+    http_login_free(flow);
     pool_give(&flow->conversation->dissect->pool, flow, flow->size);
 }
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "dissect/http_coding.h"
+#include "dissect/http_login.h"
 #include "dissect/mp.h"
-#include "dissect/ntlm.h"
 #include "dissect/service.h"
 
 /* Requests of a connection that wait for a reply; more come when the capture holds one side only. */
@@ -67,7 +67,7 @@ static void fill_request(const struct http_exchange *exchange, struct arena *are
     row->user_agent = field(exchange, HTTP_REQUEST, HTTP_FIELD_USER_AGENT);
     row->request_type = field(exchange, HTTP_REQUEST, HTTP_FIELD_CONTENT_TYPE);
     row->authorization = scheme_of(authorization);
-    row->auth_user = authorization.at == NULL ? TEXT_NULL : ntlm_user(authorization, arena);
+    row->auth_user = http_login_user(exchange, arena);
     row->token = field(exchange, HTTP_REQUEST, HTTP_FIELD_CLIENTTOKEN);
     if (row->token.at == NULL)
         row->token = field(exchange, HTTP_REQUEST, HTTP_FIELD_CCMCLIENTID);
@@ -104,6 +104,8 @@ static void fill_state(const struct http_exchange *exchange, struct arena *arena
         return;
     row->reply_packet = exchange->moment[HTTP_REPLY].packet;
     row->status = exchange->status == 0 ? INT_NULL : exchange->status;
+    if (exchange->status == 401 && exchange->login == HTTP_LOGIN_CONNECTION)
+        row->auth_user = TEXT_NULL; /* the server does not know the user any more */
     row->server_header = field(exchange, HTTP_REPLY, HTTP_FIELD_SERVER);
     row->response_type = field(exchange, HTTP_REPLY, HTTP_FIELD_CONTENT_TYPE);
     row->content_encoding = field(exchange, HTTP_REPLY, HTTP_FIELD_CONTENT_ENCODING);
@@ -327,23 +329,6 @@ void exchange_end(struct http_flow *flow)
         finish(flow->first); /* NOLINT(clang-analyzer-unix.Malloc): takes it off the list */
 }
 
-/* Tokens of authentication: rows of `ntlm` and `kerberos`. */
-static void take_auth(struct http_exchange *exchange, enum http_side side)
-{
-    static const enum http_field names[2][2] = {{HTTP_FIELD_AUTHORIZATION, HTTP_FIELD_PROXY_AUTHORIZATION},
-                                                {HTTP_FIELD_WWW_AUTHENTICATE, HTTP_FIELD_PROXY_AUTHENTICATE}};
-    struct http_flow *flow = exchange->flow;
-    struct auth_carrier carrier = {
-        .conversation = flow->conversation, .name = "http", .client = (enum direction)flow->client};
-    for (size_t i = 0; i < 2; i++) {
-        struct text value = field(exchange, side, names[side][i]);
-        if (value.at == NULL)
-            continue;
-        arena_reset(&exchange->dissect->scratch);
-        auth_http_header(&flow->auth, &carrier, value, exchange->moment[side]);
-    }
-}
-
 void exchange_head(struct http_exchange *exchange, enum http_side side, const struct http_head *head)
 {
     struct dissect *dissect = exchange->dissect;
@@ -359,7 +344,10 @@ void exchange_head(struct http_exchange *exchange, enum http_side side, const st
     } else {
         exchange->status = head->status;
     }
-    take_auth(exchange, side);
+    if (side == HTTP_REQUEST)
+        http_login_request(exchange);
+    else
+        http_login_reply(exchange);
     exchange->wanted[side] = mp_wants(exchange, side);
     struct text codings = field(exchange, side, HTTP_FIELD_CONTENT_ENCODING);
     if (codings.at == NULL || !(exchange->wanted[side] || (dissect->needs & NEED_HASH)))
@@ -514,6 +502,7 @@ struct http_exchange *exchange_for_reply(struct http_flow *flow, struct moment m
 
 void exchange_hole(struct http_flow *flow, enum http_side side, bool lost)
 {
+    http_login_doubt(flow);
     if (side == HTTP_REQUEST) {
         flow->hole = true;
         flow->owed = flow->owed || lost;

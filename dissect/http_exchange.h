@@ -25,9 +25,12 @@ struct http_flow {
     struct layer *tunnel;               /* what CONNECT opened, or NULL */
     struct http_stream stream[2];       /* by enum http_side */
     struct auth auth;                   /* NTLM authenticates the connection */
+    struct http_user *user;             /* who is logged on to it, or NULL: see http_login.h */
     int64_t reply_packet;               /* of the latest reply */
     uint32_t open;                      /* exchanges */
     uint8_t client;                     /* enum direction */
+    uint8_t login;                      /* enum http_login */
+    uint16_t logins;                    /* how often that changed */
     bool secure;                        /* inside TLS that was decrypted */
     bool direct;                        /* the flow's own bytes, so that its acknowledgements tell about them */
     bool pipelines;                     /* the client was seen to ask before it was answered */

@@ -53,6 +53,7 @@
     FIELD(HOST, "host")                                                                                                \
     FIELD(LAST_MODIFIED, "last-modified")                                                                              \
     FIELD(LOCATION, "location")                                                                                        \
+    FIELD(PERSISTENT_AUTH, "persistent-auth")                                                                          \
     FIELD(PROXY_AUTHENTICATE, "proxy-authenticate")                                                                    \
     FIELD(PROXY_AUTHORIZATION, "proxy-authorization")                                                                  \
     FIELD(RANGE, "range")                                                                                              \

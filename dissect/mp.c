@@ -13,6 +13,7 @@
 #include "dissect/configmgr/certificate.h"
 #include "dissect/configmgr/notification.h"
 #include "dissect/configmgr/reply.h"
+#include "dissect/http_login.h"
 #include "dissect/message_row.h"
 #include "dissect/policy.h"
 #include "dissect/settle.h"
@@ -207,8 +208,11 @@ static void authenticate_registration(struct http_exchange *exchange)
     if (asked == NULL || http == NULL || http_status(exchange) == 0)
         return;
     struct registration_row row = *asked;
-    row.windows_auth = http->authorization.at != NULL && http_status(exchange) == 200;
-    row.auth_user = row.windows_auth ? http->auth_user : TEXT_NULL;
+    if (http_status(exchange) != 200 || exchange->login == HTTP_LOGIN_NONE)
+        row.windows_auth = 0;
+    else
+        row.windows_auth = exchange->login == HTTP_LOGIN_PERHAPS ? INT_NULL : 1;
+    row.auth_user = row.windows_auth == 1 ? http->auth_user : TEXT_NULL;
     sink_amend(&dissect->sink, TABLE_registration, exchange->mp.registration, &row);
 }
 

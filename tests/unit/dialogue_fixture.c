@@ -45,6 +45,7 @@ static void next_packet(struct dialogue *dialogue)
         return;
     }
     dialogue->flow = (struct flow){
+        .handshake = true,
         .address = {{.bytes = {10, 0, 0, dialogue->client}, .version = 4}, {.bytes = {10, 0, 0, 80}, .version = 4}},
         .port = {50000, dialogue->port == 0 ? 80 : dialogue->port},
         .transport = (uint8_t)dialogue->transport,
