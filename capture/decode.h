@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "capture/packet.h"
+#include "core/limit.h"
 
 /* An IPv4 or IPv6 address in network order; IPv4 uses the first 4 bytes, the rest are zero. */
 struct address {
@@ -138,6 +139,7 @@ struct decoder_counts {
     /* Of DECODED_UNKNOWN_LINK, in the order of link types; what found no place is in by_result only. */
     struct link_count links[UNKNOWN_LINKS_MAX];
     size_t link_count;
+    struct limit_counts limits; /* hit by headers */
 };
 
 struct decoder_counts decoder_counts(const struct decoder *decoder);

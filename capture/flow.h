@@ -163,6 +163,7 @@ struct tracker_counts {
     uint64_t refused;            /* refused events */
     uint64_t urgent;             /* segments with urgent data, which is delivered in its place in the stream */
     uint64_t cut_segments;       /* segments whose captured payload is shorter than on the wire (snapshot length) */
+    struct limit_counts limits;  /* hit by flows */
 };
 
 struct tracker;

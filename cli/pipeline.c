@@ -394,6 +394,14 @@ static void write_content_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "key_files_locked", counts.keys_locked, true,
                   "files of --keys whose key a password locks: not opened");
     write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
+    write_counter(pipeline, "trouble_cut", counts.trouble_cut, true,
+                  "messages that were cut off: the table trouble has them");
+    write_counter(pipeline, "trouble_malformed", counts.trouble_malformed, true,
+                  "messages that contradict their format: the table trouble has them");
+    write_counter(pipeline, "trouble_unsupported", counts.trouble_unsupported, true,
+                  "messages in a form that is not read: the table trouble has them");
+    write_counter(pipeline, "trouble_system", counts.trouble_system, true,
+                  "messages that were not read because memory ran out");
     struct error problem = {0};
     bool failed = store_problem(pipeline->store, &problem);
     if (failed)
@@ -401,6 +409,20 @@ static void write_content_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "spill_failed", failed, true,
                   "1 when records above the memory limit could not be written to a temporary file");
     write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
+}
+
+/* Limits that were hit, in whichever room. */
+static void write_limit_coverage(struct pipeline *pipeline)
+{
+    struct limit_counts limits = decoder_counts(pipeline->decoder).limits;
+    struct tracker_counts tracked = workers_tracker_counts(pipeline->workers);
+    struct dissect_counts dissected = workers_dissect_counts(pipeline->workers);
+    limit_counts_add(&limits, &tracked.limits);
+    limit_counts_add(&limits, &dissected.limits);
+    for (enum limit limit = 0; limit < LIMIT_COUNT; limit++) {
+        if (limits.hit[limit] > 0)
+            write_counter(pipeline, limit_name(limit), limits.hit[limit], limit_loses(limit), limit_meaning(limit));
+    }
 }
 
 /* One worker for each processor, unless told otherwise. */
@@ -468,6 +490,7 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
         write_packet_coverage(&pipeline);
         write_flow_coverage(&pipeline);
         write_content_coverage(&pipeline);
+        write_limit_coverage(&pipeline);
         if (pipeline.passed_over > 0)
             complain("%llu files in the given folders are no captures and were passed over",
                      (unsigned long long)pipeline.passed_over);

@@ -11,6 +11,7 @@
 #include "dissect/rpc.h"
 #include "dissect/settle.h"
 #include "dissect/shared_keys.h"
+#include "dissect/trouble.h"
 
 /* The one table of protocols: over streams those with `data`, over datagrams those with `datagram`. The first that
  * recognises the bytes gets them. */
@@ -132,6 +133,7 @@ struct dissect_counts dissect_counts(const struct dissect *dissect)
 {
     struct dissect_counts counts = dissect->counts;
     counts.inflated = dissect->decoder.inflated;
+    limit_counts_add(&counts.limits, &dissect->decoder.limits);
     return counts;
 }
 
@@ -429,6 +431,7 @@ static void on_closed(void *context, struct flow *flow)
     const struct dissector *dissector = conversation->layer.dissector;
     struct flow_row row = sink_keeps(&dissect->sink, TABLE_flow) ? flow_row_of(conversation) : flow_row_null();
     layer_close(&conversation->layer);
+    trouble_close(conversation);
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
     dissect->counts.unrecognised +=
         dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;

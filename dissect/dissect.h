@@ -7,6 +7,7 @@
 #define CMSCOPE_DISSECT_DISSECT_H
 
 #include "capture/flow.h"
+#include "core/limit.h"
 #include "core/row.h"
 #include "dissect/configmgr/message.h"
 
@@ -27,6 +28,11 @@ struct dissect_counts {
     uint64_t decrypted;      /* payloads and policies in an envelope that was opened */
     uint64_t keys_locked;    /* files of --keys with a key that a password locks */
     uint64_t unsettled;      /* signatures not looked at again because too many waited */
+    uint64_t trouble_cut;    /* messages that were cut off, of any protocol (trouble.h) */
+    uint64_t trouble_malformed;
+    uint64_t trouble_unsupported;
+    uint64_t trouble_system;    /* messages that were not read because memory ran out */
+    struct limit_counts limits; /* hit by dissectors */
 };
 
 /* `needs` is a set of enum need; `sink` is copied and must outlive the object. NULL when out of memory. */

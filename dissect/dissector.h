@@ -15,6 +15,7 @@
 
 struct conversation;
 struct layer;
+struct trouble;
 
 enum recognition {
     RECOGNISED_NOT,
@@ -73,6 +74,7 @@ struct conversation {
     struct flow *flow;
     int64_t row; /* id of its row of `flow` */
     struct layer layer;
+    struct trouble *troubles; /* trouble.c: rows whose count is not final */
 };
 
 /* The address of that side as text, which is valid until this is asked about another conversation. */

@@ -8,6 +8,7 @@
 #ifndef CMSCOPE_DISSECT_CONFIGMGR_MESSAGE_H
 #define CMSCOPE_DISSECT_CONFIGMGR_MESSAGE_H
 
+#include "core/limit.h"
 #include "core/row.h"
 #include "dissect/configmgr/cms.h"
 #include "dissect/configmgr/endpoint.h"
@@ -32,6 +33,7 @@ struct ccm_decoder {
     struct ccm_inflater inner;         /* of what is compressed inside of documents */
     bool show_secrets;                 /* secret values of policies become readable in fields */
     uint64_t inflated;                 /* payloads that were inflated: what `needs` keeps down */
+    struct limit_counts limits;        /* hit while decoding */
 };
 
 /* NULL when out of memory; to be freed. */
