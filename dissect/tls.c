@@ -84,6 +84,16 @@ static void application_data(struct tls *tls, enum direction direction, struct c
     tls->memory->depth--;
 }
 
+/* A handshake record in clear, though that direction encrypts: no end takes it (RFC 8446 section 5), so it changes nothing.
+ * Up to TLS 1.2 all records are protected then, and this one does not verify. */
+static bool clear_among_encrypted(struct tls *tls, enum direction direction)
+{
+    if (!tls->stream[direction].encrypted || !tls->client_hello || tls->version != TLS_1_3)
+        return false;
+    tls_row_problem(tls, "a handshake record in clear among encrypted ones: it was passed over");
+    return true;
+}
+
 static void content(struct tls *tls, enum direction direction, uint8_t type, struct cursor bytes)
 {
     switch (type) {
@@ -141,7 +151,8 @@ static void take_record(struct tls *tls, enum direction direction, struct cursor
     uint8_t type = stream->header[0];
     struct cursor plain;
     if (!is_protected(tls, stream, type)) {
-        content(tls, direction, type, body);
+        if (type != TLS_HANDSHAKE || !clear_among_encrypted(tls, direction))
+            content(tls, direction, type, body);
         return;
     }
     if (tls_open_record(tls, direction, body, &type, &plain)) {

@@ -270,7 +270,8 @@ static bool encrypted_extensions(struct tls *tls, struct cursor body)
     return true;
 }
 
-/* Whoever finished goes on to the secrets of the traffic. */
+/* TLS 1.3: the Finished of the handshake leads to the secrets of the traffic. A later one ends an authentication of the
+ * client after the handshake and changes no keys: only KeyUpdate does (RFC 8446 sections 4.4.4, 4.6.2, 7.2). */
 static void finished(struct tls *tls, enum direction direction)
 {
     bool client = direction == tls->client;
@@ -278,7 +279,10 @@ static void finished(struct tls *tls, enum direction direction)
         return;
     if (client && tls->certificate_verify)
         tls_row_verified(tls);
-    tls_next_phase(tls, direction, TLS_PHASE_TRAFFIC);
+    if (client)
+        tls->certificate_verify = false;
+    if (tls->stream[direction].phase == TLS_PHASE_HANDSHAKE)
+        tls_next_phase(tls, direction, TLS_PHASE_TRAFFIC);
 }
 
 /* ---- Messages ---- */
@@ -298,7 +302,7 @@ static bool from_client(struct tls *tls, enum direction direction, uint8_t type,
         tls->certificate_verify = true;
         return true;
     case END_OF_EARLY_DATA:
-        if (tls->version == TLS_1_3 || tls->stream[direction].phase == TLS_PHASE_EARLY)
+        if (tls->stream[direction].phase == TLS_PHASE_EARLY)
             tls_next_phase(tls, direction, TLS_PHASE_HANDSHAKE);
         return true;
     default:
@@ -330,10 +334,26 @@ static bool from_server(struct tls *tls, uint8_t type, struct cursor body)
     }
 }
 
+/* Whether a hello has no place here: a second one in clear, or one in TLS 1.3, which does not renegotiate. Both ends
+ * refuse it (RFC 8446 sections 4.1.2 and 4.2.1, RFC 5246 section 7.4.1.2), so it must not change what is known. */
+static bool misplaced_hello(const struct tls *tls, enum direction direction, uint8_t type)
+{
+    const struct tls_stream *stream = &tls->stream[direction];
+    if ((type != CLIENT_HELLO && type != SERVER_HELLO) || !tls->server_hello)
+        return false;
+    if (type == CLIENT_HELLO && !tls->client_hello)
+        return false; /* the capture has the server's side earlier */
+    return tls->version == TLS_1_3 || !stream->encrypted;
+}
+
 /* `whole`: the message with its head, for the hash of the handshake. */
 static void message(struct tls *tls, enum direction direction, uint8_t type, struct cursor body, struct cursor whole)
 {
     bool client = direction == tls->client, good = true;
+    if (misplaced_hello(tls, direction, type)) {
+        tls_row_problem(tls, "a second hello where none is allowed: it was passed over");
+        return;
+    }
     if (client && type == CLIENT_HELLO && tls->server_hello)
         tls_release(tls, &tls->transcript);
     bool hashed = type != HELLO_REQUEST && type != CLIENT_HELLO && tls->version != TLS_1_3 &&
@@ -346,7 +366,8 @@ static void message(struct tls *tls, enum direction direction, uint8_t type, str
         return;
     }
     if (type == KEY_UPDATE && tls->version == TLS_1_3) {
-        tls_key_update(tls, direction);
+        if (tls->stream[direction].phase == TLS_PHASE_TRAFFIC)
+            tls_key_update(tls, direction);
         return;
     }
     if (type == COMPRESSED_CERTIFICATE)
