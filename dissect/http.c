@@ -16,7 +16,7 @@
 
 #include "dissect/http_login.h"
 
-#define METHOD_MAX 24
+#define METHOD_LENGTH_MAX 24              /* of a method where HTTP is recognised */
 #define CHUNK_LINE_MAX 16384u             /* a chunk's size with its extensions */
 #define TRAILER_MAX ((uint64_t)64 * 1024) /* all of them together */
 #define CHUNK_DIGITS_MAX 16u
@@ -41,24 +41,85 @@ static enum recognition target_recognise(struct text method, struct text target)
     return text_starts_like(target, "http:") || text_starts_like(target, "https") ? RECOGNISED_CLIENT : RECOGNISED_NOT;
 }
 
+/* Methods that real clients send: RFC 9110, WebDAV (RFC 4918, 3253, 5323), PATCH, BITS ([MS-BPAU]), ConfigMgr, RPC over HTTP
+ * ([MS-RPCH]). Only these are believed before the line with the version is whole. */
+static bool is_known_method(struct text method)
+{
+    static const char *const methods[] = {
+        "GET",     "POST",     "HEAD",    "CCM_POST",  "PUT",          "DELETE",       "OPTIONS",
+        "CONNECT", "TRACE",    "PATCH",   "COPY",      "MOVE",         "PROPFIND",     "PROPPATCH",
+        "LOCK",    "UNLOCK",   "MKCOL",   "BITS_POST", "RPC_IN_DATA",  "RPC_OUT_DATA", "REPORT",
+        "SEARCH",  "CHECKOUT", "CHECKIN", "MERGE",     "BITS_COMMAND",
+    };
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (text_is(method, methods[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the other side was heard before these bytes. A server of HTTP never speaks first; those of FTP, SMTP and other
+ * protocols of text do. */
+static bool other_spoke_first(const struct flow *flow)
+{
+    return flow != NULL && flow->handshake && flow->bytes[DIRECTION_OUT] > 0 && flow->bytes[DIRECTION_IN] > 0;
+}
+
+/* The end of a request line: its version, which other protocols of text do not have. HTTP/0.9 has none (RFC 1945 section 5),
+ * and GET only. */
+static enum recognition line_recognise(struct text method, struct text target, const struct flow *flow)
+{
+    static const char version[] = " HTTP/";
+    const char *end = memchr(target.at, '\n', target.length);
+    if (end == NULL)
+        return is_known_method(method) ? RECOGNISED_CLIENT : RECOGNISED_MAYBE;
+    struct text line = text_trim((struct text){target.at, (size_t)(end - target.at)});
+    size_t last = line.length;
+    while (last > 0 && line.at[last - 1] != ' ' && line.at[last - 1] != '\t')
+        last--;
+    struct text word = {line.at + last, line.length - last};
+    if (last > 0 && text_starts_like(word, version + 1))
+        return RECOGNISED_CLIENT;
+    return text_is(method, "GET") && !other_spoke_first(flow) ? RECOGNISED_CLIENT : RECOGNISED_NOT;
+}
+
+static enum recognition request_recognise(struct text text, const struct flow *flow)
+{
+    size_t i = 0;
+    while (i < text.length && i <= METHOD_LENGTH_MAX && is_method_character((uint8_t)text.at[i]))
+        i++;
+    if (i > METHOD_LENGTH_MAX)
+        return RECOGNISED_NOT;
+    if (i == text.length)
+        return RECOGNISED_MAYBE;
+    if (i < 3 || text.at[i] != ' ')
+        return RECOGNISED_NOT;
+    if (i + 1 == text.length)
+        return RECOGNISED_MAYBE;
+    struct text method = {text.at, i}, target = {text.at + i + 1, text.length - i - 1};
+    enum recognition result = target_recognise(method, target);
+    return result == RECOGNISED_CLIENT ? line_recognise(method, target, flow) : result;
+}
+
+/* Empty lines may come before a message (RFC 9112 section 2.2). */
+static void skip_empty_lines(struct cursor *bytes)
+{
+    while (bytes->left > 0 && (bytes->at[0] == '\r' || bytes->at[0] == '\n')) {
+        if (!cursor_skip(bytes, 1))
+            return;
+    }
+}
+
 static enum recognition http_recognise(struct cursor first, const struct flow *flow)
 {
-    (void)flow;
     static const char reply[] = "HTTP/1.";
+    skip_empty_lines(&first);
     size_t length = first.left < sizeof reply - 1 ? first.left : sizeof reply - 1;
-    if (length > 0 && memcmp(first.at, reply, length) == 0)
+    if (length == 0)
+        return RECOGNISED_MAYBE;
+    if (memcmp(first.at, reply, length) == 0)
         return length == sizeof reply - 1 ? RECOGNISED_SERVER : RECOGNISED_MAYBE;
-    size_t i = 0;
-    while (i < first.left && i <= METHOD_MAX && is_method_character(first.at[i]))
-        i++;
-    if (i > METHOD_MAX)
-        return RECOGNISED_NOT;
-    if (i == first.left || i + 1 == first.left)
-        return i == first.left || (i >= 3 && first.at[i] == ' ') ? RECOGNISED_MAYBE : RECOGNISED_NOT;
-    if (i < 3 || first.at[i] != ' ')
-        return RECOGNISED_NOT;
-    struct text whole = text_from(first);
-    return target_recognise((struct text){whole.at, i}, (struct text){whole.at + i + 1, whole.length - i - 1});
+    return request_recognise(text_from(first), flow);
 }
 
 /* ---- The streams ---- */
@@ -365,8 +426,7 @@ static void step_start(struct feed *feed)
         start_gathered(feed);
         return;
     }
-    while (feed->bytes.left > 0 && (feed->bytes.at[0] == '\r' || feed->bytes.at[0] == '\n'))
-        (void)take(feed, 1); /* RFC 9112 section 2.2 */
+    skip_empty_lines(&feed->bytes);
     if (feed->bytes.left > 0)
         start_fresh(feed);
 }

@@ -33,8 +33,9 @@ struct http_exchange {
     uint64_t bytes[2];             /* of the body without chunk framing, codings not removed */
     struct http_coding *coding[2]; /* NULL: none is removed */
     bool started[2], done[2], wanted[2], truncated[2], delivered[2];
-    bool limited[2];                /* it is truncated because there was more than is collected */
-    bool over[2];                   /* nothing more comes: done, or cut short */
+    bool limited[2];       /* it is truncated because there was more than is collected */
+    const char *unread[2]; /* why the body cannot be judged: its coding is not read (a literal); NULL: it can */
+    bool over[2];          /* nothing more comes: done, or cut short */
     bool head_only, connects, bare; /* the request is HEAD, CONNECT, HTTP/0.9 */
     bool doubtful;                  /* order alone does not tell the reply to this request */
     bool held;                      /* a reply that waits for its request to come to light */

@@ -47,7 +47,7 @@ static struct text take_last(struct text *list)
     return text_trim(last);
 }
 
-/* 0 when it is one, and none of those is known else. */
+/* False when the coding is not in the table. */
 static bool find_coding(struct text name, size_t *index)
 {
     for (*index = 0; *index < sizeof CODINGS / sizeof CODINGS[0]; ++*index) {
@@ -57,22 +57,35 @@ static bool find_coding(struct text name, size_t *index)
     return false;
 }
 
-enum outcome http_coding_new(struct text codings, struct http_coding **coding)
+/* Adds the codings of a list to those that come off, the last of the list first. */
+static enum outcome add_codings(struct text list, bool transfer, bool gzip[HTTP_CODINGS_MAX], size_t *count)
 {
-    bool gzip[HTTP_CODINGS_MAX];
-    size_t count = 0, index;
-    *coding = NULL;
-    while (codings.length > 0) {
-        if (!find_coding(take_last(&codings), &index))
-            return OUTCOME_OK;
+    size_t index;
+    while (list.length > 0) {
+        struct text name = take_last(&list);
+        if (transfer && text_is_like(name, "chunked"))
+            continue;
+        if (!find_coding(name, &index))
+            return OUTCOME_UNSUPPORTED;
         if (!CODINGS[index].known)
             continue;
-        if (count == HTTP_CODINGS_MAX)
+        if (*count == HTTP_CODINGS_MAX)
             return OUTCOME_LIMIT;
-        gzip[count++] = CODINGS[index].gzip;
+        gzip[(*count)++] = CODINGS[index].gzip;
     }
-    if (count == 0)
-        return OUTCOME_OK;
+    return OUTCOME_OK;
+}
+
+enum outcome http_coding_new(struct text content, struct text transfer, struct http_coding **coding)
+{
+    bool gzip[HTTP_CODINGS_MAX];
+    size_t count = 0;
+    *coding = NULL;
+    enum outcome outcome = add_codings(transfer, true, gzip, &count);
+    if (outcome == OUTCOME_OK)
+        outcome = add_codings(content, false, gzip, &count);
+    if (outcome != OUTCOME_OK || count == 0)
+        return outcome;
     struct http_coding *made = calloc(1, sizeof *made);
     if (made == NULL)
         return OUTCOME_SYSTEM;

@@ -1,4 +1,5 @@
-/* dissect/http_coding.h: takes content codings off a body as it comes (RFC 9110 section 8.4.1): gzip and deflate. */
+/* dissect/http_coding.h: takes codings off a body as it comes: gzip and deflate, of content (RFC 9110 section 8.4.1) and of
+ * transfer (RFC 9112 section 7.2). */
 #ifndef CMSCOPE_DISSECT_HTTP_CODING_H
 #define CMSCOPE_DISSECT_HTTP_CODING_H
 
@@ -13,9 +14,10 @@ struct http_coding;
 
 typedef void http_coding_sink(void *context, struct cursor bytes);
 
-/* For a Content-Encoding. OUTCOME_OK with NULL: nothing is to be taken off, or a coding is not known here, and the body
- * stays as it is sent. OUTCOME_LIMIT: too many codings; OUTCOME_SYSTEM: no memory. */
-enum outcome http_coding_new(struct text codings, struct http_coding **coding);
+/* Prepares to take off codings: those of Content-Encoding, then those of Transfer-Encoding but "chunked", which is taken
+ * off before. OUTCOME_OK with NULL: nothing is to be taken off. Else the body cannot be read: OUTCOME_UNSUPPORTED: a coding
+ * is not known here (br, zstd, compress); OUTCOME_LIMIT: too many codings; OUTCOME_SYSTEM: no memory. */
+enum outcome http_coding_new(struct text content, struct text transfer, struct http_coding **coding);
 /* Gives what the bytes become to `sink`. False when they cannot be decoded or become too much: now, or before. A body
  * that claims to be coded and does not begin so is given as it is. */
 MUST_USE bool http_coding_take(struct http_coding *coding, struct cursor bytes, http_coding_sink *sink, void *context);

@@ -188,6 +188,8 @@ static void decode(struct http_exchange *exchange, enum http_side side, struct c
     if (exchange->truncated[side] || http_coding_take(exchange->coding[side], bytes, on_decoded, &decoded))
         return;
     exchange->truncated[side] = true;
+    exchange->unread[side] = "its Content-Encoding does not decode";
+    exchange->notes |= HTTP_NOTE_BROKEN_CODING;
     exchange->dissect->counts.http_errors++;
 }
 
@@ -329,6 +331,24 @@ void exchange_end(struct http_flow *flow)
         finish(flow->first); /* NOLINT(clang-analyzer-unix.Malloc): takes it off the list */
 }
 
+/* The body comes coded: prepares to decode it, or says that it cannot be read. */
+static void prepare_coding(struct http_exchange *exchange, enum http_side side)
+{
+    struct text content = field(exchange, side, HTTP_FIELD_CONTENT_ENCODING);
+    struct text transfer = field(exchange, side, HTTP_FIELD_TRANSFER_ENCODING);
+    if (content.at == NULL && (transfer.at == NULL || text_is_like(transfer, "chunked")))
+        return;
+    if (!exchange->wanted[side] && !(exchange->dissect->needs & NEED_HASH))
+        return; /* what nobody reads is not decoded */
+    enum outcome outcome = http_coding_new(content, transfer, &exchange->coding[side]);
+    if (outcome == OUTCOME_OK)
+        return;
+    exchange->notes |= HTTP_NOTE_UNREAD_CODING;
+    exchange->unread[side] = outcome == OUTCOME_LIMIT    ? "its body has too many codings"
+                             : outcome == OUTCOME_SYSTEM ? "there was no memory to decode its body"
+                                                         : "its body is coded in a way that is not read here";
+}
+
 void exchange_head(struct http_exchange *exchange, enum http_side side, const struct http_head *head)
 {
     struct dissect *dissect = exchange->dissect;
@@ -349,11 +369,7 @@ void exchange_head(struct http_exchange *exchange, enum http_side side, const st
     else
         http_login_reply(exchange);
     exchange->wanted[side] = mp_wants(exchange, side);
-    struct text codings = field(exchange, side, HTTP_FIELD_CONTENT_ENCODING);
-    if (codings.at == NULL || !(exchange->wanted[side] || (dissect->needs & NEED_HASH)))
-        return; /* what nobody reads is not decoded */
-    if (http_coding_new(codings, &exchange->coding[side]) != OUTCOME_OK)
-        exchange->truncated[side] = true;
+    prepare_coding(exchange, side);
 }
 
 /* ---- Pairing ---- */

@@ -55,6 +55,8 @@ struct text http_notes_text(unsigned notes, struct arena *arena)
         "several Host",
         "bad version",
         "headers beyond 128 KiB",
+        "coding of the body not read",
+        "coding of the body broken",
     };
     struct text list = TEXT_NULL;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -155,9 +157,13 @@ static bool status_line(struct text line, struct http_head *head)
     return digits == 3 && status >= 100 && (rest.length == 3 || !isdigit((unsigned char)rest.at[3]));
 }
 
-static bool start_line(enum http_side side, struct text line, struct http_head *head)
+/* Reads a start line; `whole`: its end was seen. A request without version is one of HTTP/0.9, which knows GET only (RFC 1945
+ * section 5). */
+static bool start_line(enum http_side side, struct text line, bool whole, struct http_head *head)
 {
-    return side == HTTP_REQUEST ? request_line(line, head) : status_line(line, head);
+    if (side == HTTP_REPLY)
+        return status_line(line, head);
+    return request_line(line, head) && (!whole || !head->bare || text_is(head->fields[HTTP_FIELD_METHOD], "GET"));
 }
 
 /* ---- Finding the end ---- */
@@ -181,7 +187,7 @@ static enum http_scan scan_first(enum http_side side, struct cursor line)
     struct text text;
     unsigned notes = head.notes = 0;
     head.bare = false;
-    if (!take_line(&line, &text, &notes) || !start_line(side, text, &head))
+    if (!take_line(&line, &text, &notes) || !start_line(side, text, true, &head))
         return HTTP_SCAN_BAD;
     return head.bare ? HTTP_SCAN_DONE : HTTP_SCAN_MORE;
 }
@@ -294,11 +300,12 @@ bool http_head_parse(enum http_side side, struct cursor bytes, struct arena *are
     struct text line;
     enum http_field last = HTTP_FIELD_COUNT;
     memset(head, 0, sizeof *head);
-    if (!take_line(&bytes, &line, &head->notes)) {
+    bool whole = take_line(&bytes, &line, &head->notes);
+    if (!whole) {
         line = text_trim(text_from(bytes));
         bytes = CURSOR_EMPTY;
     }
-    if (!start_line(side, line, head))
+    if (!start_line(side, line, whole, head))
         return false;
     while (take_line(&bytes, &line, &head->notes) && line.length > 0) {
         if (!is_blank(line.at[0])) {

@@ -84,10 +84,12 @@ enum http_note {
     HTTP_NOTE_FOLDED = 1 << 4,        /* obs-fold (5.2) */
     HTTP_NOTE_SPACE = 1 << 5,         /* white space before the colon (5.1) */
     HTTP_NOTE_NO_COLON = 1 << 6,
-    HTTP_NOTE_BARE_LF = 1 << 7, /* lines without CR (2.2) */
-    HTTP_NOTE_HOSTS = 1 << 8,   /* several Host headers (RFC 9110 7.2) */
-    HTTP_NOTE_VERSION = 1 << 9, /* a version that is none (2.3) */
-    HTTP_NOTE_LONG = 1 << 10,   /* headers that never end: HTTP_HEAD_MAX */
+    HTTP_NOTE_BARE_LF = 1 << 7,        /* lines without CR (2.2) */
+    HTTP_NOTE_HOSTS = 1 << 8,          /* several Host headers (RFC 9110 7.2) */
+    HTTP_NOTE_VERSION = 1 << 9,        /* a version that is none (2.3) */
+    HTTP_NOTE_LONG = 1 << 10,          /* headers that never end: HTTP_HEAD_MAX */
+    HTTP_NOTE_UNREAD_CODING = 1 << 11, /* a coding that is not read here, or too many: the body is not judged */
+    HTTP_NOTE_BROKEN_CODING = 1 << 12, /* a coded body that does not decode */
 };
 
 /* "conflicting Content-Length, ..." in the arena; TEXT_NULL when there is none. */
