@@ -158,6 +158,7 @@ void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t ba
     uint64_t inflated = counts.inflated; /* kept by the decoder, see dissect_counts */
     counts.inflated = 0;
     counts.keys_locked = 0; /* every worker read the same files */
+    counts.limits.hit[LIMIT_tls_keylog] = 0;
     counts_add(&into->counts, &counts);
     into->decoder.inflated += inflated;
     into->counts.unsettled += ccm_keys_absorb(into->decoder.keys, from->decoder.keys);
@@ -316,7 +317,8 @@ static void recognition_failed(struct layer *layer, enum direction direction)
 {
     if (layer->prefix != NULL)
         layer->prefix->length[direction] = 0;
-    layer->attempts++;
+    if (++layer->attempts == RECOGNITION_ATTEMPTS_MAX)
+        limit_hit(&layer->conversation->dissect->counts.limits, LIMIT_recognition);
 }
 
 /* ---- The PROXY protocol, in front of whatever a connection carries ---- */
