@@ -520,6 +520,13 @@ static void settle_attempt_pair(struct dissect *dissect, int64_t first, int64_t 
     sink_amend(&dissect->sink, TABLE_message, second, &row);
 }
 
+#define CLOCK_EARLIEST 1041379200.0 /* 2003-01-01; sensors without a clock begin at 1970, 1980, 1993 or 2000 */
+
+bool settle_has_clock(double seconds)
+{
+    return seconds >= CLOCK_EARLIEST;
+}
+
 /* ---- Order of registration (schema.md 8, C43 and C44) ---- */
 
 /* Registrations by client and time; the value is the row. */
@@ -540,7 +547,7 @@ static void list_steps(struct dissect *dissect, struct pairs *steps)
 static bool is_hasty(const struct registration_row *first, const struct registration_row *second)
 {
     return first != NULL && second != NULL && text_is_like(second->request_type, "Confirmation") &&
-           first->status == 1 && second->time - first->time < CONFIRMATION_DELAY_MIN;
+           first->status == 1 && settle_has_clock(first->time) && second->time - first->time < CONFIRMATION_DELAY_MIN;
 }
 
 static void check_confirmations(struct dissect *dissect, const struct pairs *steps)

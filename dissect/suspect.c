@@ -193,7 +193,7 @@ static void check_sent_time(struct dissect *dissect, int64_t id)
     const struct message_row *row = settle_row(dissect, TABLE_message, id);
     double sent;
     if (row == NULL || !text_is(row->direction, "request") || row->sent_time.at == NULL ||
-        !sent_seconds(row->sent_time, &sent) || isnan(row->time))
+        !sent_seconds(row->sent_time, &sent) || !settle_has_clock(row->time))
         return;
     if (fabs(row->time - sent) > SENT_TIME_APART)
         settle_find(dissect, id, "T04", HINT, "SentTime is more than a day from the time of the capture");
@@ -213,7 +213,8 @@ static int64_t registered_before(struct dissect *dissect, const struct pairs *pa
     uint64_t group = pairs_digest(dissect, policy->client_id);
     for (uint64_t i = pairs_find(pairs, group, 0); is_of_group(pairs, i, group); i++) {
         const struct registration_row *made = settle_row(dissect, TABLE_registration, pairs_at(pairs, i).order);
-        if (made != NULL && policy->time >= made->time && policy->time - made->time <= REGISTERED_AT_ONCE)
+        if (made != NULL && settle_has_clock(made->time) && policy->time >= made->time &&
+            policy->time - made->time <= REGISTERED_AT_ONCE)
             return made->message;
     }
     return INT_NULL;

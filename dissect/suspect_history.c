@@ -179,7 +179,8 @@ static void check_full_reports(struct history *history)
     for (uint64_t i = FULL_REPORTS - 1; any && i < pairs_count(&history->entries); i++) {
         struct pair entry = pairs_at(&history->entries, i);
         struct pair first = pairs_at(&history->entries, i - (FULL_REPORTS - 1));
-        if (entry.group == first.group && time_of(history, entry) - time_of(history, first) <= FULL_WITHIN)
+        if (entry.group == first.group && settle_has_clock(time_of(history, first)) &&
+            time_of(history, entry) - time_of(history, first) <= FULL_WITHIN)
             tell_later(history, 0, entry);
     }
     tell_found(history, tell_full);

@@ -10,6 +10,7 @@
 -- the certificates of the organisation, so it does not pass the rule.
 -- Of TLS the certificates of both ends count, not those of their issuers, and only where the server is known to speak
 -- ConfigMgr: readable HTTP, clear or decrypted, says so.
+-- A certificate that begins or ends within a day of its packet is neither expired nor valid: clocks differ so much.
 -- Cannot be told: certificates of TLS 1.3 and of renegotiations that were not decrypted; whether names match.
 WITH
 threshold AS (
@@ -19,6 +20,12 @@ threshold AS (
            coalesce((SELECT CAST(value AS INTEGER) FROM site_pki WHERE kind = 'server_days'), 825) AS server_days,
            -- the longest default among the templates of a Windows CA
            coalesce((SELECT CAST(value AS INTEGER) FROM site_pki WHERE kind = 'client_days'), 1825) AS client_days,
+           -- Seconds by which clocks of clients, servers and the capture may differ. Kerberos allows 300; workgroup clients
+           -- and sensors are off by more, and a wrong time zone is at most 14 hours.
+           86400.0 AS clock_skew,
+           -- 2003-01-01: the first product that speaks this protocol is of that year, so a packet that claims an earlier
+           -- time was taken without a clock.
+           1041379200.0 AS clock_earliest,
            coalesce(:profile, 'modern') NOT LIKE '2007%' AS binding,
            EXISTS (SELECT 1 FROM site_pki WHERE kind = 'rsa_bits') AS rsa_declared,
            EXISTS (SELECT 1 FROM site_pki WHERE kind = 'ec_bits') AS ec_declared,
@@ -49,11 +56,11 @@ flaw AS (
     UNION ALL
     SELECT id, 'proof', 'certificate had expired when it was shown'
     FROM shown
-    WHERE time > not_after
+    WHERE time > not_after + clock_skew AND time >= clock_earliest
     UNION ALL
     SELECT id, 'proof', 'certificate was not yet valid when it was shown'
     FROM shown
-    WHERE time < not_before
+    WHERE time < not_before - clock_skew AND time >= clock_earliest
     UNION ALL
     SELECT id, CASE WHEN binding OR rsa_declared THEN 'proof' ELSE 'hint' END,
            'RSA key shorter than ' || rsa_bits || ' bits'
@@ -106,7 +113,7 @@ judged AS (
                          ELSE 'sound, but self-signed: it says nothing about certificates of the organisation' END) AS why
     FROM shown LEFT JOIN flaw ON flaw.id = shown.id
     WHERE flaw.why IS NOT NULL
-       OR problem IS NULL AND not_before IS NOT NULL AND not_after IS NOT NULL AND time IS NOT NULL
+       OR problem IS NULL AND time BETWEEN not_before AND not_after AND time >= clock_earliest
           AND key_type IN ('rsa', 'ec') AND key_bits IS NOT NULL AND signature_hash IS NOT NULL
 )
 SELECT result, grade, 'certificate' AS evidence, id AS row, min(packet) AS packet, time, subject, why,

@@ -7,6 +7,7 @@
 
 #define ARENA_MAX ((size_t)16 * 1024 * 1024)
 #define DAY 86400.0
+#define CLOCK 1577836800.0 /* 2020-01-01: of packets that were taken by a clock */
 
 struct bench {
     struct store *store;
@@ -139,13 +140,13 @@ static inline struct certificate_row certificate_of(const char *seen_as, int64_t
 {
     struct certificate_row row = certificate_row_null();
     row.packet = bench.packet++;
-    row.time = 100 * DAY;
+    row.time = CLOCK + 100 * DAY;
     row.seen_as = text_of(seen_as);
     row.host = TEXT("10.0.0.5");
     row.fingerprint_sha256 = TEXT("AA");
     row.subject = TEXT("CN=ws1");
-    row.not_before = 90 * DAY;
-    row.not_after = 400 * DAY;
+    row.not_before = CLOCK + 90 * DAY;
+    row.not_after = CLOCK + 400 * DAY;
     row.key_type = TEXT("rsa");
     row.key_bits = 2048;
     row.signature_hash = TEXT("sha256");

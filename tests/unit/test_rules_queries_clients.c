@@ -212,7 +212,7 @@ static void add_signing(const char *serial, const char *key, double from)
     row.san = TEXT("cm01.corp.test");
     row.serial = text_of(serial);
     row.spki_sha256 = text_of(key);
-    row.not_before = from * DAY;
+    row.not_before = CLOCK + from * DAY;
     add(TABLE_certificate, &row);
 }
 
@@ -258,7 +258,7 @@ static void certificates_without_a_server_name_decide_nothing(void **state)
         struct certificate_row row = certificate_of("sitesign", 1);
         row.serial = i == 0 ? TEXT("01") : TEXT("02");
         row.spki_sha256 = i == 0 ? TEXT("AA") : TEXT("BB");
-        row.not_before = (90.0 + i) * DAY;
+        row.not_before = CLOCK + (90.0 + i) * DAY;
         add(TABLE_certificate, &row);
     }
     assert_int_equal(judge("CRT-8")->verdict, VERDICT_NOTOBSERVED);
@@ -277,7 +277,7 @@ static void weak_certificates_fail_only_in_the_modern_profile(void **state)
         if (i == 1)
             row.signature_hash = TEXT("sha1");
         if (i == 2)
-            row.not_after = 4000 * DAY;
+            row.not_after = CLOCK + 4000 * DAY;
         if (i == 3)
             row.eku = TEXT("1.3.6.1.5.5.7.3.1");
         add(TABLE_certificate, &row);
@@ -299,10 +299,28 @@ static void certificates_out_of_their_time_fail_always(void **state)
 {
     (void)state;
     struct certificate_row row = certificate_of("mpcert", 1);
-    row.time = 500 * DAY;
+    row.time = CLOCK + 500 * DAY;
     add(TABLE_certificate, &row);
     assert_int_equal(judge_in("CRT-2", "2007-mixed")->verdict, VERDICT_FAIL);
     expect("CRT-2", VERDICT_FAIL, "had expired when it was shown");
+}
+
+/* Clocks differ, and some captures have none: not_before is day 90, not_after day 400. */
+static void a_clock_that_is_wrong_or_missing_proves_nothing_of_certificates(void **state)
+{
+    (void)state;
+    static const double times[] = {CLOCK + 90 * DAY - 5, CLOCK + 89.1 * DAY, CLOCK + 400.9 * DAY, 0, 86400, 946684800};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        struct certificate_row row = certificate_of("mpcert", 0);
+        row.eku = TEXT("1.3.6.1.5.5.7.3.1");
+        row.time = times[i];
+        add(TABLE_certificate, &row);
+        assert_int_equal(judge("CRT-2")->verdict, VERDICT_NOTOBSERVED);
+    }
+    struct certificate_row row = certificate_of("mpcert", 0);
+    row.time = CLOCK + 88.9 * DAY;
+    add(TABLE_certificate, &row);
+    expect("CRT-2", VERDICT_FAIL, "not yet valid");
 }
 
 static void an_undecodable_certificate_fails_only_if_it_was_seen_whole(void **state)
@@ -342,6 +360,7 @@ int main(void)
         TEST(certificates_without_a_server_name_decide_nothing),
         TEST(weak_certificates_fail_only_in_the_modern_profile),
         TEST(certificates_out_of_their_time_fail_always),
+        TEST(a_clock_that_is_wrong_or_missing_proves_nothing_of_certificates),
         TEST(an_undecodable_certificate_fails_only_if_it_was_seen_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
