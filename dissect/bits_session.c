@@ -259,7 +259,9 @@ static void finish_message(struct dissect *dissect, const struct session *sessio
         .bare = !ccm_message_recognise(bytes, TEXT_NULL),
         .body = bytes,
         .secure = first->secure,
-        .truncated = bytes.left == 0,
+        .missing = bytes.left > 0                        ? CCM_MISSING_NOTHING
+                   : total_of(session) > BITS_UPLOAD_MAX ? CCM_MISSING_LIMIT
+                                                         : CCM_MISSING_BYTES,
     };
     struct ccm_message message;
     ccm_message_decode(&dissect->decoder, &source, dissect->needs, &message);

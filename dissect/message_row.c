@@ -164,6 +164,7 @@ static void fill(struct dissect *dissect, struct ccm_message *message, struct me
         fill_flags(message, arena, row);
     row->notes = join_notes(message, arena);
     row->malformed = message->malformed;
+    row->missing = text_of(ccm_missing_name(message->missing));
 }
 
 /* ---- Rows ---- */
@@ -208,7 +209,7 @@ static void remember_signed(struct dissect *dissect, const struct ccm_message *m
 {
     const struct ccm_header *header = &message->header;
     struct text hex = ccm_hook_property(ccm_header_hook(header, "clientauth"), "PayloadSignature");
-    if (hex.at == NULL || message->source.reply || !(dissect->needs & NEED_FINDING))
+    if (hex.at == NULL || message->source.reply || !header->document.complete || !(dissect->needs & NEED_FINDING))
         return;
     struct text identity =
         text_format(&dissect->decoder.arena, "%.*s %.*s %.*s %.*s", (int)hex.length, hex.at, (int)header->id.length,
@@ -224,7 +225,7 @@ static void remember_reply(struct dissect *dissect, const struct ccm_message *me
 {
     struct text hex = message->reply_signature;
     enum ccm_signature_state state = message->payload_signature.state;
-    if (hex.at != NULL && message->has_payload && !message->source.truncated &&
+    if (hex.at != NULL && message->has_payload && ccm_message_is_whole(message) &&
         (state == CCM_SIGNATURE_NOKEY || state == CCM_SIGNATURE_UNSUPPORTED))
         settle_signature(dissect, SETTLE_REPLY, row, message->source.server, hex, message->payload_part);
 }
@@ -240,7 +241,7 @@ void message_row_remember(struct dissect *dissect, const struct ccm_message *mes
     if (message->public_key.at != NULL || message->payload_signature.state == CCM_SIGNATURE_UNSUPPORTED)
         return;
     struct text hex = ccm_hook_property(client, "PayloadSignature");
-    if (hex.at != NULL)
+    if (hex.at != NULL && message->has_payload)
         settle_signature(dissect, SETTLE_PAYLOAD, row, message->header.source_id, hex, message->payload);
     hex = ccm_hook_property(client, "ClientIDSignature");
     if (hex.at != NULL)

@@ -146,7 +146,8 @@ static void write_registration(struct http_exchange *exchange, struct ccm_messag
     row.agent_type = number_of(xml_attribute(agent, "AgentType"));
     row.agent = ccm_value_name("AgentType", xml_attribute(agent, "AgentType"), &dissect->decoder.arena);
     row.signer = xml_attribute(xml_child(root, "Signature"), "SMSID");
-    row.hint = bool_value(xml_count(data, "RegistrationHint", NULL) > 0);
+    if (message->document.complete)
+        row.hint = bool_value(xml_count(data, "RegistrationHint", NULL) > 0);
     row.hash_algorithm = xml_attribute(data, "HashAlgorithm");
     row.agent_version = xml_attribute(agent, "AgentVersion");
     row.agent_identity = xml_attribute(agent, "AgentIdentity");
@@ -306,7 +307,7 @@ static const char *answer_of(const struct http_exchange *exchange, const struct 
         return reply->no_reply ? "no-reply" : "message";
     if (status >= 400)
         return status == 401 ? "authenticate" : "refused";
-    if (exchange->truncated[HTTP_REPLY])
+    if (exchange->truncated[HTTP_REPLY] || exchange->unread[HTTP_REPLY] != NULL)
         return NULL;
     bool empty = status == 200 && exchange->body[HTTP_REPLY].length == 0;
     if (empty && answers_with_nothing(exchange))
@@ -381,6 +382,15 @@ static struct text asked_endpoint(const struct http_exchange *exchange)
     return mp->endpoint_bytes == 0 ? TEXT_NULL : (struct text){mp->texts, mp->endpoint_bytes};
 }
 
+static enum ccm_missing missing_of(const struct http_exchange *exchange, enum http_side side)
+{
+    if (exchange->limited[side])
+        return CCM_MISSING_LIMIT;
+    if (exchange->truncated[side])
+        return CCM_MISSING_BYTES;
+    return exchange->unread[side] == NULL ? CCM_MISSING_NOTHING : CCM_MISSING_CODING;
+}
+
 static struct ccm_source source_of(struct http_exchange *exchange, enum http_side side)
 {
     struct text type = http_header(exchange, side, "content-type");
@@ -392,8 +402,7 @@ static struct ccm_source source_of(struct http_exchange *exchange, enum http_sid
         .content_type = type,
         .reply = side == HTTP_REPLY,
         .secure = exchange->secure,
-        .truncated = exchange->truncated[side],
-        .limited = exchange->limited[side],
+        .missing = missing_of(exchange, side),
         .server = side == HTTP_REPLY ? text_of(exchange->server) : TEXT_NULL,
         .endpoint = side == HTTP_REPLY ? asked_endpoint(exchange) : TEXT_NULL,
     };
@@ -438,7 +447,8 @@ void mp_request(struct http_exchange *exchange)
     remember_names(exchange, &message);
     message_row_remember(dissect, &message, row);
     write_registration(exchange, &message, row);
-    if ((dissect->needs & (NEED_ATTEMPT | NEED_PAYLOAD | NEED_FINDING)) && may_repeat(exchange))
+    bool whole = ccm_message_is_whole(&message); /* messages may differ in what is missing of them */
+    if (whole && (dissect->needs & (NEED_ATTEMPT | NEED_PAYLOAD | NEED_FINDING)) && may_repeat(exchange))
         settle_attempt(dissect, row, body);
 }
 

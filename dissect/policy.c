@@ -226,6 +226,23 @@ static struct text token_client(struct http_exchange *exchange)
     return ccm_token_client(&exchange->dissect->decoder, token);
 }
 
+/* Whether the reply is a range of the body (RFC 9110 section 14.4: "bytes first-last/length") and not all of it: BITS asks
+ * for ranges. */
+static bool is_range(const struct http_exchange *exchange, struct cursor body)
+{
+    struct text range = http_header(exchange, HTTP_REPLY, "content-range");
+    size_t slash = 0;
+    uint64_t length;
+    if (http_status(exchange) != 206)
+        return false;
+    while (slash < range.length && range.at[slash] != '/')
+        slash++;
+    bool all = slash < range.length &&
+               text_to_u64(text_trim((struct text){range.at + slash + 1, range.length - slash - 1}), &length) &&
+               length == body.left;
+    return !all;
+}
+
 void policy_write_download(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
@@ -241,7 +258,7 @@ void policy_write_download(struct http_exchange *exchange)
     row.body_bytes = (int64_t)body.left;
     if (http_status(exchange) >= 400)
         row.body = TEXT("error");
-    else if (exchange->truncated[HTTP_REPLY])
+    else if (exchange->truncated[HTTP_REPLY] || exchange->unread[HTTP_REPLY] != NULL || is_range(exchange, body))
         row.body = TEXT("unknown");
     else
         read_body(exchange, body, &hidden, &row);

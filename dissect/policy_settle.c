@@ -153,7 +153,8 @@ static void find_departures(struct dissect *dissect, int64_t id, int64_t assignm
     int64_t flags = assigned == NULL || assigned->flags == INT_NULL ? 0 : assigned->flags;
     if (row.hash_ok == 0)
         find_download(dissect, &row, message, "C52", "rule", CCM_FINDING_POLICY_HASH);
-    if ((flags & FLAGS_NOT_FETCHED) != 0 && !text_is(row.body, "error"))
+    bool served = text_is(row.body, "clear") || text_is(row.body, "secret-cms"); /* of others not enough was read */
+    if ((flags & FLAGS_NOT_FETCHED) != 0 && served)
         find_download(dissect, &row, message, "C52", "advisory",
                       "a policy is downloaded although its flags (1, 2, 4) say not to in the 2007 documentation; newer "
                       "products use them for authentication and secrecy");

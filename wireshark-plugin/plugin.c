@@ -89,7 +89,7 @@ static int dissect_message(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
         .content_type = TEXT_NULL, /* the body shows its boundary itself */
         .reply = info != NULL && MEDIA_IS_REPLY(info),
         .secure = proto_is_frame_protocol(pinfo->layers, "tls"),
-        .truncated = length < tvb_reported_length(tvb),
+        .missing = length < tvb_reported_length(tvb) ? CCM_MISSING_BYTES : CCM_MISSING_NOTHING,
     };
     struct ccm_message message;
     const struct remembered *remembered = track_decode(pinfo, &source, &message);

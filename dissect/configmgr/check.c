@@ -14,6 +14,7 @@ struct check {
     struct ccm_decoder *decoder;
     struct ccm_message *message;
     const struct xml_element *root; /* of the body, or NULL */
+    bool body_whole;                /* all of the body was read */
 };
 
 #define RULE "rule"
@@ -57,8 +58,7 @@ static void check_signed(struct check *check)
 {
     const struct ccm_message *message = check->message;
     const struct ccm_endpoint *endpoint = message->endpoint;
-    if (message->source.reply || endpoint == NULL || message->is_signed || message->token.at != NULL ||
-        !message->header.document.complete)
+    if (message->source.reply || endpoint == NULL || message->is_signed || message->token.at != NULL)
         return;
     enum ccm_signing signing = message->source.secure ? endpoint->native : endpoint->mixed;
     if (text_is_like(message->endpoint_name, "MP_RelayEndpoint") && is_state(check)) {
@@ -107,7 +107,7 @@ static void check_hash(struct check *check)
 static void check_endpoint(struct check *check)
 {
     const struct ccm_message *message = check->message;
-    if (!message->header.document.complete || message->source.reply)
+    if (message->source.reply)
         return;
     if (message->endpoint_name.at == NULL || message->endpoint_name.length == 0)
         found(check, "C20", RULE, "there is no TargetEndpoint");
@@ -149,7 +149,8 @@ static void check_attachments(struct check *check)
     const struct ccm_header *header = &check->message->header;
     const struct ccm_endpoint *endpoint = check->message->endpoint;
     size_t count = header->attachment_count < CCM_RANGES_MAX ? header->attachment_count : CCM_RANGES_MAX;
-    bool named = endpoint == NULL || endpoint->attachment == NULL || count == 0;
+    bool named = endpoint == NULL || endpoint->attachment == NULL || count == 0 || count < header->attachment_count ||
+                 !header->document.complete;
     for (size_t i = 0; i < count; i++) {
         struct text name = header->attachments[i].name;
         named = named || text_is_like(name, endpoint->attachment);
@@ -177,9 +178,9 @@ static void check_file_type(struct check *check)
         found(check, "C24", RULE, "a relay message carries no file type");
     else if (!one_of(type, known))
         found_value(check, "C24", RULE, "the file type of a relay message is not known", type);
-    else if (check->root != NULL && text_is_like(type, "SMX") && xml_count(check->root, "StateMessage", NULL) == 0)
+    else if (check->body_whole && text_is_like(type, "SMX") && xml_count(check->root, "StateMessage", NULL) == 0)
         found(check, "C24", RULE, "the file type says state message, but the body holds none");
-    else if (check->root != NULL && text_is_like(type, "SWM") && xml_count(check->root, "ProductInfo", NULL) == 0)
+    else if (check->body_whole && text_is_like(type, "SWM") && xml_count(check->root, "ProductInfo", NULL) == 0)
         found(check, "C24", RULE, "the file type says metering, but the body holds none");
 }
 
@@ -328,7 +329,7 @@ static void check_ambiguous(struct check *check)
         found(check, "C32", ADVISORY, "the header has a document type declaration: its entities are not expanded");
     if (message->document.has_doctype)
         found(check, "C32", ADVISORY, "the body has a document type declaration: its entities are not expanded");
-    if (message->multipart.inside)
+    if (message->multipart.inside && ccm_message_is_whole(message)) /* a cut delimiter starts no part either */
         found(check, "C32", ADVISORY, "the boundary stands inside a part, and readers may end the part there");
     if (message->multipart.count > 2)
         found(check, "C32", ADVISORY,
@@ -340,12 +341,12 @@ static void check_ranges(struct check *check)
     const struct ccm_message *message = check->message;
     const struct ccm_header *header = &message->header;
     struct cursor slice;
-    if (message->malformed.at != NULL)
+    if (message->malformed.at != NULL && ccm_message_is_whole(message))
         ccm_message_find(check->message, "C32", RULE, message->malformed);
     if (header->attachment_count > CCM_RANGES_MAX)
         found(check, "C32", ADVISORY, "there are more attachments than are looked at");
     size_t count = header->attachment_count < CCM_RANGES_MAX ? header->attachment_count : CCM_RANGES_MAX;
-    for (size_t i = 0; i < count && message->has_plain; i++) {
+    for (size_t i = 0; i < count && message->has_plain && ccm_message_is_whole(message); i++) {
         const struct ccm_range *range = &header->attachments[i];
         if (range->numeric && cursor_slice(message->plain, range->offset, range->length, &slice))
             continue;
@@ -418,7 +419,7 @@ static void check_certificate_kind(struct check *check)
 static void check_reply_signed(struct check *check)
 {
     const struct ccm_message *message = check->message;
-    if (message->source.reply && message->has_header && message->has_payload && !message->is_signed)
+    if (message->source.reply && message->has_payload && !message->is_signed)
         found(check, "C47", ADVISORY, "the reply is not signed, so the client cannot verify the management point");
 }
 
@@ -469,19 +470,36 @@ static void check_assignments(struct check *check)
     }
 }
 
+/* What must have been read to its end before a check may speak. A check that finds something absent, or too short,
+ * in what was cut off would accuse the sender of what the capture lacks. */
+enum whole {
+    ANY,    /* it speaks of what is there */
+    HEADER, /* of what the header lacks */
+    BODY    /* of what the body lacks */
+};
+
+static const struct {
+    void (*check)(struct check *);
+    enum whole whole;
+} CHECKS[] = {
+    {check_signed, HEADER},       {check_confidential, ANY},  {check_excess, ANY},       {check_hash, ANY},
+    {check_endpoint, HEADER},     {check_root, ANY},          {check_reply_mode, ANY},   {check_attachments, ANY},
+    {check_file_type, HEADER},    {check_in_body, BODY},      {check_collected, HEADER}, {check_report, BODY},
+    {check_schema_version, ANY},  {check_state, BODY},        {check_metering, ANY},     {check_ranges, ANY},
+    {check_ambiguous, ANY},       {check_registration, BODY}, {check_signatures, ANY},   {check_certificate_kind, BODY},
+    {check_reply_signed, HEADER}, {check_assignments, BODY},  {check_references, BODY},
+};
+
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message)
 {
-    static void (*const checks[])(struct check *) = {
-        check_signed,       check_confidential, check_excess,         check_hash,       check_endpoint,
-        check_root,         check_reply_mode,   check_attachments,    check_file_type,  check_in_body,
-        check_collected,    check_report,       check_schema_version, check_state,      check_metering,
-        check_ranges,       check_ambiguous,    check_registration,   check_signatures, check_certificate_kind,
-        check_reply_signed, check_assignments,  check_references,
-    };
     struct check check = {.decoder = decoder, .message = message, .root = message->document.root};
+    check.body_whole = check.root != NULL && message->document.complete && ccm_message_is_whole(message);
+    const bool whole[] = {[ANY] = true, [HEADER] = message->header.document.complete, [BODY] = check.body_whole};
     if (message->no_reply)
         return;
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
-        checks[i](&check);
+    for (size_t i = 0; i < sizeof CHECKS / sizeof CHECKS[0]; i++) {
+        if (whole[CHECKS[i].whole])
+            CHECKS[i].check(&check);
+    }
     ccm_message_check_tools(decoder, message);
 }

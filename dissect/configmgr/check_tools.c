@@ -130,7 +130,7 @@ static void check_signs(struct ccm_decoder *decoder, struct ccm_message *message
         if (has_subject(&signs, message, SUBJECTS[i].value))
             add_sign(&signs, SUBJECTS[i].text);
     }
-    if (is_alphabetical(message->header.document.root))
+    if (message->header.document.complete && is_alphabetical(message->header.document.root))
         add_sign(&signs, "header in the order of the alphabet");
     if (signs.count >= TOOL_SIGNS_MIN && signs.list.at != NULL)
         ccm_message_find(message, "T06", HINT,

@@ -57,6 +57,39 @@ void ccm_message_malformed(struct ccm_decoder *decoder, struct ccm_message *mess
         message->malformed = text_copy(&decoder->arena, text_of(reason));
 }
 
+const char *ccm_missing_name(enum ccm_missing missing)
+{
+    static const char *const names[CCM_MISSING_COUNT] = {
+        [CCM_MISSING_BYTES] = "bytes",
+        [CCM_MISSING_LIMIT] = "limit",
+        [CCM_MISSING_CODING] = "coding",
+    };
+    return names[missing];
+}
+
+void ccm_message_miss(struct ccm_decoder *decoder, struct ccm_message *message, enum ccm_missing missing,
+                      const char *reason)
+{
+    if (message->missing == CCM_MISSING_NOTHING)
+        message->missing = missing;
+    ccm_message_malformed(decoder, message, reason);
+}
+
+bool ccm_message_is_whole(const struct ccm_message *message)
+{
+    return message->missing == CCM_MISSING_NOTHING;
+}
+
+/* A step of decoding failed: a limit of this program says nothing about the sender. */
+static void tell_error(struct ccm_decoder *decoder, struct ccm_message *message, enum outcome outcome,
+                       const struct error *error)
+{
+    if (outcome == OUTCOME_LIMIT)
+        ccm_message_miss(decoder, message, CCM_MISSING_LIMIT, error->text);
+    else
+        ccm_message_malformed(decoder, message, error->text);
+}
+
 /* ---- Parts ---- */
 
 static bool is_header_part(struct cursor part)
@@ -99,41 +132,74 @@ static void find_parts(struct ccm_decoder *decoder, struct ccm_message *message)
         message->has_header = true;
         message->header_part = multipart->parts[header].body;
     }
-    for (size_t i = multipart->count; i-- > 0 && !message->no_reply;) { /* the last part that is not the header */
-        if (i != header) {
-            message->has_payload = true;
-            message->payload_part = multipart->parts[i].body;
-            return;
-        }
+    /* The payload comes after the header (wire.md 0.3), whatever comes after the payload. */
+    size_t payload = header + 1 < multipart->count ? header + 1 : header == multipart->count ? header - 1 : 0;
+    if (multipart->count == 0 || message->no_reply || payload == header)
+        return;
+    message->has_payload = true;
+    message->payload_part = multipart->parts[payload].body;
+}
+
+/* HTTP has no codings of parts (RFC 9110 section 8.3.3 leaves MIME's Content-Transfer-Encoding out), and none is undone. */
+static void check_codings(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    static const char *const plain[] = {"7bit", "8bit", "binary"};
+    for (size_t i = 0; i < message->multipart.count; i++) {
+        struct text coding = message->multipart.parts[i].coding;
+        bool read = coding.at == NULL;
+        for (size_t j = 0; j < sizeof plain / sizeof plain[0]; j++)
+            read = read || text_is_like(coding, plain[j]);
+        if (!read)
+            ccm_message_miss(decoder, message, CCM_MISSING_CODING,
+                             "a part has a Content-Transfer-Encoding, which is not read");
     }
 }
 
-static void take_bare(struct ccm_decoder *decoder, struct ccm_message *message)
+/* What the source says is missing comes before all that follows from it. */
+static void take_missing(struct ccm_decoder *decoder, struct ccm_message *message)
+{
+    static const char *const reasons[CCM_MISSING_COUNT] = {
+        [CCM_MISSING_BYTES] = "bytes of the message are missing from the capture",
+        [CCM_MISSING_LIMIT] = "the message has more bytes than are collected of one",
+        [CCM_MISSING_CODING] = "the message has a coding that is not read",
+    };
+    enum ccm_missing *missing = &message->source.missing;
+    if (*missing == CCM_MISSING_CODING && ccm_multipart_sniff(message->source.body).at != NULL) {
+        ccm_message_note(message, "the body claims a coding that it does not have");
+        *missing = CCM_MISSING_NOTHING; /* a reader that does not look at the claim reads it so */
+    }
+    if (*missing != CCM_MISSING_NOTHING)
+        ccm_message_miss(decoder, message, *missing, reasons[*missing]);
+}
+
+static void take_bare(struct ccm_message *message)
 {
     message->has_payload = message->source.body.left > 0;
     message->payload_part = message->source.body;
-    if (message->source.truncated)
-        ccm_message_malformed(decoder, message, "bytes of the message are missing from the capture");
 }
 
 static void split(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     struct error error = {0};
+    take_missing(decoder, message);
+    if (message->source.missing == CCM_MISSING_CODING)
+        return;
     if (message->source.bare) {
-        take_bare(decoder, message);
+        take_bare(message);
         return;
     }
     struct text boundary = ccm_multipart_boundary(message->source.content_type);
     if (boundary.at == NULL)
         boundary = ccm_multipart_sniff(message->source.body);
     enum outcome outcome = ccm_multipart_split(message->source.body, boundary, &message->multipart, &error);
-    if (outcome != OUTCOME_OK)
+    if (outcome != OUTCOME_OK) /* also too many parts: a message has two, and those that are read are among the first */
         ccm_message_malformed(decoder, message, error.text);
     find_parts(decoder, message);
-    if (message->source.truncated)
-        ccm_message_malformed(decoder, message,
-                              message->source.limited ? "the message has more bytes than are collected of one"
-                                                      : "bytes of the message are missing from the capture");
+    check_codings(decoder, message);
+    if (message->multipart.overlong)
+        ccm_message_miss(decoder, message, CCM_MISSING_LIMIT, "the header lines of a part are too long to be read");
+    else if (message->multipart.unread)
+        ccm_message_malformed(decoder, message, "a part has no empty line after its header lines");
     if (!message->has_header && !message->no_reply)
         ccm_message_malformed(decoder, message, "there is no message header");
     if (message->has_header && !message->has_payload)
@@ -157,9 +223,11 @@ static struct text replied_endpoint(const struct ccm_message *message)
 static void read_header(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     struct error error = {0};
-    if (message->has_header &&
-        ccm_header_parse(message->header_part, &decoder->arena, &message->header, &error) != OUTCOME_OK)
-        ccm_message_malformed(decoder, message, error.text);
+    enum outcome outcome = OUTCOME_OK;
+    if (message->has_header)
+        outcome = ccm_header_parse(message->header_part, &decoder->arena, &message->header, &error);
+    if (outcome != OUTCOME_OK)
+        tell_error(decoder, message, outcome, &error);
     const struct ccm_header *header = &message->header;
     message->endpoint_name = message->source.reply ? replied_endpoint(message) : header->target_endpoint;
     message->endpoint = ccm_endpoint_find(message->endpoint_name);
@@ -209,7 +277,7 @@ static void classify(struct ccm_decoder *decoder, struct ccm_message *message, u
     bool hidden = message->encrypted && !message->decrypted;
     message->compressed = message->payload_kind == CCM_PAYLOAD_ZLIB || (hidden && hook_zlib) ||
                           ccm_header_hook(&message->header, "compress") != NULL;
-    if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib && !message->source.bare)
+    if (message->payload_kind == CCM_PAYLOAD_ZLIB && !hook_zlib && message->header.document.complete)
         ccm_message_note(message, "the payload is compressed, but no hook says so");
     if (message->payload_kind == CCM_PAYLOAD_TEXT && hook_zlib)
         ccm_message_malformed(decoder, message, "a hook says compressed, but the payload is plain text");
@@ -227,8 +295,8 @@ static void verify_client_id(struct ccm_decoder *decoder, struct ccm_message *me
 {
     struct text hex = ccm_hook_property(ccm_header_hook(&message->header, "clientauth"), "ClientIDSignature");
     struct cursor bytes;
-    if (hex.at == NULL)
-        return;
+    if (hex.at == NULL || (!message->header.document.complete && !ccm_message_is_whole(message)))
+        return; /* doubt_absence says why */
     if (message->header.source_id.at == NULL ||
         !ccm_terminated_utf16(&decoder->arena, message->header.source_id, &bytes)) {
         message->client_id_signature = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED,
@@ -309,12 +377,41 @@ static void refuse_downgrade(struct text named, struct ccm_signature *signature)
     signature->reason = "it uses a weaker hash than HashAlgorithm names";
 }
 
-/* What was not found in a header that is not whole may have stood in the rest of it. */
+static const char *const PAYLOAD_MISSING = "bytes of the payload are missing";
+
+static void unsupported(struct ccm_signature *signature, const char *reason)
+{
+    *signature = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = reason};
+}
+
+/* A signature that was not found in a header that is not whole may be in the rest of it. */
 static void doubt_absence(const struct ccm_message *message, struct ccm_signature *signature)
 {
-    if (signature->state == CCM_SIGNATURE_ABSENT && message->has_header && !message->header.document.complete)
-        *signature =
-            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "the message header is not whole"};
+    if (signature->state != CCM_SIGNATURE_ABSENT)
+        return;
+    if (message->has_header && !message->header.document.complete)
+        unsupported(signature, "the message header is not whole");
+    else if (!message->has_header && !ccm_message_is_whole(message))
+        unsupported(signature, "the message header is missing");
+}
+
+/* A signature without payload part covers nothing that was sent, unless a part could not be read. */
+static void judge_without_payload(const struct ccm_message *message, struct ccm_signature *signature)
+{
+    if (!message->header.document.complete)
+        unsupported(signature, "the message header is not whole");
+    else if (!ccm_message_is_whole(message) || message->multipart.unread)
+        unsupported(signature, PAYLOAD_MISSING);
+    else
+        *signature = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID,
+                                            .reason = "there is no payload part that it could cover"};
+}
+
+/* Whether the payload part is there as it was sent. */
+static bool payload_is_whole(const struct ccm_message *message)
+{
+    return message->has_payload && message->source.missing == CCM_MISSING_NOTHING &&
+           message->missing != CCM_MISSING_CODING;
 }
 
 /* The hook of a reply (wire.md 3.4): signed by the management point. */
@@ -323,36 +420,46 @@ static void verify_reply(struct ccm_decoder *decoder, struct ccm_message *messag
     struct text hex = message->reply_signature;
     if (hex.at == NULL)
         return;
-    if (message->source.truncated || !message->has_payload)
-        message->payload_signature =
-            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "bytes of the payload are missing"};
+    if (!message->has_payload)
+        judge_without_payload(message, &message->payload_signature);
+    else if (!payload_is_whole(message))
+        unsupported(&message->payload_signature, PAYLOAD_MISSING);
     else
         ccm_reply_verify(decoder->keys, message->source.server, hex, message->payload_part, &decoder->arena,
                          &message->payload_signature);
+}
+
+static void verify_payload(struct ccm_decoder *decoder, struct ccm_message *message, const struct ccm_signer *signer)
+{
+    struct ccm_signature *result = &message->payload_signature;
+    struct text hex = ccm_hook_property(ccm_header_hook(&message->header, "clientauth"), "PayloadSignature");
+    bool hidden = message->encrypted && !message->decrypted;
+    if (!message->has_payload) {
+        judge_without_payload(message, result);
+        return;
+    }
+    if (!payload_is_whole(message)) {
+        unsupported(result, PAYLOAD_MISSING);
+        return;
+    }
+    ccm_signature_verify(decoder->keys, signer, hex, message->payload, &decoder->arena, result);
+    if (hidden && result->state != CCM_SIGNATURE_VALID)
+        unsupported(result, "it is over the payload before encryption, which cannot be read here");
 }
 
 static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
     struct ccm_signer signer = {message->public_key, message->header.source_id, false};
-    struct text hex = ccm_hook_property(client, "PayloadSignature");
-    bool hidden = message->encrypted && !message->decrypted;
-    if (hex.at != NULL && !message->source.truncated && message->has_payload)
-        ccm_signature_verify(decoder->keys, &signer, hex, message->payload, &decoder->arena,
-                             &message->payload_signature);
-    /* The bytes that were signed are those before encryption; or some are missing. */
-    if (hex.at != NULL &&
-        (message->source.truncated || (hidden && message->payload_signature.state != CCM_SIGNATURE_VALID)))
-        message->payload_signature = (struct ccm_signature){
-            .state = CCM_SIGNATURE_UNSUPPORTED,
-            .reason = hidden ? "it is over the payload before encryption, which cannot be read here"
-                             : "bytes of the payload are missing"};
+    if (ccm_hook_property(client, "PayloadSignature").at != NULL)
+        verify_payload(decoder, message, &signer);
     verify_reply(decoder, message);
     verify_client_id(decoder, message, &signer);
     refuse_downgrade(message->hash_algorithm, &message->payload_signature);
     refuse_downgrade(message->hash_algorithm, &message->client_id_signature);
-    ccm_token_verify(decoder, text_line(message->token, "ClientToken:"),
-                     text_line(message->token, "ClientTokenSignature:"), &message->token_signature);
+    if (message->header.document.complete || ccm_message_is_whole(message))
+        ccm_token_verify(decoder, text_line(message->token, "ClientToken:"),
+                         text_line(message->token, "ClientTokenSignature:"), &message->token_signature);
     doubt_absence(message, &message->payload_signature);
     doubt_absence(message, &message->client_id_signature);
     doubt_absence(message, &message->token_signature);
@@ -374,9 +481,10 @@ static bool inflate(struct ccm_decoder *decoder, struct ccm_message *message, st
 {
     struct error error = {0};
     decoder->inflated++;
-    if (ccm_inflate(&decoder->inflater, bytes, &message->plain, &error) == OUTCOME_OK)
+    enum outcome outcome = ccm_inflate(&decoder->inflater, bytes, &message->plain, &error);
+    if (outcome == OUTCOME_OK)
         return true;
-    ccm_message_malformed(decoder, message, error.text);
+    tell_error(decoder, message, outcome, &error);
     return false;
 }
 
@@ -476,7 +584,7 @@ static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message
         bytes.left = ROOT_WITHIN;
     struct text text = ccm_text_decode(bytes, &decoder->arena, &encoding, &odd);
     if (text.at == NULL) {
-        ccm_message_malformed(decoder, message, "the body needs too much memory");
+        ccm_message_miss(decoder, message, CCM_MISSING_LIMIT, "the body needs too much memory");
         return;
     }
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
@@ -501,7 +609,7 @@ static struct text sniff_root(struct text body)
             size_t start = 1, stop = 1;
             for (; stop < rest.length && strchr(" \t\r\n/>", rest.at[stop]) == NULL; stop++)
                 start = rest.at[stop] == ':' ? stop + 1 : start;
-            return (struct text){rest.at + start, stop - start};
+            return stop == rest.length ? TEXT_NULL : (struct text){rest.at + start, stop - start};
         }
         if (!text_find_like(rest, end, &skip))
             return TEXT_NULL;
@@ -521,8 +629,9 @@ static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message,
         return;
     }
     struct error error = {0};
-    if (xml_parse(text_trim(message->body), &decoder->arena, &message->document, &error) != OUTCOME_OK)
-        ccm_message_malformed(decoder, message, error.text);
+    enum outcome outcome = xml_parse(text_trim(message->body), &decoder->arena, &message->document, &error);
+    if (outcome != OUTCOME_OK)
+        tell_error(decoder, message, outcome, &error);
     if (message->document.root != NULL)
         message->root = message->document.root->name;
     if (message->document.has_doctype)

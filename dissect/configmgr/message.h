@@ -54,6 +54,18 @@ enum ccm_carrier {
 /* "post", "bits" ... as in message.carrier. */
 const char *ccm_carrier_name(enum ccm_carrier carrier);
 
+/* What part of a message was not read. Nothing may be concluded from what such a message lacks. */
+enum ccm_missing {
+    CCM_MISSING_NOTHING,
+    CCM_MISSING_BYTES,  /* the capture lacks bytes: cut packets, a gap, a connection that ended early */
+    CCM_MISSING_LIMIT,  /* it exceeds a limit of this program */
+    CCM_MISSING_CODING, /* it is coded in a way that is not read */
+    CCM_MISSING_COUNT
+};
+
+/* "bytes", "limit", "coding" as in message.missing; NULL for CCM_MISSING_NOTHING. */
+const char *ccm_missing_name(enum ccm_missing missing);
+
 /* Where the bytes came from. */
 struct ccm_source {
     enum ccm_carrier carrier;
@@ -61,11 +73,10 @@ struct ccm_source {
     struct cursor body;       /* of the HTTP message, transfer and content coding removed */
     struct text content_type; /* TEXT_NULL when unknown */
     bool reply;
-    bool secure;          /* it travelled in TLS: native mode, so far as one message tells */
-    bool truncated;       /* bytes are missing: cut off, a gap, or a limit */
-    bool limited;         /* it was a limit: there was more than is collected */
-    struct text endpoint; /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
-    struct text server;   /* of a reply: the address that sent it, by which keys of management points are kept; may be
+    bool secure;              /* it travelled in TLS: native mode, so far as one message tells */
+    enum ccm_missing missing; /* `body` is not all of it, or is still coded */
+    struct text endpoint;     /* of a reply: the endpoint its request asked; TEXT_NULL otherwise */
+    struct text server; /* of a reply: the address that sent it, by which keys of management points are kept; may be
                              TEXT_NULL */
 };
 
@@ -122,7 +133,8 @@ struct ccm_message {
 
     const char *notes[CCM_NOTES_MAX]; /* harmless peculiarities */
     size_t note_count;
-    struct text malformed; /* why decoding stopped or what contradicts; TEXT_NULL when nothing does */
+    struct text malformed;    /* why decoding stopped or what contradicts; TEXT_NULL when nothing does */
+    enum ccm_missing missing; /* why not all of it was read; `malformed` has the words */
     struct ccm_finding findings[CCM_FINDINGS_MAX];
     size_t finding_count;
 };
@@ -156,6 +168,11 @@ void ccm_message_find(struct ccm_message *message, const char *code, const char 
 void ccm_message_note(struct ccm_message *message, const char *note);
 /* Tells what is wrong with it; the first reason stays. */
 void ccm_message_malformed(struct ccm_decoder *decoder, struct ccm_message *message, const char *reason);
+/* Tells what of it was not read, and why; the first reason stays. */
+void ccm_message_miss(struct ccm_decoder *decoder, struct ccm_message *message, enum ccm_missing missing,
+                      const char *reason);
+/* Whether all bytes of it are here and were read: only then does the absence of something prove anything. */
+bool ccm_message_is_whole(const struct ccm_message *message);
 
 /* dissect/configmgr/check.c: compares the message with the schema and adds findings (schema.md 8). */
 void ccm_message_check(struct ccm_decoder *decoder, struct ccm_message *message);

@@ -51,11 +51,13 @@ static bool header_value(struct text line, const char *name, struct text *value)
     return true;
 }
 
-/* Reads the header lines of a part up to the empty line; `part` becomes the body behind them. */
-static bool part_headers(struct cursor whole, struct ccm_part *part)
+/* Reads the header lines of a part up to the empty line; `part` becomes the body behind them. False when there is no such
+ * line; *overlong: within the limit. */
+static bool part_headers(struct cursor whole, struct ccm_part *part, bool *overlong)
 {
-    *part = (struct ccm_part){.content_type = TEXT_NULL, .disposition = TEXT_NULL};
+    *part = (struct ccm_part){.content_type = TEXT_NULL, .disposition = TEXT_NULL, .coding = TEXT_NULL};
     struct cursor left = whole;
+    *overlong = false;
     while (whole.left - left.left <= PART_HEADERS_MAX) {
         struct cursor line;
         size_t length;
@@ -70,9 +72,11 @@ static bool part_headers(struct cursor whole, struct ccm_part *part)
             return true;
         }
         struct text text = text_from(line);
-        if (!header_value(text, "content-type:", &part->content_type))
-            header_value(text, "content-disposition:", &part->disposition);
+        if (!header_value(text, "content-type:", &part->content_type) &&
+            !header_value(text, "content-disposition:", &part->disposition))
+            header_value(text, "content-transfer-encoding:", &part->coding);
     }
+    *overlong = true;
     return false;
 }
 
@@ -106,14 +110,26 @@ static size_t next_part(struct cursor body, struct cursor delimiter, bool *insid
     return body.left;
 }
 
+/* Bytes that are more than white space and zeros. */
+static size_t text_bytes(struct cursor bytes)
+{
+    size_t count = 0;
+    uint8_t byte;
+    while (cursor_u8(&bytes, &byte))
+        count += byte != 0 && byte != ' ' && byte != '\t' && byte != '\r' && byte != '\n';
+    return count;
+}
+
 /* Cuts the closing delimiter and all behind it off; without one, a CRLF at the end. True when it was there. */
-static bool cut_closing(struct cursor *body, struct cursor delimiter)
+static bool cut_closing(struct cursor *body, struct cursor delimiter, size_t *behind)
 {
     struct cursor rest = *body;
     size_t at;
     while (cursor_find_last(rest, delimiter, &at)) {
         struct cursor after;
         if (cursor_slice(*body, at + delimiter.left, 2, &after) && cursor_starts(after, "--", 2)) {
+            if (cursor_slice(*body, at + delimiter.left + 2, body->left - at - delimiter.left - 2, &after))
+                *behind = text_bytes(after);
             body->left = at;
             return true;
         }
@@ -137,9 +153,12 @@ enum outcome ccm_multipart_split(struct cursor body, struct text boundary, struc
 
     size_t at; /* of the first delimiter line, which may stand at the very start, without its CRLF */
     struct cursor first = cursor_of(bytes + 2, 2 + boundary.length);
-    if (!cursor_find(body, first, &at) || !cursor_skip(&body, at + first.left))
+    if (!cursor_find(body, first, &at))
         return error_set(error, OUTCOME_MALFORMED, 0, "the boundary does not occur in the body");
-    multipart->closed = cut_closing(&body, delimiter);
+    multipart->before = text_bytes((struct cursor){body.at, at});
+    if (!cursor_skip(&body, at + first.left))
+        return error_set(error, OUTCOME_MALFORMED, 0, "the boundary does not occur in the body");
+    multipart->closed = cut_closing(&body, delimiter, &multipart->behind);
 
     for (;;) {
         struct cursor line_end = CURSOR_EMPTY;
@@ -150,8 +169,10 @@ enum outcome ccm_multipart_split(struct cursor body, struct text boundary, struc
             break;
         if (multipart->count == CCM_PARTS_MAX)
             return error_set(error, OUTCOME_LIMIT, 0, "the multipart body has more than %d parts", CCM_PARTS_MAX);
-        if (!part_headers(whole, &multipart->parts[multipart->count]))
+        if (!part_headers(whole, &multipart->parts[multipart->count], &multipart->overlong)) {
+            multipart->unread = true;
             break;
+        }
         multipart->count++;
         if (end == body.left || !cursor_skip(&body, end + delimiter.left))
             break;

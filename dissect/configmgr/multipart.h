@@ -14,14 +14,19 @@
 struct ccm_part {
     struct text content_type; /* TEXT_NULL when there is none */
     struct text disposition;  /* Content-Disposition, TEXT_NULL when there is none */
+    struct text coding;       /* Content-Transfer-Encoding, TEXT_NULL when there is none */
     struct cursor body;
 };
 
 struct ccm_multipart {
     struct ccm_part parts[CCM_PARTS_MAX];
     size_t count;
-    bool closed; /* the closing delimiter was there */
-    bool inside; /* a delimiter stands inside a part: a reader that takes the first one cuts the part there */
+    bool closed;   /* the closing delimiter was there */
+    bool inside;   /* a delimiter stands inside a part: a reader that takes the first one cuts the part there */
+    bool unread;   /* a part has no end of its header lines, so where its body begins is unknown */
+    bool overlong; /* the header lines of a part are above the limit; `unread` as well */
+    size_t before; /* bytes before the first delimiter, white space and zeros not counted */
+    size_t behind; /* likewise behind the closing delimiter */
 };
 
 /* The boundary parameter of a Content-Type, quotes removed; TEXT_NULL when there is none. */

@@ -142,8 +142,10 @@ void ccm_notification_decode(struct ccm_decoder *decoder, const struct ccm_sourc
     if (message->notification == NULL)
         return;
     *message->notification = (struct ccm_notification){0};
-    if (source->truncated) {
-        message->malformed = TEXT("bytes of the notification are missing from the capture");
+    if (source->missing != CCM_MISSING_NOTHING) {
+        ccm_message_miss(decoder, message, source->missing,
+                         source->missing == CCM_MISSING_CODING ? "the notification has a coding that is not read"
+                                                               : "bytes of the notification are missing");
         return;
     }
     if (is_code(text)) {

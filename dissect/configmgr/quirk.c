@@ -21,7 +21,7 @@ static void quirk_id(struct ccm_message *message)
         if (text_is_like(id, constants[i]))
             ccm_message_note(message, "the message id is a constant of public tools");
     }
-    if (id.at != NULL && id.length == 0)
+    if (id.at != NULL && id.length == 0 && message->header.document.complete)
         ccm_message_note(message, "the message id is empty (task sequence form)");
     else if (id.length > 0 && id.at[0] != '{')
         ccm_message_note(message, "the message id has no braces");
@@ -49,7 +49,7 @@ static void quirk_fields(struct ccm_message *message)
         ccm_message_note(message, "SentTime has the form of WMI");
     if (text_find_like(header->target_host, "://", &at))
         ccm_message_note(message, "TargetHost is a URL");
-    if (message->is_signed && !message->source.reply && message->hash_algorithm.at == NULL)
+    if (message->is_signed && !message->source.reply && message->hash_algorithm.at == NULL && header->document.complete)
         ccm_message_note(message, "HashAlgorithm is absent, which means SHA-1");
 }
 
@@ -74,7 +74,7 @@ static void quirk_lead(struct ccm_message *message)
 static void quirk_parts(struct ccm_message *message)
 {
     if (message->multipart.count > 2)
-        ccm_message_note(message, "there are more parts than two: the last one is read as the payload");
+        ccm_message_note(message, "there are more parts than two: the one after the header is read as the payload");
     for (size_t i = 0; i < message->multipart.count; i++) {
         if (message->multipart.parts[i].disposition.at != NULL) {
             ccm_message_note(message, "the parts are named like those of a form (task sequence form)");

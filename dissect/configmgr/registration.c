@@ -78,6 +78,11 @@ void ccm_registration_read(struct ccm_decoder *decoder, struct ccm_message *mess
     const struct xml_element *root = message->document.root;
     if (root == NULL || !text_is(root->name, "ClientRegistrationRequest"))
         return;
+    if (!message->document.complete) { /* certificates and signature may be cut, or be in what is missing */
+        message->registration_signature =
+            (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "the registration is not whole"};
+        return;
+    }
     if (stands_twice(root)) {
         ccm_message_malformed(decoder, message, "an element of the registration stands twice");
         message->registration_signature = (struct ccm_signature){

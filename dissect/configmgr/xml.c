@@ -6,9 +6,40 @@
 #include "dissect/configmgr/xml_libxml.h"
 #include "dissect/configmgr/xml_scan.h"
 
+/* The text without a tag at its end that was cut off. Of "<ReportHea" the parser would make an element ReportHea, and leave
+ * out the attributes that are missing. */
+static struct text without_cut_tag(struct text text)
+{
+    size_t tag = text.length;
+    while (tag > 0 && text.at[tag - 1] != '<')
+        tag--;
+    if (tag == 0)
+        return text;
+    bool quotes = tag < text.length && strchr("!?/", text.at[tag]) == NULL;
+    char quote = '\0';
+    for (size_t i = tag; i < text.length; i++) {
+        char c = text.at[i];
+        if (quote != '\0')
+            quote = c == quote ? '\0' : quote;
+        else if (c == '>')
+            return text;
+        else if (quotes && (c == '"' || c == '\''))
+            quote = c;
+    }
+    return (struct text){text.at, tag - 1};
+}
+
 enum outcome xml_parse(struct text text, struct arena *arena, struct xml_document *document, struct error *error)
 {
-    return xml_scan(text, arena, document) ? OUTCOME_OK : xml_libxml_parse(text, arena, document, error);
+    if (xml_scan(text, arena, document))
+        return OUTCOME_OK;
+    enum outcome outcome = xml_libxml_parse(text, arena, document, error);
+    struct text rest = outcome == OUTCOME_MALFORMED ? without_cut_tag(text) : text;
+    if (rest.length == text.length)
+        return outcome;
+    if (xml_libxml_parse(rest, arena, document, NULL) == OUTCOME_OK)
+        document->complete = false;
+    return outcome;
 }
 
 const struct xml_element *xml_child(const struct xml_element *element, const char *name)

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .content_type = flags & 8 ? text_of(TYPE) : TEXT_NULL,
         .reply = flags & 1,
         .secure = flags & 2,
-        .truncated = flags & 4,
+        .missing = flags & 4 ? CCM_MISSING_BYTES : CCM_MISSING_NOTHING,
         .endpoint = flags & 16 ? TEXT("MP_ClientRegistration") : TEXT_NULL,
     };
     uint64_t inflated = decoder->inflated;

@@ -402,11 +402,148 @@ static void a_message_whose_header_is_not_whole_is_not_blamed_for_what_is_missin
     struct sample sample = {.endpoint = "MP_SinvEndpoint", .source_id = VECTOR_CLIENT, .body = REPORT(ZEROS "02}")};
     decode(fixture, &sample, 0, TEXT_NULL);
     struct ccm_source source = {
-        .body = {fixture->body.bytes, 300}, .content_type = TEXT(SAMPLE_TYPE), .truncated = true};
+        .body = {fixture->body.bytes, 300}, .content_type = TEXT(SAMPLE_TYPE), .missing = CCM_MISSING_BYTES};
     ccm_message_decode(&fixture->decoder, &source, NEED_FINDING, &fixture->message);
     assert_null(level_of(&fixture->message, "C06"));
     assert_null(level_of(&fixture->message, "C20"));
-    assert_non_null(level_of(&fixture->message, "C32")); /* that it is cut is told */
+    assert_null(level_of(&fixture->message, "C32")); /* the sender is not to blame for the cut */
+    assert_int_equal(fixture->message.missing, CCM_MISSING_BYTES);
+    assert_true(text_is(fixture->message.malformed, "bytes of the message are missing from the capture"));
+}
+
+struct told {
+    struct ccm_finding findings[CCM_FINDINGS_MAX];
+    size_t count;
+    enum ccm_signature_state states[4];
+};
+
+static void states_of(const struct ccm_message *message, enum ccm_signature_state states[4])
+{
+    states[0] = message->payload_signature.state;
+    states[1] = message->client_id_signature.state;
+    states[2] = message->token_signature.state;
+    states[3] = message->registration_signature.state;
+}
+
+static bool has_finding(const struct told *whole, const struct ccm_finding *finding)
+{
+    for (size_t i = 0; i < whole->count; i++) {
+        const char *code = whole->findings[i].code;
+        if (strcmp(code, finding->code) == 0 && strcmp(whole->findings[i].level, finding->level) == 0)
+            return true;
+        /* Only the body tells which kind of relay message it is: unsigned, it is at least what all of them may be. */
+        if (strcmp(finding->code, "C07") == 0 && (strcmp(code, "C01") == 0 || strcmp(code, "C02") == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Of a message that lost its end, nothing is found and no signature called absent or invalid that is not so of the whole
+ * message. */
+#define CUT_STEP 13 /* the rows of the table begin at different places */
+
+static void decode_cuts(struct fixture *fixture, unsigned how, struct text endpoint, enum ccm_missing missing,
+                        size_t first)
+{
+    struct told whole = {.count = fixture->message.finding_count};
+    memcpy(whole.findings, fixture->message.findings, sizeof whole.findings);
+    states_of(&fixture->message, whole.states);
+    for (size_t length = first; length < fixture->body.length; length += CUT_STEP) {
+        struct ccm_source source = {.body = {fixture->body.bytes, length},
+                                    .content_type = TEXT(SAMPLE_TYPE),
+                                    .reply = how & REPLY,
+                                    .secure = how & TLS,
+                                    .missing = missing,
+                                    .endpoint = how & REPLY ? endpoint : TEXT_NULL};
+        enum ccm_signature_state states[4];
+        ccm_message_decode(&fixture->decoder, &source, NEED_FINDING, &fixture->message);
+        states_of(&fixture->message, states);
+        assert_int_equal(fixture->message.missing, missing);
+        for (size_t i = 0; i < fixture->message.finding_count; i++) {
+            if (!has_finding(&whole, &fixture->message.findings[i]))
+                print_error("cut at %zu: %s %.*s\n", length, fixture->message.findings[i].code,
+                            (int)fixture->message.findings[i].text.length, fixture->message.findings[i].text.at);
+            assert_true(has_finding(&whole, &fixture->message.findings[i]));
+        }
+        for (size_t i = 0; i < 3; i++) {
+            assert_true(states[i] == whole.states[i] || states[i] == CCM_SIGNATURE_UNSUPPORTED);
+        }
+        assert_true(states[3] == whole.states[3] || states[3] == CCM_SIGNATURE_UNSUPPORTED ||
+                    fixture->message.document.root == NULL); /* no registration: nothing was judged */
+    }
+}
+
+static void no_cut_makes_a_finding(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < 2 * sizeof TABLE / sizeof TABLE[0]; i++) {
+        const struct expectation *row = &TABLE[i / 2];
+        struct sample sample = {
+            .endpoint = row->how & REPLY ? NULL : row->endpoint,
+            .source_id = VECTOR_CLIENT,
+            .body = row->body,
+            .children = row->children,
+            .sign = !(row->how & UNSIGNED),
+            .plain = i % 2 == 1,
+        };
+        decode(fixture, &sample, row->how, text_of(row->endpoint));
+        decode_cuts(fixture, row->how, text_of(row->endpoint), i % 3 == 0 ? CCM_MISSING_LIMIT : CCM_MISSING_BYTES,
+                    i % CUT_STEP);
+    }
+}
+
+static void no_cut_of_a_registration_makes_its_signature_invalid(void **state)
+{
+    struct buffer xml;
+    buffer_init(&xml, SAMPLE_MAX);
+    sample_registration(&xml, "Registration", NULL, VECTOR_CERTIFICATE);
+    sample_append(&xml, cursor_of("", 1));
+    struct sample sample = {.endpoint = "MP_ClientRegistration", .body = (const char *)xml.bytes, .plain = true};
+    decode(*state, &sample, 0, TEXT_NULL);
+    for (size_t first = 0; first < CUT_STEP; first++) {
+        decode(*state, &sample, 0, TEXT_NULL);
+        decode_cuts(*state, 0, TEXT_NULL, CCM_MISSING_BYTES, first);
+    }
+    buffer_free(&xml);
+}
+
+/* What a body of an unknown coding holds is not known, whatever it looks like. */
+static void a_body_of_an_unknown_coding_is_not_judged(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char coded[] = "\x1B\x2A\x00\xF8\x8D\xA0\x9F";
+    struct ccm_source source = {
+        .body = cursor_of(coded, sizeof coded - 1), .content_type = TEXT(SAMPLE_TYPE), .missing = CCM_MISSING_CODING};
+    ccm_message_decode(&fixture->decoder, &source, NEED_FINDING, &fixture->message);
+    assert_int_equal(fixture->message.finding_count, 0);
+    assert_int_equal(fixture->message.missing, CCM_MISSING_CODING);
+    assert_int_equal(fixture->message.payload_signature.state, CCM_SIGNATURE_UNSUPPORTED);
+    assert_true(text_is(fixture->message.malformed, "the message has a coding that is not read"));
+    /* The claim alone hides nothing: a reader that does not look at it reads the message. */
+    struct sample sample = {.endpoint = "MP_Unheard", .source_id = VECTOR_CLIENT, .body = POLICY, .sign = true};
+    decode(fixture, &sample, 0, TEXT_NULL);
+    source.body = buffer_cursor(&fixture->body);
+    ccm_message_decode(&fixture->decoder, &source, NEED_FINDING, &fixture->message);
+    assert_non_null(level_of(&fixture->message, "C20"));
+    assert_int_equal(fixture->message.missing, CCM_MISSING_NOTHING);
+}
+
+/* A limit of this program says nothing about the sender: XML nested deeper than it is read, a payload that inflates to more. */
+static void a_limit_is_no_breach(void **state)
+{
+    struct buffer xml;
+    buffer_init(&xml, SAMPLE_MAX);
+    sample_print(&xml, "<ClientRegistrationRequest>");
+    for (int i = 0; i < XML_DEPTH_MAX; i++)
+        sample_print(&xml, "<a>");
+    sample_append(&xml, cursor_of("", 1)); /* whatever is behind: it is not read */
+    struct sample sample = {.endpoint = "MP_ClientRegistration", .body = (const char *)xml.bytes};
+    const struct ccm_message *message = decode(*state, &sample, 0, TEXT_NULL);
+    assert_int_equal(message->missing, CCM_MISSING_LIMIT);
+    assert_null(level_of(message, "C32"));
+    assert_null(level_of(message, "C04"));
+    assert_null(level_of(message, "C40"));
+    buffer_free(&xml);
 }
 
 static void more_findings_than_there_is_room_for_do_no_harm(void **state)
@@ -437,6 +574,10 @@ int main(void)
         cmocka_unit_test(envelopes_belong_to_mixed_mode),
         cmocka_unit_test(weak_hashes_and_invalid_signatures_are_advisories),
         cmocka_unit_test(a_message_whose_header_is_not_whole_is_not_blamed_for_what_is_missing),
+        cmocka_unit_test(no_cut_makes_a_finding),
+        cmocka_unit_test(no_cut_of_a_registration_makes_its_signature_invalid),
+        cmocka_unit_test(a_body_of_an_unknown_coding_is_not_judged),
+        cmocka_unit_test(a_limit_is_no_breach),
         cmocka_unit_test(more_findings_than_there_is_room_for_do_no_harm),
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);

@@ -315,7 +315,7 @@ static void what_is_missing_is_never_called_invalid_or_absent(void **state)
 {
     struct fixture *fixture = *state;
     struct sample sample = {.endpoint = "MP_PolicyManager", .source_id = VECTOR_CLIENT, .body = POLICY, .sign = true};
-    fixture->source.truncated = true;
+    fixture->source.missing = CCM_MISSING_BYTES;
     const struct ccm_message *message = decode(fixture, &sample, NEED_EVERYTHING);
     assert_int_equal(message->payload_signature.state, CCM_SIGNATURE_UNSUPPORTED);
     assert_int_equal(message->client_id_signature.state, CCM_SIGNATURE_VALID); /* the header is whole */
@@ -468,7 +468,7 @@ static void every_cut_of_a_message_is_decoded_without_harm(void **state)
     struct sample sample = {.endpoint = "MP_PolicyManager", .source_id = VECTOR_CLIENT, .body = POLICY, .sign = true};
     decode(fixture, &sample, NEED_EVERYTHING);
     size_t whole = fixture->body.length;
-    fixture->source.truncated = true;
+    fixture->source.missing = CCM_MISSING_BYTES;
     for (size_t length = 0; length < whole; length += 3) {
         uint8_t *cut = malloc(length == 0 ? 1 : length);
         assert_non_null(cut);
