@@ -248,12 +248,12 @@ static void deliver(struct http_exchange *exchange, enum http_side side)
     dissect->bodies_total -= http_body_kept(&exchange->body[side]);
     if (!http_body_join(&exchange->body[side], &dissect->pool, &dissect->joined))
         drop_rest(exchange, side, LIMIT_http_memory);
-    if (exchange->wanted[side] && exchange->truncated[side]) {
-        dissect->counts.http_truncated++;
-        if (!exchange->limited[side] && exchange->unread[side] == NULL)
-            trouble_report(exchange->conversation, "http", OUTCOME_MORE, "body", exchange->bytes[side],
-                           exchange->moment[side]);
-    }
+    if (exchange->wanted[side])
+        dissect->counts.http_truncated += exchange->truncated[side] || exchange->unread[side] != NULL;
+    if (exchange->wanted[side] && exchange->truncated[side] && !exchange->limited[side] &&
+        exchange->unread[side] == NULL)
+        trouble_report(exchange->conversation, "http", OUTCOME_MORE, "body", exchange->bytes[side],
+                       exchange->moment[side]);
     if (exchange->row == INT_NULL && (exchange->wanted[side] || exchange->service != NULL))
         write_row(exchange);
     if (side == HTTP_REQUEST)
