@@ -8,11 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture/unpack.h"
+#include "core/stop.h"
 
 /* Makes calls rare. From 64 KiB to 1 MiB no size measured better than another. */
 #define BUFFER ((size_t)256 << 10)
@@ -29,26 +30,47 @@ struct input {
     uint64_t consumed_before; /* offset of bytes[0] */
     bool ended;
     struct error ending;
+    bool regular; /* a file, which can always be read: nothing is waited for */
+    struct input_pause pause;
 };
 
 /* ---- bytes as they are in the file ---- */
 
-/* Somebody may have made a pipe non-blocking; waiting is right all the same. */
-static bool read_again(int file)
+/* A pipe that pauses for so long is a pause to whoever reads. */
+#define PAUSE_MS 500
+
+/* Waits for bytes or the end of them. False when a signal asks to end. */
+static bool wait_for_bytes(struct input *input)
 {
-    struct pollfd wait = {.fd = file, .events = POLLIN};
-    if (errno == EINTR)
-        return true;
-    return (errno == EAGAIN || errno == EWOULDBLOCK) && (poll(&wait, 1, -1) >= 0 || errno == EINTR);
+    if (input->regular)
+        return !stop_asked();
+    enum stop_wait wait = stop_wait(input->file, input->pause.call == NULL ? -1 : PAUSE_MS);
+    if (wait == STOP_TIMEOUT) {
+        input->pause.call(input->pause.context);
+        wait = stop_wait(input->file, -1);
+    }
+    return wait != STOP_ASKED;
 }
 
-static ssize_t read_descriptor(int file, void *bytes, size_t size)
+/* Reads like read(2), but a signal that asks to end fails with EINTR. Somebody may have made a pipe non-blocking; waiting
+ * is right all the same. */
+static ssize_t read_descriptor(struct input *input, void *bytes, size_t size)
 {
     ssize_t length;
-    do
-        length = read(file, bytes, size);
-    while (length < 0 && read_again(file));
+    do {
+        if (!wait_for_bytes(input)) {
+            errno = EINTR;
+            return -1;
+        }
+        length = read(input->file, bytes, size);
+    } while (length < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
     return length;
+}
+
+/* Why nothing more could be read. */
+static void note_failure(struct error *error)
+{
+    error_set(error, OUTCOME_SYSTEM, 0, "%s", errno == EINTR ? INPUT_INTERRUPTED : strerror(errno));
 }
 
 /* Up to `size` bytes; 0 at the end, -1 on an error, which is noted. */
@@ -62,17 +84,16 @@ static ssize_t read_file(void *context, void *bytes, size_t size)
         input->head_used += from_head;
         return (ssize_t)from_head;
     }
-    ssize_t length = read_descriptor(input->file, bytes, size);
+    ssize_t length = read_descriptor(input, bytes, size);
     if (length < 0)
-        error_set(&input->ending, OUTCOME_SYSTEM, 0, "%s", strerror(errno));
+        note_failure(&input->ending);
     return length;
 }
 
 static bool read_head(struct input *input)
 {
     while (input->head_length < UNPACK_HEAD) {
-        ssize_t length =
-            read_descriptor(input->file, input->head + input->head_length, UNPACK_HEAD - input->head_length);
+        ssize_t length = read_descriptor(input, input->head + input->head_length, UNPACK_HEAD - input->head_length);
         if (length < 0)
             return false;
         if (length == 0)
@@ -107,7 +128,11 @@ static void read_some(struct input *input)
     size_t size = input->capacity - input->filled, length = 0;
     if (input->consumed_before == 0 && input->filled < FIRST_READ && size > FIRST_READ)
         size = FIRST_READ;
-    if (input->unpack != NULL) {
+    if (input->unpack != NULL && stop_asked()) { /* a small part of a file may unpack to much */
+        errno = EINTR;
+        note_failure(&input->ending);
+        input->ended = true;
+    } else if (input->unpack != NULL) {
         struct error error = {0};
         input->ended = unpack_read(input->unpack, input->bytes + input->filled, size, &length, &error) != OUTCOME_OK;
         if (input->ended && input->ending.outcome == OUTCOME_OK) /* a failed read(2) was noted, and says more */
@@ -229,13 +254,18 @@ static enum outcome open_unpack(struct input *input, const char *shown, struct e
                      outcome == OUTCOME_MORE ? ", it may be cut off" : "", why.text);
 }
 
+/* Not blocking: to open a named pipe would wait for its writer, and nothing could end that. */
 static enum outcome prepare(struct input *input, const char *path, struct error *error)
 {
     bool standard = strcmp(path, "-") == 0;
     const char *shown = standard ? "standard input" : path;
-    input->file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (input->file < 0 || !read_head(input))
-        return error_set(error, OUTCOME_SYSTEM, 0, "cannot read %s: %s", shown, strerror(errno));
+    input->file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat status;
+    input->regular = input->file >= 0 && fstat(input->file, &status) == 0 && S_ISREG(status.st_mode);
+    if (input->file < 0 || !read_head(input)) {
+        note_failure(&input->ending);
+        return error_set(error, OUTCOME_SYSTEM, 0, "cannot read %s: %s", shown, input->ending.text);
+    }
     input->bytes = malloc(BUFFER);
     input->capacity = BUFFER;
     if (input->bytes == NULL)
@@ -254,6 +284,11 @@ enum outcome input_open(const char *path, struct input **input, struct error *er
         *input = NULL;
     }
     return outcome;
+}
+
+void input_on_pause(struct input *input, struct input_pause pause)
+{
+    input->pause = pause;
 }
 
 void input_close(struct input *input)

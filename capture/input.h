@@ -13,10 +13,21 @@
  * pcapng, too. */
 #define INPUT_VIEW_MAX ((size_t)16 << 20)
 
+/* Why nothing more is read after a signal (core/stop.h): the text of the error. */
+#define INPUT_INTERRUPTED "interrupted by a signal"
+
 struct input;
+
+/* Called once each time that a pipe has nothing to read for half a second. */
+struct input_pause {
+    void (*call)(void *context); /* NULL: nothing is done */
+    void *context;
+};
 
 /* Opens `path` ("-" is standard input). */
 MUST_USE enum outcome input_open(const char *path, struct input **input, struct error *error);
+
+void input_on_pause(struct input *input, struct input_pause pause);
 
 /* The next `length` bytes, not consumed; valid until the next call of input_view or input_skip. False when the input
  * ends before (input_left and input_ended tell), or `length` is above INPUT_VIEW_MAX. */

@@ -243,6 +243,11 @@ enum outcome source_first_time(const char *path, int64_t *time_ns, struct error 
     return outcome;
 }
 
+void source_on_pause(struct source *source, void (*call)(void *context), void *context)
+{
+    input_on_pause(source->input, (struct input_pause){call, context});
+}
+
 /* ---- facts ---- */
 
 static int snap_length(uint32_t length)

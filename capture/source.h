@@ -48,6 +48,10 @@ struct source_name {
  * OUTCOME_UNSUPPORTED: the filter does not compile. */
 MUST_USE enum outcome source_open(const char *path, const char *filter, struct source **source, struct error *error);
 
+/* From now on: `call` is called each time that a pipe has nothing to read for half a second, before more is waited for.
+ * What it is called from is source_next. */
+void source_on_pause(struct source *source, void (*call)(void *context), void *context);
+
 /* The next packet. Its moment.packet is `number` plus the packets of this source that the filter left out before, so
  * that it is the number in the file when `number` counts from 1. OUTCOME_OK; OUTCOME_MORE: the end, all was whole
  * (error->text empty) or the file is cut off (error->text says so). Any other: error->text says that it is damaged, or

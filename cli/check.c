@@ -1,9 +1,9 @@
 /* cli/check.c: cmscope check. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/outputs.h"
 #include "cli/pipeline.h"
 #include "report/report.h"
 
@@ -48,15 +48,15 @@ static bool use_colour(const struct options *options)
 
 static int write_html(const char *path, const struct report *report)
 {
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        complain("%s: %s", path, strerror(errno));
+    struct error error = {0};
+    struct outfile file;
+    if (fflush(stdout) != 0 || outfile_open(&file, path, &report_html_kind, &error) != OUTCOME_OK) {
+        complain("%s", error.text[0] != '\0' ? error.text : "the output could not be written to its end");
         return EXIT_INPUT;
     }
-    report_html(file, report);
-    bool failed = ferror(file) != 0;
-    if (fclose(file) != 0 || failed) {
-        complain("%s: the report could not be written to its end", path);
+    report_html(file.stream, report);
+    if (outfile_close(&file, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
         return EXIT_INPUT;
     }
     return EXIT_DONE;
@@ -151,6 +151,9 @@ int run_check(const struct options *options)
         complain("there is nothing to check: give a capture with -r FILE");
         return EXIT_USAGE;
     }
+    int refused = outputs_check(options);
+    if (refused != EXIT_DONE)
+        return refused;
     if (benchmark_load(options->rule_folder, &benchmark, &error) != OUTCOME_OK) {
         complain("%s", error.text);
         return EXIT_DEFINITION;

@@ -9,6 +9,7 @@
 #include <pcap/pcap.h>
 #include <string.h>
 
+#include "cli/outputs.h"
 #include "cli/pipeline.h"
 #include "records/schema.h"
 #include "report/report.h"
@@ -106,6 +107,9 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
         complain("there is nothing to read: give a capture with -r FILE");
         return EXIT_USAGE;
     }
+    int refused = outputs_check(options);
+    if (refused != EXIT_DONE)
+        return refused;
     struct store *store = store_new();
     if (store == NULL || database_open(store, &database, &error) != OUTCOME_OK) {
         complain("%s", store == NULL ? "no memory to start" : error.text);

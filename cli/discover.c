@@ -1,30 +1,21 @@
 /* cli/discover.c: cmscope discover. */
-#include <errno.h>
-#include <string.h>
-
+#include "cli/outputs.h"
 #include "cli/pipeline.h"
 #include "rules/site_discover.h"
 
-static int write_site(const struct options *options, struct database *database)
+static enum outcome write_site(const char *path, struct database *database, struct error *error)
 {
-    struct error error = {0};
-    FILE *out = options->output == NULL ? stdout : fopen(options->output, "wx");
-    if (out == NULL) {
-        complain("%s: %s", options->output, strerror(errno));
-        return EXIT_INPUT;
-    }
-    enum outcome outcome = site_discover(database, out, &error);
-    bool failed = ferror(out) != 0;
-    if (out != stdout)
-        failed = fclose(out) != 0 || failed;
-    if (outcome == OUTCOME_OK && !failed)
-        return EXIT_DONE;
+    struct outfile file;
+    if (path == NULL)
+        return site_discover(database, stdout, error); /* main tells whether it could be written */
+    enum outcome outcome = outfile_open(&file, path, &site_file_kind, error);
     if (outcome != OUTCOME_OK)
-        complain("%s", error.text);
-    else
-        complain("%s: the site could not be written to its end",
-                 options->output == NULL ? "standard output" : options->output);
-    return EXIT_INPUT;
+        return outcome;
+    outcome = site_discover(database, file.stream, error);
+    if (outcome == OUTCOME_OK)
+        return outfile_close(&file, error);
+    outfile_abandon(&file);
+    return outcome;
 }
 
 static int discover(const struct options *options, struct database *database, struct store *store)
@@ -39,9 +30,10 @@ static int discover(const struct options *options, struct database *database, st
     }
     if (result.bad_filter)
         return EXIT_USAGE;
-    int written = write_site(options, database);
-    if (written != EXIT_DONE)
-        return written;
+    if (write_site(options->output, database, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return EXIT_INPUT;
+    }
     return result.unreadable ? EXIT_INPUT : result.incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
@@ -54,6 +46,9 @@ int run_discover(const struct options *options)
         complain("there is nothing to read: give a capture with -r FILE");
         return EXIT_USAGE;
     }
+    int refused = outputs_check(options);
+    if (refused != EXIT_DONE)
+        return refused;
     struct store *store = store_new();
     if (store != NULL && database_open(store, &database, &error) == OUTCOME_OK)
         status = discover(options, database, store);

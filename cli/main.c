@@ -9,6 +9,7 @@
 
 #include "cli/options.h"
 #include "core/spill.h"
+#include "core/stop.h"
 
 _Static_assert(SPILL_UNREADABLE == EXIT_INPUT, "the exit status of an input that cannot be read");
 
@@ -35,6 +36,7 @@ int main(int argc, char **argv)
     }
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of a write */
     spill_guard();
+    stop_install();
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";

@@ -8,9 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/input.h"
 #include "capture/link_type.h"
 #include "capture/source.h"
 #include "cli/worker.h"
+#include "core/stop.h"
 #include "dissect/ipsec.h"
 #include "rules/site.h"
 
@@ -49,6 +51,7 @@ struct pipeline {
     uint64_t dropped, damaged, timeless, late_secrets; /* what source_facts tells of all inputs */
     uint64_t empty;                                    /* captures without a packet */
     uint64_t passed_over;                              /* files in folders that are no captures */
+    bool interrupted;                                  /* a signal ended the reading */
     bool told;        /* a file that is cut off or damaged was told on standard error */
     char missed[160]; /* the first counter that says that something was missed */
 };
@@ -228,6 +231,23 @@ static void note_input(struct pipeline *pipeline, struct item *item, const struc
     item->listed = true;
 }
 
+/* After a signal nothing more is opened. */
+static void pass_over(struct pipeline *pipeline, struct item *item)
+{
+    error_set(&item->problem, OUTCOME_SYSTEM, 0, "%s was not read: %s", item->path, INPUT_INTERRUPTED);
+    note_input(pipeline, item, NULL);
+}
+
+/* What was read so far is judged and reported; the next signal ends the program. */
+static void accept_signal(struct pipeline *pipeline)
+{
+    if (!stop_asked())
+        return;
+    stop_accept();
+    pipeline->interrupted = pipeline->told = true;
+    complain("interrupted by a signal: what was read so far is reported; another signal ends at once");
+}
+
 static void write_inputs(const struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->item_count; i++) {
@@ -249,7 +269,7 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     }
     if (outcome != OUTCOME_OK) {
         complain("%s", item->problem.text);
-        pipeline->result->unreadable = true;
+        pipeline->result->unreadable = pipeline->result->unreadable || !stop_asked();
         pipeline->result->bad_filter = outcome == OUTCOME_UNSUPPORTED;
         note_input(pipeline, item, NULL);
         return;
@@ -448,8 +468,11 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
     needs |= options->show_secrets ? NEED_SECRETS : NEED_NOTHING;
     decoder_checksums(pipeline->decoder, options->settings.checksums);
-    return workers_start(worker_count(options), needs, options->keys, &options->settings, pipeline->store,
-                         &pipeline->workers, error) == OUTCOME_OK;
+    stop_block(); /* signals are for the thread that reads */
+    enum outcome outcome = workers_start(worker_count(options), needs, options->keys, &options->settings,
+                                         pipeline->store, &pipeline->workers, error);
+    stop_unblock();
+    return outcome == OUTCOME_OK;
 }
 
 static void stop(struct pipeline *pipeline)
@@ -478,12 +501,19 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
     if (started) {
         list_inputs(&pipeline);
         order_inputs(&pipeline);
-        for (size_t i = 0; i < pipeline.item_count && !result->bad_filter; i++)
-            read_item(&pipeline, &pipeline.items[i]);
+        for (size_t i = 0; i < pipeline.item_count && !result->bad_filter; i++) {
+            if (stop_asked())
+                pass_over(&pipeline, &pipeline.items[i]);
+            else
+                read_item(&pipeline, &pipeline.items[i]);
+        }
+        accept_signal(&pipeline);
         workers_wait(pipeline.workers);
         write_inputs(&pipeline);
         write_counter(&pipeline, "unordered", !workers_finish(pipeline.workers), true,
                       "1 when memory ran out before the records could be put in order");
+        write_counter(&pipeline, "interrupted", pipeline.interrupted, true,
+                      "1 when a signal ended the reading before the end of the input");
         write_counter(&pipeline, "empty_inputs", pipeline.empty, true, "captures without a packet");
         write_counter(&pipeline, "passed_over", pipeline.passed_over, false, "files in folders that are no captures");
         if (pipeline.site != NULL)

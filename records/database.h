@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "core/error.h"
+#include "core/outfile.h"
 #include "records/store.h"
 
 struct database;
@@ -42,8 +43,11 @@ table_set database_unread(const struct database *database, unsigned needs);
 /* Likewise the columns of a table that are needed: for store_narrow. */
 column_set database_columns(const struct database *database, enum table table, unsigned needs);
 
-/* Copies all tables into the SQLite file `path`, which must not exist or must be a database made by this function (it
- * is replaced, all at once). Same names of tables and columns, same ids. Only its owner can read the file.
+/* The files that database_export makes. */
+extern const struct outfile_kind database_file_kind;
+
+/* Copies all tables into the SQLite file `path`, which must not exist, be empty, or be a database made by this function
+ * (it is replaced, all at once). Same names of tables and columns, same ids. Only its owner can read the file.
  * OUTCOME_SYSTEM names the file and what to do. */
 MUST_USE enum outcome database_export(struct database *database, const char *path, struct error *error);
 

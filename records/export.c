@@ -1,15 +1,8 @@
-/* records/export.c: database_export of database.h: the tables as an ordinary SQLite file.
- *
- * The file is built beside its place under another name and then renamed, so that there is never half a database, and
- * an older one stays when something goes wrong.
- */
+/* records/export.c: database_export of database.h: the tables as an ordinary SQLite file. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "records/database.h"
 #include "records/schema.h"
@@ -20,29 +13,16 @@
 #define SQLITE_HEADER_BYTES 100
 #define SQLITE_MAGIC "SQLite format 3"
 
-/* Whether the file is a database that database_export made. */
-static bool is_ours(const char *path)
+static bool is_database(struct cursor head)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return false;
-    char header[SQLITE_HEADER_BYTES];
-    bool whole = fread(header, 1, sizeof header, file) == sizeof header;
-    fclose(file);
-    return whole && memcmp(header, SQLITE_MAGIC, sizeof SQLITE_MAGIC) == 0 &&
-           memcmp(header + APPLICATION_ID_AT, "CMSC", 4) == 0;
+    struct cursor id;
+    return head.left >= SQLITE_HEADER_BYTES && cursor_starts(head, SQLITE_MAGIC, sizeof SQLITE_MAGIC) &&
+           cursor_slice(head, APPLICATION_ID_AT, 4, &id) && cursor_starts(id, "CMSC", 4);
 }
 
-static enum outcome check_place(const char *path, struct error *error)
-{
-    struct stat status;
-    if (lstat(path, &status) != 0)
-        return errno == ENOENT ? OUTCOME_OK : error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
-    if (S_ISREG(status.st_mode) && is_ours(path))
-        return OUTCOME_OK;
-    return error_set(error, OUTCOME_SYSTEM, 0,
-                     "%s: exists and is not a database made by cmscope; give another name or remove it", path);
-}
+/* Readable by its owner only: what was captured may be confidential. SQLite cannot write to a pipe. */
+const struct outfile_kind database_file_kind = {
+    .name = "a database made by cmscope", .is_own = is_database, .secret = true};
 
 static int table_create(sqlite3 *db, const struct table_schema *schema)
 {
@@ -131,44 +111,35 @@ static int write_tables(sqlite3 *db, struct store *const stores[TABLE_COUNT])
     return result == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : result;
 }
 
-/* Fills the empty file `made`, which becomes `path`. */
-static enum outcome write_file(struct store *const stores[TABLE_COUNT], const char *made, const char *path,
-                               struct error *error)
+/* Fills the empty file. */
+static enum outcome write_file(struct store *const stores[TABLE_COUNT], const struct outfile *file, struct error *error)
 {
     sqlite3 *db = NULL;
-    int result = sqlite3_open_v2(made, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int result = sqlite3_open_v2(file->made, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (result == SQLITE_OK)
         result = write_tables(db, stores);
     enum outcome outcome = OUTCOME_OK;
     if (result != SQLITE_OK)
-        outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s: cannot be written: %s", path,
+        outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s: cannot be written: %s", file->path,
                             db == NULL ? sqlite3_errstr(result) : sqlite3_errmsg(db));
     sqlite3_close(db);
-    if (outcome == OUTCOME_OK && rename(made, path) != 0)
-        outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s: cannot be put in place: %s", path, strerror(errno));
     return outcome;
 }
 
 enum outcome database_export(struct database *database, const char *path, struct error *error)
 {
     struct store *stores[TABLE_COUNT];
-    enum outcome outcome = check_place(path, error);
+    struct outfile file;
+    enum outcome outcome = outfile_check(path, &database_file_kind, error);
     for (size_t i = 0; i < TABLE_COUNT && outcome == OUTCOME_OK; i++)
         outcome = database_rows(database, (enum table)i, &stores[i], error);
+    if (outcome == OUTCOME_OK)
+        outcome = outfile_open(&file, path, &database_file_kind, error);
     if (outcome != OUTCOME_OK)
         return outcome;
-    char *made = NULL;
-    if (asprintf(&made, "%s.XXXXXX", path) < 0)
-        return error_set(error, OUTCOME_SYSTEM, 0, "not enough memory to write %s", path);
-    int file = mkstemp(made); /* readable by its owner only: what was captured may be confidential */
-    if (file < 0) {
-        outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s: cannot be made: %s", path, strerror(errno));
-    } else {
-        close(file);
-        outcome = write_file(stores, made, path, error);
-        if (outcome != OUTCOME_OK)
-            unlink(made);
-    }
-    free(made);
+    outcome = write_file(stores, &file, error);
+    if (outcome == OUTCOME_OK)
+        return outfile_close(&file, error);
+    outfile_abandon(&file);
     return outcome;
 }

@@ -46,9 +46,23 @@ void html_time(FILE *out, double seconds)
 
 /* ---- The head ---- */
 
+/* How every report begins; the version of cmscope follows. By this an older report is recognised. */
+#define HTML_BEGINNING                                                                                                 \
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"generator\" "                 \
+    "content=\"cmscope "
+
+static bool is_report(struct cursor head)
+{
+    return cursor_starts(head, HTML_BEGINNING, sizeof HTML_BEGINNING - 1);
+}
+
+const struct outfile_kind report_html_kind = {.name = "a report made by cmscope", .is_own = is_report, .streams = true};
+
 static void print_head(FILE *out, const struct report *report)
 {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    fputs(HTML_BEGINNING, out);
+    html_text(out, text_of(report->version));
+    fputs("\">\n"
           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta name=\"referrer\" content=\"no-referrer\">\n",

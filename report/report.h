@@ -26,6 +26,9 @@ void report_text(FILE *out, const struct report *report);
 /* One JSON object: cmscope, capture (with inputs and coverage), site, summary, verdicts. False when memory ran out. */
 MUST_USE bool report_json(FILE *out, const struct report *report);
 
+/* Files that hold what report_html writes. */
+extern const struct outfile_kind report_html_kind;
+
 /* One HTML file that needs nothing from outside: no script, no font, no image. Shows the first 25 pieces of evidence of
  * a rule. */
 void report_html(FILE *out, const struct report *report);

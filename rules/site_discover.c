@@ -7,6 +7,8 @@
 
 #include "rules/site_keys.h"
 
+const struct outfile_kind site_file_kind = {.name = "empty", .streams = true};
+
 /* ---- YAML ---- */
 
 /* Characters that YAML 1.1 readers take for text and that no terminal takes for more. */

@@ -6,6 +6,9 @@
 
 #include "records/database.h"
 
+/* Files that hold what site_discover writes. People edit them, so that none is replaced. */
+extern const struct outfile_kind site_file_kind;
+
 /* The NEED_... flags of the questions that site_discover asks, added to *needs. */
 MUST_USE enum outcome site_discover_needs(struct database *database, unsigned *needs, struct error *error);
 
