@@ -4,7 +4,9 @@
 
 #include <pcap/pcap.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "capture/link.h"
 #include "capture/link_type.h"
 
 /* Link types in one file. Captures of all adapters of a machine have up to five. */
@@ -25,6 +27,9 @@ struct filter {
     struct program programs[MAX_PROGRAMS];
     size_t count;
     uint64_t too_many; /* packets of link types beyond MAX_PROGRAMS */
+    bool names_tags;   /* the expression looks behind tags itself */
+    uint64_t tagged;
+    uint8_t *plain; /* a packet without its tags, SNAP_LENGTH bytes; NULL until one is needed */
 };
 
 static void compile(const struct filter *filter, int link_type, struct program *program)
@@ -54,6 +59,74 @@ static struct program *program_for(struct filter *filter, int link_type)
     return program;
 }
 
+/* ---- what stands between the Ethernet addresses and IP ---- */
+
+#define ADDRESSES 12
+#define ETHERNET_HEADER 14
+#define FIRST_ETHERTYPE 0x0600 /* below, it is a length (IEEE 802.3) */
+
+static bool names_tags(const char *expression)
+{
+    static const char *const words[] = {"vlan", "mpls", "pppoe", "geneve", "vxlan", "ether["};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strstr(expression, words[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Has an Ethernet frame anything but IP behind its addresses? */
+static bool may_be_tagged(struct cursor frame)
+{
+    uint16_t type;
+    return cursor_skip(&frame, ADDRESSES) && cursor_be16(&frame, &type) && type >= FIRST_ETHERTYPE && type != 0x0800 &&
+           type != 0x86dd && type != 0x0806;
+}
+
+/* Makes the Ethernet frame that the packet would be without tags, labels and PPPoE. */
+static MUST_USE bool without_tags(struct filter *filter, const struct packet *packet, struct cursor *plain)
+{
+    struct frame frame = {.bytes = packet->bytes, .wire = packet->wire_length};
+    struct cursor addresses;
+    uint8_t version;
+    bool known;
+    if (!cursor_slice(packet->bytes, 0, ADDRESSES, &addresses) ||
+        link_strip(packet->link_type, &frame, &known) != OUTCOME_OK || frame_peek(&frame, &version) != OUTCOME_OK ||
+        frame.bytes.left > SNAP_LENGTH - ETHERNET_HEADER)
+        return false;
+    if (filter->plain == NULL)
+        filter->plain = malloc(SNAP_LENGTH);
+    if (filter->plain == NULL)
+        return false;
+    memcpy(filter->plain, addresses.at, ADDRESSES);
+    memcpy(filter->plain + ADDRESSES, version >> 4 == 6 ? "\x86\xdd" : "\x08\x00", 2);
+    memcpy(filter->plain + ETHERNET_HEADER, frame.bytes.at, frame.bytes.left);
+    *plain = cursor_of(filter->plain, ETHERNET_HEADER + frame.bytes.left);
+    return true;
+}
+
+static bool program_passes(const struct program *program, struct cursor bytes, uint32_t wire_length)
+{
+    struct pcap_pkthdr header = {.caplen = (bpf_u_int32)bytes.left, .len = wire_length};
+    return pcap_offline_filter(&program->code, &header, bytes.at) != 0;
+}
+
+/* The program left the packet out: is that only because of tags? */
+static void note_tagged(struct filter *filter, const struct program *program, const struct packet *packet)
+{
+    struct cursor plain;
+    if (filter->names_tags || packet->link_type != DLT_EN10MB || !may_be_tagged(packet->bytes) ||
+        !without_tags(filter, packet, &plain))
+        return;
+    uint32_t cut = packet->wire_length - (uint32_t)packet->bytes.left;
+    filter->tagged += program_passes(program, plain, (uint32_t)plain.left + cut);
+}
+
+uint64_t filter_tagged(const struct filter *filter)
+{
+    return filter->tagged;
+}
+
 static bool valid_for_ethernet(const struct filter *filter)
 {
     struct program program;
@@ -74,6 +147,7 @@ enum outcome filter_new(const char *expression, int link_type, bool several, str
         *filter = NULL;
         return error_set(error, OUTCOME_SYSTEM, 0, "out of memory for the capture filter");
     }
+    (*filter)->names_tags = names_tags(expression);
     const struct program *program = program_for(*filter, link_type);
     if (program == NULL || program->valid || (several && valid_for_ethernet(*filter)))
         return OUTCOME_OK;
@@ -95,8 +169,10 @@ bool filter_passes(struct filter *filter, const struct packet *packet)
         program->left_out++;
         return false;
     }
-    struct pcap_pkthdr header = {.caplen = (bpf_u_int32)packet->bytes.left, .len = packet->wire_length};
-    return pcap_offline_filter(&program->code, &header, packet->bytes.at) != 0;
+    bool passes = program_passes(program, packet->bytes, packet->wire_length);
+    if (!passes)
+        note_tagged(filter, program, packet);
+    return passes;
 }
 
 bool filter_problem(const struct filter *filter, struct error *error)
@@ -125,6 +201,7 @@ void filter_free(struct filter *filter)
         if (filter->programs[i].valid)
             pcap_freecode(&filter->programs[i].code);
     }
+    free(filter->plain);
     free(filter->expression);
     free(filter);
 }

@@ -38,6 +38,17 @@ bool pcap_file_recognise(struct cursor head)
     return find_variant(head, false, &which) || find_variant(head, true, &which);
 }
 
+bool pcap_file_starts(struct cursor head)
+{
+    uint16_t major, minor;
+    size_t which;
+    bool big = find_variant(head, true, &which);
+    if (!big && !find_variant(head, false, &which))
+        return false;
+    return cursor_skip(&head, 4) && order_u16(&head, big, &major) && order_u16(&head, big, &minor) && major == 2 &&
+           minor <= 4;
+}
+
 /* 2.0 to 2.4, and 543.0, which tcpdump of DG/UX wrote. */
 static enum outcome use_version(struct pcap_file *file, uint16_t major, uint16_t minor, struct error *error)
 {
@@ -93,7 +104,17 @@ bool pcap_file_ready(const struct pcap_file *file)
     if (!cursor_skip(&bytes, 8) || !order_u32(&bytes, file->big, &captured) || !order_u32(&bytes, file->big, &wire))
         return false;
     size_t longer = file->always || (file->sometimes && captured > wire) ? wire : captured;
+    if (longer == 0 || longer > link_type_longest(file->link_type)) /* perhaps no packet: see pcap_file_next */
+        return false;
     return bytes.left >= file->header - PACKET_HEADER && bytes.left - (file->header - PACKET_HEADER) >= longer;
+}
+
+/* A header without bytes that is zeros (the file was preallocated, or a crash left it), or that starts another file:
+ * there, the zone and the accuracy of time, which are zero, take the place of the two lengths. */
+static bool is_no_packet(struct cursor head)
+{
+    static const uint8_t zeros[PACKET_HEADER];
+    return cursor_starts(head, zeros, sizeof zeros) || pcap_file_starts(head);
 }
 
 enum outcome pcap_file_next(struct pcap_file *file, struct packet *packet, struct error *error)
@@ -102,11 +123,14 @@ enum outcome pcap_file_next(struct pcap_file *file, struct packet *packet, struc
     uint32_t seconds, fraction, captured, wire;
     if (!input_view(file->input, file->header, &bytes))
         return cut(file, "header is", error);
+    struct cursor head = bytes;
     if (!order_u32(&bytes, file->big, &seconds) || !order_u32(&bytes, file->big, &fraction) ||
         !order_u32(&bytes, file->big, &captured) || !order_u32(&bytes, file->big, &wire))
         return error_set(error, OUTCOME_MALFORMED, input_offset(file->input), "a packet's header");
     if (file->always || (file->sometimes && captured > wire))
         exchange(&captured, &wire);
+    if (captured == 0 && wire == 0 && is_no_packet(head))
+        return error_set(error, OUTCOME_MALFORMED, input_offset(file->input), "no packet starts here");
     if (captured > link_type_longest(file->link_type))
         return error_set(error, OUTCOME_MALFORMED, input_offset(file->input), "a packet of %lu bytes",
                          (unsigned long)captured);

@@ -23,11 +23,14 @@ struct pcap_file {
 
 bool pcap_file_recognise(struct cursor head);
 
+/* Tells whether a whole file header of version 2 starts here: more than the magic number, for the middle of a file. */
+bool pcap_file_starts(struct cursor head);
+
 /* Reads the header. `input` stays the caller's. error->text is a reason, error->offset its place. */
 MUST_USE enum outcome pcap_file_open(struct pcap_file *file, struct input *input, struct error *error);
 
 /* Sets all of *packet but moment.packet. OUTCOME_MORE: the end; error->text is empty, or says what is not whole.
- * OUTCOME_MALFORMED: damage at error->offset. */
+ * OUTCOME_MALFORMED: damage, zeros or the header of another file at error->offset, which is that of the input. */
 MUST_USE enum outcome pcap_file_next(struct pcap_file *file, struct packet *packet, struct error *error);
 
 /* Is the next packet whole in the input's buffer? Then taking it leaves the bytes of those before where they are. */

@@ -6,6 +6,7 @@
 
 #include "capture/link_type.h"
 #include "capture/order.h"
+#include "capture/pcap_file.h"
 
 /* Interfaces of one section. The old Packet Block has 16 bits for their number; dumpcap has up to a few dozen. */
 #define MAX_INTERFACES ((size_t)65536)
@@ -277,10 +278,9 @@ static MUST_USE bool take_packet(struct pcapng *pcapng, const struct block *bloc
     struct interface *interface = &pcapng->interfaces[parts.interface];
     if (!cursor_skip(&body, (4 - parts.captured % 4) % 4) || block->type == BLOCK_SIMPLE_PACKET)
         body = CURSOR_EMPTY;
-    if (parts.timeless)
-        pcapng->facts.timeless++;
-    else
+    if (!parts.timeless)
         pcapng->time_ns = time_of(interface, parts.units);
+    pcapng->facts.timeless += parts.timeless || pcapng->time_ns == 0;
     if (parts.dropped > 0)
         note_dropped(pcapng, interface, 0, parts.dropped);
     if (pcapng->big)
@@ -332,8 +332,11 @@ static enum outcome read_head(struct pcapng *pcapng, uint32_t *type, uint32_t *l
     uint64_t offset = input_offset(pcapng->input);
     if (!input_view(pcapng->input, BLOCK_SMALLEST, &head))
         return cut(pcapng, offset, error);
+    struct cursor start = head;
     if (!order_u32(&head, pcapng->big, type))
         return error_set(error, OUTCOME_MALFORMED, offset, "a block without a head");
+    if (*type > BLOCK_SECRETS && pcap_file_recognise(start))
+        return error_set(error, OUTCOME_MALFORMED, offset, "no block starts here");
     if (*type == BLOCK_SECTION && !find_order(cursor_of(head.at + 4, head.left - 4), &pcapng->big))
         return error_set(error, OUTCOME_MALFORMED, offset, "a section header without its magic number");
     if (!order_u32(&head, pcapng->big, length) || *length < BLOCK_SMALLEST || *length % 4 != 0 ||
@@ -494,6 +497,12 @@ bool pcapng_recognise(struct cursor head)
 {
     uint32_t type;
     return cursor_be32(&head, &type) && type == BLOCK_SECTION;
+}
+
+bool pcapng_starts(struct cursor head)
+{
+    bool big;
+    return pcapng_recognise(head) && cursor_skip(&head, 8) && find_order(head, &big);
 }
 
 /* What comes before the first interface or packet. What is wrong there is told by pcapng_next. */

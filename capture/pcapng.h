@@ -25,7 +25,8 @@ struct pcapng_facts {
     size_t link_type_count; /* more than PCAPNG_LINK_TYPES: those above are not kept */
     uint32_t snap_length;   /* the longest; 0: no limit, of an interface at least */
     uint64_t comments;      /* of packets */
-    uint64_t timeless; /* packets in Simple Packet Blocks, which have no time: they get that of the packet before */
+    uint64_t timeless; /* packets whose time is zero, or in Simple Packet Blocks, which have none: that of the packet
+                          before is used */
     uint64_t damaged;  /* packet blocks left out */
     uint64_t damaged_offset; /* of the first of them */
     uint64_t dropped;        /* packets that whoever captured says are missing */
@@ -35,6 +36,8 @@ struct pcapng_facts {
 struct pcapng;
 
 bool pcapng_recognise(struct cursor head);
+/* Tells whether a section header starts here: more than its type, for the middle of a file. */
+bool pcapng_starts(struct cursor head);
 
 /* Reads up to the first interface. `input` stays the caller's. error->text is a reason, error->offset its place. */
 MUST_USE enum outcome pcapng_open(struct input *input, struct pcapng **pcapng, struct error *error);

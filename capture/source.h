@@ -26,11 +26,15 @@ struct source_facts {
     int64_t filtered;      /* left out by the filter so far */
     struct moment first, last;     /* of the packets given so far; packet 0 when none was */
     uint64_t sections, interfaces; /* 1 of a pcap file */
+    uint64_t joined; /* more capture files that follow the first in the same file, as `cat` puts them; all are read */
+    bool unusable;   /* what was read cannot be trusted: the whole file was damaged on its way (error->text says how) */
+    uint64_t
+        timeless; /* packets whose time is zero, or that have none (Simple Packet Block): that of the packet before */
+    uint64_t filtered_tagged; /* of those left out: the filter passes them without their VLAN tags or labels */
     /* The rest is known of pcapng only. */
-    uint64_t comments; /* of packets */
-    uint64_t timeless; /* packets without a time (Simple Packet Block), which were given that of the packet before */
-    uint64_t damaged;  /* packets left out because their block contradicts itself or names no known interface */
-    uint64_t dropped;  /* packets that the capturing program says it missed */
+    uint64_t comments;     /* of packets */
+    uint64_t damaged;      /* packets left out because their block contradicts itself or names no known interface */
+    uint64_t dropped;      /* packets that the capturing program says it missed */
     uint64_t late_secrets; /* blocks of TLS secrets that came after source_look_ahead had failed */
     struct text
         comment; /* of the first section that has one; foreign UTF-8, up to 4 KiB; TEXT_NULL when there is none */
@@ -44,13 +48,17 @@ struct source_name {
 };
 
 /* Opens `path` ("-" is standard input). `filter` is a BPF expression or NULL. On OUTCOME_OK *source is owned by the
- * caller (source_close). OUTCOME_SYSTEM: no such file, no permission; OUTCOME_MALFORMED: not a capture file;
- * OUTCOME_UNSUPPORTED: the filter does not compile. */
+ * caller (source_close). OUTCOME_SYSTEM: no such file, no permission; OUTCOME_MALFORMED: not a capture file, or one of
+ * another format: error->text names it and how to convert it; OUTCOME_UNSUPPORTED: the filter does not compile. */
 MUST_USE enum outcome source_open(const char *path, const char *filter, struct source **source, struct error *error);
 
 /* From now on: `call` is called each time that a pipe has nothing to read for half a second, before more is waited for.
  * What it is called from is source_next. */
 void source_on_pause(struct source *source, void (*call)(void *context), void *context);
+
+/* Whether a file that source_open calls malformed holds packets all the same, by its name or its first bytes: a cut
+ * capture, or one of another format. Such a file is not passed over in silence. */
+bool source_seems_capture(const char *path);
 
 /* The next packet. Its moment.packet is `number` plus the packets of this source that the filter left out before, so
  * that it is the number in the file when `number` counts from 1. OUTCOME_OK; OUTCOME_MORE: the end, all was whole
@@ -84,5 +92,7 @@ MUST_USE enum outcome source_first_time(const char *path, int64_t *time_ns, stru
  * it is a folder (not deeper). *paths is a malloc'd array of malloc'd names, owned by the caller (source_list_free). */
 MUST_USE enum outcome source_list(const char *path, char ***paths, size_t *count, struct error *error);
 void source_list_free(char **paths, size_t count);
+/* How many folders are in the folder `path`, which source_list does not look into; 0 when it is no folder. */
+size_t source_list_folders(const char *path);
 
 #endif

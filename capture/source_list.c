@@ -50,12 +50,14 @@ static int by_name(const void *a, const void *b)
 
 static enum outcome list_folder(DIR *folder, const char *path, struct names *names, struct error *error)
 {
+    size_t deeper = 0;
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        struct stat status;
+        struct stat status = {0};
         if (entry->d_name[0] == '.') /* folders themselves, and what editors and rotation hide */
             continue;
         char *file = joined(path, entry->d_name);
         if (file != NULL && (stat(file, &status) != 0 || !S_ISREG(status.st_mode))) {
+            deeper += S_ISDIR(status.st_mode);
             free(file);
             continue;
         }
@@ -65,7 +67,8 @@ static enum outcome list_folder(DIR *folder, const char *path, struct names *nam
         }
     }
     if (names->count == 0)
-        return error_set(error, OUTCOME_SYSTEM, 0, "%s holds no files: name a folder with capture files", path);
+        return error_set(error, OUTCOME_SYSTEM, 0, "%s holds no files%s: name a folder with capture files", path,
+                         deeper > 0 ? ", only folders, which are not read" : "");
     qsort(names->paths, names->count, sizeof *names->paths, by_name);
     return OUTCOME_OK;
 }
@@ -109,4 +112,20 @@ void source_list_free(char **paths, size_t count)
     for (size_t i = 0; i < count; i++)
         free(paths[i]);
     free(paths);
+}
+
+size_t source_list_folders(const char *path)
+{
+    DIR *folder = strcmp(path, "-") == 0 ? NULL : opendir(path);
+    size_t count = 0;
+    if (folder == NULL)
+        return 0;
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        struct stat status;
+        char *inside = entry->d_name[0] == '.' ? NULL : joined(path, entry->d_name);
+        count += inside != NULL && stat(inside, &status) == 0 && S_ISDIR(status.st_mode);
+        free(inside);
+    }
+    closedir(folder);
+    return count;
 }

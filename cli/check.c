@@ -5,7 +5,8 @@
 
 #include "cli/outputs.h"
 #include "cli/pipeline.h"
-#include "report/report.h"
+#include "report/facts.h"
+#include "rules/seen.h"
 
 #define EVALUATION_MAX ((size_t)1 << 30) /* memory for verdicts and their evidence */
 
@@ -92,6 +93,38 @@ static int status_of(const struct options *options, const struct verdicts *verdi
     return result->incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
+static void note(struct store *store, const char *name, bool value, const char *meaning, struct pipeline_result *result)
+{
+    struct sink sink = store_sink(store);
+    struct coverage_row row = coverage_row_null();
+    row.name = text_of(name);
+    row.value = value;
+    row.incomplete = true;
+    row.meaning = text_of(meaning);
+    sink_append(&sink, TABLE_coverage, &row);
+    result->incomplete = result->incomplete || value;
+}
+
+/* A capture without anything that the rules speak of breaks none of them: that must not look like a clean site. Where no
+ * packet was read, other reasons say so. */
+static enum outcome note_seen(struct database *database, struct store *store, struct pipeline_result *result,
+                              struct error *error)
+{
+    struct report report = {.store = store};
+    struct seen seen = {0};
+    enum outcome outcome = seen_look(database, &seen, error);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    note(store, "no_configmgr", !seen.configmgr && facts_capture(&report).packets > 0,
+         "1 when no ConfigMgr traffic was seen: no message, no request to a site system, no sign of one; nothing is "
+         "said "
+         "of any site",
+         result);
+    note(store, "tls_hides_all", seen.tls_hidden,
+         "1 when TLS hides the content of all connections that were read: give what opens them with --keys", result);
+    return OUTCOME_OK;
+}
+
 /* Reads, judges and reports. */
 static int check(const struct options *options, enum check_format format, const struct benchmark *benchmark,
                  struct database *database, struct store *store, struct arena *arena)
@@ -105,7 +138,8 @@ static int check(const struct options *options, enum check_format format, const 
     struct findings findings;
     bool whole = options->only_count == 0; /* with --rule only what that rule reads is decoded */
     if (evaluate_needs(database, benchmark, &evaluation, &needs, &error) != OUTCOME_OK ||
-        (whole && findings_needs(database, &needs, &error) != OUTCOME_OK)) {
+        (whole && (findings_needs(database, &needs, &error) != OUTCOME_OK ||
+                   seen_needs(database, &needs, &error) != OUTCOME_OK))) {
         complain("%s", error.text);
         return EXIT_DEFINITION;
     }
@@ -116,6 +150,11 @@ static int check(const struct options *options, enum check_format format, const 
     }
     if (result.bad_filter)
         return EXIT_USAGE;
+    if (whole && note_seen(database, store, &result, &error) != OUTCOME_OK) {
+        complain("%s", error.text);
+        return EXIT_INPUT;
+    }
+    pipeline_complain(store);
     if (evaluate_rules(database, benchmark, &evaluation, arena, &verdicts, &error) != OUTCOME_OK ||
         (whole && findings_collect(database, arena, &findings, &error) != OUTCOME_OK)) {
         complain("%s", error.text);

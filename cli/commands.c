@@ -39,9 +39,12 @@ typedef enum outcome answer(struct store *store, sqlite3_stmt *statement, enum r
 /* The store need not keep what no statement reads. */
 static void spare(struct store *store, const struct database *database, unsigned needs)
 {
-    store_drop(store, database_unread(database, needs));
-    for (enum table table = 0; table < TABLE_COUNT; table++)
-        store_narrow(store, table, database_columns(database, table, needs));
+    const table_set always = table_bit(TABLE_input) | table_bit(TABLE_coverage); /* pipeline_complain reads them */
+    store_drop(store, database_unread(database, needs) & ~always);
+    for (enum table table = 0; table < TABLE_COUNT; table++) {
+        if ((always & table_bit(table)) == 0)
+            store_narrow(store, table, database_columns(database, table, needs));
+    }
 }
 
 /* A question to a database. */
@@ -89,6 +92,8 @@ static int run_question(const struct options *options, struct question *question
     bool ran = pipeline_run(options, question->needs, store, &result, &error);
     if (ran && result.bad_filter)
         return EXIT_USAGE;
+    if (ran)
+        pipeline_complain(store);
     if (!ran || give_answer(options, question, database, store, &error) != OUTCOME_OK) {
         complain("%s", error.text);
         return result.bad_site ? EXIT_DEFINITION : EXIT_INPUT;

@@ -30,6 +30,7 @@ static int discover(const struct options *options, struct database *database, st
     }
     if (result.bad_filter)
         return EXIT_USAGE;
+    pipeline_complain(store);
     if (write_site(options->output, database, &error) != OUTCOME_OK) {
         complain("%s", error.text);
         return EXIT_INPUT;

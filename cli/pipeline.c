@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,17 +15,20 @@
 #include "cli/worker.h"
 #include "core/stop.h"
 #include "dissect/ipsec.h"
+#include "report/facts.h"
 #include "rules/site.h"
 
 /* One file to read. */
 struct item {
     char *path;
-    int64_t first_time; /* ns; files are read in the order of their first packets */
-    size_t given;       /* position among all, to keep equal ones in order */
-    bool found;         /* in a folder: it may be anything */
-    bool listed;        /* gets a row of `input` */
-    struct input_row row;
-    char *link_type; /* of the row */
+    int64_t first_time;   /* ns; files are read in the order of their first packets */
+    size_t given;         /* position among all, to keep equal ones in order */
+    bool found;           /* in a folder: it may be anything */
+    bool passed_over;     /* and is no capture */
+    size_t argument;      /* of -r: that folder */
+    bool listed;          /* gets a row of `input` */
+    struct input_row row; /* without its texts */
+    char *link_type;      /* of the row */
     struct error problem;
 };
 
@@ -49,11 +53,11 @@ struct pipeline {
     double progress_at;
     int64_t filtered;                                  /* packets that the filter left out */
     uint64_t dropped, damaged, timeless, late_secrets; /* what source_facts tells of all inputs */
+    uint64_t joined, filtered_tagged;                  /* likewise */
     uint64_t empty;                                    /* captures without a packet */
     uint64_t passed_over;                              /* files in folders that are no captures */
+    uint64_t folders;                                  /* in folders: not looked into */
     bool interrupted;                                  /* a signal ended the reading */
-    bool told;        /* a file that is cut off or damaged was told on standard error */
-    char missed[160]; /* the first counter that says that something was missed */
 };
 
 static bool add_item(struct pipeline *pipeline, const char *path)
@@ -70,23 +74,35 @@ static bool add_item(struct pipeline *pipeline, const char *path)
     return true;
 }
 
+/* A file of a folder, or what the option -r names itself. */
+static void list_input(struct pipeline *pipeline, size_t argument, const char *path)
+{
+    if (!add_item(pipeline, path)) {
+        complain("%s: no memory to read it", path);
+        pipeline->result->unreadable = true;
+        return;
+    }
+    struct item *item = &pipeline->items[pipeline->item_count - 1];
+    item->found = strcmp(path, pipeline->options->reads[argument]) != 0;
+    item->argument = argument;
+}
+
 static void list_inputs(struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->options->read_count; i++) {
+        const char *given = pipeline->options->reads[i];
         char **paths;
         size_t count;
         struct error error = {0};
-        if (source_list(pipeline->options->reads[i], &paths, &count, &error) != OUTCOME_OK) {
-            if (add_item(pipeline, pipeline->options->reads[i]))
+        pipeline->folders += source_list_folders(given);
+        if (source_list(given, &paths, &count, &error) != OUTCOME_OK) {
+            list_input(pipeline, i, given);
+            if (pipeline->item_count > 0)
                 pipeline->items[pipeline->item_count - 1].problem = error;
             continue;
         }
-        for (size_t j = 0; j < count; j++) {
-            if (!add_item(pipeline, paths[j]))
-                complain("%s: no memory to read it", paths[j]);
-            else
-                pipeline->items[pipeline->item_count - 1].found = strcmp(paths[j], pipeline->options->reads[i]) != 0;
-        }
+        for (size_t j = 0; j < count; j++)
+            list_input(pipeline, i, paths[j]);
         source_list_free(paths, count);
     }
 }
@@ -209,14 +225,11 @@ static void take_packet(struct pipeline *pipeline, const struct packet *packet, 
 static void note_input(struct pipeline *pipeline, struct item *item, const struct source_facts *facts)
 {
     struct input_row row = input_row_null();
-    row.file = text_of(item->path);
     row.packets = 0;
-    pipeline->empty +=
-        facts != NULL && facts->packets == 0 && item->problem.text[0] == '\0' && pipeline->options->filter == NULL;
+    pipeline->empty += facts != NULL && facts->packets + facts->filtered == 0 && item->problem.text[0] == '\0';
     if (facts != NULL) {
         row.packets = facts->packets;
         item->link_type = facts->link_type == NULL ? NULL : strdup(facts->link_type);
-        row.link_type = text_of(item->link_type);
         row.snap_length = facts->snap_length;
     }
     if (facts != NULL && facts->packets > 0) {
@@ -225,8 +238,6 @@ static void note_input(struct pipeline *pipeline, struct item *item, const struc
         row.last_packet = facts->last.packet;
         row.last_time = moment_seconds(facts->last);
     }
-    if (item->problem.text[0] != '\0')
-        row.problem = text_of(item->problem.text);
     item->row = row;
     item->listed = true;
 }
@@ -244,16 +255,62 @@ static void accept_signal(struct pipeline *pipeline)
     if (!stop_asked())
         return;
     stop_accept();
-    pipeline->interrupted = pipeline->told = true;
+    pipeline->interrupted = true;
     complain("interrupted by a signal: what was read so far is reported; another signal ends at once");
 }
 
 static void write_inputs(const struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->item_count; i++) {
-        if (pipeline->items[i].listed)
-            sink_append(&pipeline->sink, TABLE_input, &pipeline->items[i].row);
+        struct item *item = &pipeline->items[i];
+        if (!item->listed)
+            continue;
+        item->row.file = text_of(item->path);
+        item->row.link_type = text_of(item->link_type);
+        if (item->problem.text[0] != '\0')
+            item->row.problem = text_of(item->problem.text);
+        sink_append(&pipeline->sink, TABLE_input, &item->row);
     }
+}
+
+static bool is_empty_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+}
+
+/* A file that could not be opened. In a folder it may be anything, but what holds packets, or held them, is named; one
+ * without a byte is a capture that has just been started. */
+static void refuse_item(struct pipeline *pipeline, struct item *item, enum outcome outcome)
+{
+    item->passed_over = outcome == OUTCOME_MALFORMED && item->found && !source_seems_capture(item->path);
+    if (item->passed_over) {
+        pipeline->passed_over++;
+        return;
+    }
+    complain("%s", item->problem.text);
+    if (item->found && is_empty_file(item->path))
+        pipeline->result->incomplete = true;
+    else
+        pipeline->result->unreadable = pipeline->result->unreadable || !stop_asked();
+    pipeline->result->bad_filter = outcome == OUTCOME_UNSUPPORTED;
+    note_input(pipeline, item, NULL);
+}
+
+static void add_facts(struct pipeline *pipeline, const struct item *item, const struct source_facts *facts)
+{
+    pipeline->filtered += facts->filtered;
+    pipeline->filtered_tagged += facts->filtered_tagged;
+    pipeline->dropped += facts->dropped;
+    pipeline->damaged += facts->damaged;
+    pipeline->timeless += facts->timeless;
+    pipeline->late_secrets += facts->late_secrets;
+    pipeline->joined += facts->joined;
+    if (facts->joined > 0)
+        complain(
+            "%s holds %llu capture files one after another: all are read, in this order; name them with -r each, and "
+            "they are put in the order of time",
+            item->path, (unsigned long long)facts->joined + 1);
 }
 
 static void read_item(struct pipeline *pipeline, struct item *item)
@@ -263,15 +320,8 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     enum outcome outcome = item->problem.outcome;
     if (outcome == OUTCOME_OK)
         outcome = source_open(item->path, pipeline->options->filter, &source, &item->problem);
-    if (outcome == OUTCOME_MALFORMED && item->found) {
-        pipeline->passed_over++;
-        return;
-    }
     if (outcome != OUTCOME_OK) {
-        complain("%s", item->problem.text);
-        pipeline->result->unreadable = pipeline->result->unreadable || !stop_asked();
-        pipeline->result->bad_filter = outcome == OUTCOME_UNSUPPORTED;
-        note_input(pipeline, item, NULL);
+        refuse_item(pipeline, item, outcome);
         return;
     }
     struct reading reading = {.source = source};
@@ -283,20 +333,35 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     }
     hand_on(pipeline); /* the next one was there, but damaged */
     end_progress(pipeline);
+    struct source_facts facts = source_facts(source);
     if (item->problem.text[0] != '\0') {
         complain("%s", item->problem.text);
         pipeline->result->incomplete = true;
-        pipeline->told = true;
     }
-    struct source_facts facts = source_facts(source);
-    pipeline->result->unreadable = pipeline->result->unreadable || (outcome == OUTCOME_MALFORMED && facts.packets == 0);
-    pipeline->filtered += facts.filtered;
-    pipeline->dropped += facts.dropped;
-    pipeline->damaged += facts.damaged;
-    pipeline->timeless += facts.timeless;
-    pipeline->late_secrets += facts.late_secrets;
+    if (facts.unusable || (outcome == OUTCOME_MALFORMED && facts.packets == 0))
+        pipeline->result->unreadable = true;
+    add_facts(pipeline, item, &facts);
     note_input(pipeline, item, &facts);
     source_close(source);
+}
+
+/* A folder of which all files were passed over: nobody must take its silence for a clean capture. */
+static void refuse_folders(struct pipeline *pipeline)
+{
+    size_t items = pipeline->item_count; /* what is added has no packets, and is listed at the end */
+    for (size_t argument = 0; argument < pipeline->options->read_count; argument++) {
+        size_t files = 0, passed_over = 0;
+        for (size_t i = 0; i < items; i++) {
+            files += pipeline->items[i].argument == argument;
+            passed_over += pipeline->items[i].argument == argument && pipeline->items[i].passed_over;
+        }
+        if (passed_over == 0 || passed_over < files || !add_item(pipeline, pipeline->options->reads[argument]))
+            continue;
+        struct item *item = &pipeline->items[pipeline->item_count - 1];
+        error_set(&item->problem, OUTCOME_SYSTEM, 0, "%s holds no capture: %zu files were passed over",
+                  pipeline->options->reads[argument], files);
+        refuse_item(pipeline, item, OUTCOME_SYSTEM);
+    }
 }
 
 /* ---- Coverage: what was looked at, and what was not ---- */
@@ -310,12 +375,32 @@ static void write_counter(struct pipeline *pipeline, const char *name, uint64_t 
     row.incomplete = incomplete;
     row.meaning = text_of(meaning);
     sink_append(&pipeline->sink, TABLE_coverage, &row);
-    if (!incomplete || value == 0)
-        return;
-    pipeline->result->incomplete = true;
-    if (pipeline->told || pipeline->missed[0] != '\0') /* one message is enough: the table `coverage` has all */
-        return;
-    snprintf(pipeline->missed, sizeof pipeline->missed, "%s: %llu", meaning, (unsigned long long)value);
+    pipeline->result->incomplete = pipeline->result->incomplete || (incomplete && value > 0);
+}
+
+/* ": EN10MB, RAW": the names of the link types that are not read. */
+static void name_links(const struct decoder_counts *counts, char *names, size_t size)
+{
+    size_t used = 0;
+    names[0] = '\0';
+    for (size_t i = 0; i < counts->link_count && used < size; i++) {
+        int length = snprintf(names + used, size - used, "%s%s (%d)", i == 0 ? ": " : ", ",
+                              link_type_name(counts->links[i].link_type), counts->links[i].link_type);
+        used += length > 0 ? (size_t)length : 0;
+    }
+}
+
+static void write_filter_coverage(struct pipeline *pipeline)
+{
+    bool nothing = pipeline->packets == 0 && pipeline->filtered > 0;
+    write_counter(
+        pipeline, "filter_passes_nothing", nothing, true,
+        "1 when the capture filter left out all packets: -f looks at the outermost headers only, not behind VLAN "
+        "tags (try -f 'vlan and ...'), labels and tunnels");
+    write_counter(
+        pipeline, "filtered_tagged", pipeline->filtered_tagged, true,
+        "packets that the capture filter left out only for the VLAN tags, MPLS labels or PPPoE before IP, behind "
+        "which it does not look: try -f 'vlan and ...'");
 }
 
 static void write_packet_coverage(struct pipeline *pipeline)
@@ -340,6 +425,8 @@ static void write_packet_coverage(struct pipeline *pipeline)
         {DECODED_UNKNOWN_LINK, "unknown_link", true, "packets of a link layer that is not read here"},
     };
     struct decoder_counts counts = decoder_counts(pipeline->decoder);
+    char unknown[256] = "packets of a link layer that is not read here";
+    name_links(&counts, unknown + strlen(unknown), sizeof unknown - strlen(unknown));
     write_counter(pipeline, "packets", (uint64_t)pipeline->packets, false, "packets read");
     write_counter(pipeline, "filtered", (uint64_t)pipeline->filtered, false,
                   "packets that the capture filter left out");
@@ -349,10 +436,11 @@ static void write_packet_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "late_secrets", pipeline->late_secrets, false,
                   "blocks of TLS secrets behind the first handshake in an input that is read once: they open only what "
                   "follows them");
-    write_counter(pipeline, "timeless", pipeline->timeless, false, "packets without a time of their own");
+    write_counter(pipeline, "timeless", pipeline->timeless, true,
+                  "packets without a time of their own: what depends on time is not sure");
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
         write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,
-                      results[i].meaning);
+                      results[i].decoded == DECODED_UNKNOWN_LINK ? unknown : results[i].meaning);
     for (size_t i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++) {
         if (counts.by_unread[i] > 0)
             write_counter(pipeline, "unread_layer", counts.by_unread[i], true, unread_name((enum unread)i));
@@ -399,8 +487,9 @@ static void write_content_coverage(struct pipeline *pipeline)
                   "connections with data of which no protocol was recognised");
     write_counter(pipeline, "http_errors", counts.http_errors, true,
                   "HTTP streams that could not be followed at some point");
-    write_counter(pipeline, "http_unread", counts.http_unread, true,
-                  "HTTP connections whose client began with bytes that were not understood, though the server answered");
+    write_counter(
+        pipeline, "http_unread", counts.http_unread, true,
+        "HTTP connections whose client began with bytes that were not understood, though the server answered");
     write_counter(pipeline, "http_truncated", counts.http_truncated, true,
                   "HTTP bodies of interest with missing bytes");
     write_counter(pipeline, "bodies_dropped", counts.bodies_dropped, true,
@@ -444,6 +533,16 @@ static void write_limit_coverage(struct pipeline *pipeline)
     for (enum limit limit = 0; limit < LIMIT_COUNT; limit++) {
         if (limits.hit[limit] > 0)
             write_counter(pipeline, limit_name(limit), limits.hit[limit], limit_loses(limit), limit_meaning(limit));
+    }
+}
+
+void pipeline_complain(struct store *store)
+{
+    struct report report = {.store = store};
+    struct facts_reason reason;
+    for (int64_t i = 0; facts_reason(&report, i, &reason); i++) {
+        if (reason.counter.at != NULL)
+            complain("the result is incomplete (%.*s): %s", (int)reason.counter.length, reason.counter.at, reason.text);
     }
 }
 
@@ -508,6 +607,7 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
                 read_item(&pipeline, &pipeline.items[i]);
         }
         accept_signal(&pipeline);
+        refuse_folders(&pipeline);
         workers_wait(pipeline.workers);
         write_inputs(&pipeline);
         write_counter(&pipeline, "unordered", !workers_finish(pipeline.workers), true,
@@ -516,6 +616,12 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
                       "1 when a signal ended the reading before the end of the input");
         write_counter(&pipeline, "empty_inputs", pipeline.empty, true, "captures without a packet");
         write_counter(&pipeline, "passed_over", pipeline.passed_over, false, "files in folders that are no captures");
+        write_counter(&pipeline, "folders_passed_over", pipeline.folders, false,
+                      "folders in the given folders, which are not looked into");
+        write_counter(
+            &pipeline, "joined", pipeline.joined, false,
+            "captures that follow another one in the same file, as cat puts them: read in the order of the file");
+        write_filter_coverage(&pipeline);
         if (pipeline.site != NULL)
             site_write(pipeline.site, &pipeline.sink);
         ipsec_write(decoder_ipsec(pipeline.decoder), &pipeline.sink);
@@ -526,8 +632,9 @@ bool pipeline_run(const struct options *options, unsigned needs, struct store *s
         if (pipeline.passed_over > 0)
             complain("%llu files in the given folders are no captures and were passed over",
                      (unsigned long long)pipeline.passed_over);
-        if (pipeline.missed[0] != '\0')
-            complain("the result is incomplete (%s); the table coverage tells more", pipeline.missed);
+        if (pipeline.folders > 0)
+            complain("%llu folders in the given folders were not looked into: name them with -r",
+                     (unsigned long long)pipeline.folders);
     }
     stop(&pipeline);
     return started;

@@ -21,4 +21,8 @@ struct pipeline_result {
 MUST_USE bool pipeline_run(const struct options *options, unsigned needs, struct store *store,
                            struct pipeline_result *result, struct error *error);
 
+/* Writes each reason of `store` why the result says less than it seems to on standard error, but for inputs with a
+ * problem: these were told when they were read. */
+void pipeline_complain(struct store *store);
+
 #endif

@@ -1,6 +1,8 @@
 /* report/facts.c: see facts.h. */
 #include "report/facts.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "records/store.h"
@@ -54,19 +56,67 @@ bool facts_missed(const struct coverage_row *row)
     return row->incomplete == 1 && row->value != INT_NULL && row->value > 0;
 }
 
-bool report_incomplete(const struct report *report)
+/* ---- Why the result says less than it seems to ---- */
+
+/* How the meaning of a counter that is no number starts. */
+#define CONDITION "1 when "
+
+static bool is_condition(const struct coverage_row *row)
+{
+    return cursor_starts(text_cursor(row->meaning), CONDITION, strlen(CONDITION));
+}
+
+/* Looks through the counters of one kind; takes `*left` off by each that is passed. */
+static bool counter_reason(const struct report *report, bool conditions, int64_t *left, struct facts_reason *reason)
+{
+    const struct coverage_row *row;
+    for (int64_t i = 0; (row = facts_coverage(report, i)) != NULL; i++) {
+        if (!facts_missed(row) || is_condition(row) != conditions || (*left)-- > 0)
+            continue;
+        *reason = (struct facts_reason){.counter = row->name, .value = row->value};
+        size_t start = conditions ? strlen(CONDITION) : 0;
+        int length = (int)(row->meaning.length - start);
+        if (conditions)
+            snprintf(reason->text, sizeof reason->text, "%.*s", length, row->meaning.at + start);
+        else
+            snprintf(reason->text, sizeof reason->text, "%" PRId64 " %.*s", row->value, length, row->meaning.at);
+        return true;
+    }
+    return false;
+}
+
+static bool contains(struct text text, struct text part)
+{
+    size_t place;
+    return cursor_find(text_cursor(text), text_cursor(part), &place);
+}
+
+static bool input_reason(const struct report *report, int64_t *left, struct facts_reason *reason)
 {
     const struct input_row *input;
     for (int64_t i = 0; (input = facts_input(report, i)) != NULL; i++) {
-        if (input->problem.at != NULL)
-            return true;
-    }
-    const struct coverage_row *row;
-    for (int64_t i = 0; (row = facts_coverage(report, i)) != NULL; i++) {
-        if (facts_missed(row))
-            return true;
+        if (input->problem.at == NULL || (*left)-- > 0)
+            continue;
+        *reason = (struct facts_reason){.counter = TEXT_NULL, .value = INT_NULL};
+        bool named = contains(input->problem, input->file) || text_is(input->file, "-");
+        snprintf(reason->text, sizeof reason->text, "%.*s%s%.*s", named ? 0 : (int)input->file.length, input->file.at,
+                 named ? "" : ": ", (int)input->problem.length, input->problem.at);
+        return true;
     }
     return false;
+}
+
+bool facts_reason(const struct report *report, int64_t index, struct facts_reason *reason)
+{
+    int64_t left = index;
+    return counter_reason(report, true, &left, reason) || input_reason(report, &left, reason) ||
+           counter_reason(report, false, &left, reason);
+}
+
+bool report_incomplete(const struct report *report)
+{
+    struct facts_reason reason;
+    return facts_reason(report, 0, &reason);
 }
 
 static bool input_covers(const struct input_row *input, int64_t packet)

@@ -4,6 +4,9 @@
 
 #include "report/report.h"
 
+/* A file name, and what is wrong with the file; or the meaning of a counter. */
+#define FACTS_REASON_MAX 1024
+
 /* The capture as a whole: all inputs together. */
 struct facts_capture {
     int64_t packets;
@@ -23,6 +26,18 @@ const char *facts_basis(const struct rule_verdict *verdict);
 
 /* Whether this counter says that something was missed. */
 bool facts_missed(const struct coverage_row *row);
+
+/* One reason why the result says less than it seems to: a condition of the whole capture, an input with a problem, or a
+ * counter of what was missed; in this order, so that what weighs most is read first. */
+struct facts_reason {
+    struct text counter; /* its name in the table coverage; TEXT_NULL for an input with a problem */
+    int64_t value;       /* of the counter; INT_NULL for an input */
+    char text
+        [FACTS_REASON_MAX]; /* a clause without full stop, with foreign bytes; it names the input or tells the number */
+};
+
+/* The reason number `index`, from 0 on; false past the last. */
+MUST_USE bool facts_reason(const struct report *report, int64_t index, struct facts_reason *reason);
 
 /* The frame that Wireshark shows for a packet: packets are counted over all inputs, frames in each. */
 struct facts_frame {

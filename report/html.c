@@ -96,6 +96,19 @@ static void print_capture(FILE *out, const struct report *report)
     fputs("</dd>\n", out);
 }
 
+static void print_reasons(FILE *out, const struct report *report)
+{
+    struct facts_reason reason;
+    for (int64_t i = 0; facts_reason(report, i, &reason); i++) {
+        fputs(i == 0 ? "<div class=\"banner\"><p><strong>Incomplete.</strong> This report says less than it seems to. "
+                       "What was not seen was not judged: see <a href=\"#coverage\">Coverage</a>.</p>\n<ul>\n"
+                     : "",
+              out);
+        html_element(out, "li", text_of(reason.text));
+    }
+    fputs(report_incomplete(report) ? "</ul></div>\n" : "", out);
+}
+
 static void print_header(FILE *out, const struct report *report)
 {
     fputs("<header>\n<p class=\"brand\">cmscope ", out);
@@ -107,10 +120,7 @@ static void print_header(FILE *out, const struct report *report)
     print_fact(out, "Profile", report->profile == NULL ? TEXT("all rules") : text_of(report->profile));
     print_fact(out, "Checklist", text_of(report->benchmark->version));
     fputs("</dl>\n", out);
-    if (report_incomplete(report))
-        fputs("<p class=\"banner\"><strong>Incomplete.</strong> Part of the traffic was missed or not understood: see "
-              "<a href=\"#coverage\">Coverage</a>. What was not seen was not judged.</p>\n",
-              out);
+    print_reasons(out, report);
     fputs("</header>\n", out);
 }
 

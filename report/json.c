@@ -112,6 +112,21 @@ static json_t *make_counter(const struct coverage_row *row)
     return maker_done(&made);
 }
 
+/* Why the capture is not complete: the same, and in the same order, as a person reads it. */
+static json_t *make_reasons(const struct report *report)
+{
+    struct maker made = maker_of(json_array());
+    struct facts_reason reason;
+    for (int64_t i = 0; facts_reason(report, i, &reason); i++) {
+        struct maker one = maker_of(json_object());
+        maker_set(&one, "counter", json_from_text(reason.counter));
+        maker_set(&one, "value", json_from_int(reason.value));
+        maker_set(&one, "text", json_from_text(text_of(reason.text)));
+        maker_append(&made, maker_done(&one));
+    }
+    return maker_done(&made);
+}
+
 static json_t *make_capture(const struct report *report)
 {
     struct maker inputs = maker_of(json_array());
@@ -124,11 +139,12 @@ static json_t *make_capture(const struct report *report)
         maker_append(&coverage, make_counter(row));
     struct facts_capture totals = facts_capture(report);
     struct maker capture = maker_of(json_object());
+    maker_set(&capture, "complete", json_boolean(!report_incomplete(report)));
+    maker_set(&capture, "reasons", make_reasons(report));
     maker_set(&capture, "inputs", maker_done(&inputs));
     maker_set(&capture, "packets", json_integer(totals.packets));
     maker_set(&capture, "first", json_from_time(totals.first));
     maker_set(&capture, "last", json_from_time(totals.last));
-    maker_set(&capture, "complete", json_boolean(!report_incomplete(report)));
     maker_set(&capture, "coverage", maker_done(&coverage));
     return maker_done(&capture);
 }

@@ -11,6 +11,8 @@
 #define INPUTS_SHOWN 5   /* lines of inputs, unless verbose; those with a problem are always shown */
 #define EVIDENCE_SHOWN 5 /* lines of evidence of a failed rule, unless verbose */
 #define FIELD_SHOWN 600  /* characters of one text of the capture; it must not flood the page */
+#define REASONS_SHOWN 8  /* why the report is incomplete; the rest stands in the coverage part */
+#define REASON_INDENT 4  /* after the mark */
 #define BODY_INDENT 15   /* of what stands under the line of a rule: mark, space, id, space */
 #define HANGING 2
 #define ID_WIDTH 8
@@ -112,6 +114,26 @@ static void print_inputs(FILE *out, const struct report *report)
     }
 }
 
+/* Why the report says less than it seems to: before anything else, so that silence is not read as clean. */
+static void print_reasons(FILE *out, const struct report *report)
+{
+    struct facts_reason reason;
+    int64_t count = 0;
+    while (facts_reason(report, count, &reason)) {
+        if (count == 0) {
+            colour_on(out, report, "1;33");
+            fputs("INCOMPLETE: this report says less than it seems to, because\n", out);
+            colour_off(out, report);
+        }
+        if (count++ < REASONS_SHOWN || report->verbose) {
+            fputs("  ! ", out);
+            print_text(out, REASON_INDENT, REASON_INDENT, text_of(reason.text));
+        }
+    }
+    if (count > REASONS_SHOWN && !report->verbose)
+        fprintf(out, "    ... and %" PRId64 " more, marked ! under Coverage at the end\n", count - REASONS_SHOWN);
+}
+
 static void print_head(FILE *out, const struct report *report)
 {
     colour_on(out, report, "1");
@@ -119,6 +141,7 @@ static void print_head(FILE *out, const struct report *report)
     colour_off(out, report);
     fputc(':', out);
     print_text(out, strlen(report->version) + 9, 4, text_of(report->benchmark->title));
+    print_reasons(out, report);
     print_inputs(out, report);
     print_named(out, 2, "profile", HEAD_WIDTH, report->profile == NULL ? TEXT("all rules") : text_of(report->profile));
 }
@@ -143,11 +166,6 @@ static void print_summary(FILE *out, const struct report *report)
         if (mark->legend != NULL && verdicts->by_verdict[facts_order(rank)] > 0)
             fprintf(out, "  %s\n", mark->legend);
     }
-    if (!report_incomplete(report))
-        return;
-    colour_on(out, report, "1;33");
-    fputs("INCOMPLETE: part of the traffic was missed or not understood; see Coverage at the end\n", out);
-    colour_off(out, report);
 }
 
 /* ---- One rule ---- */

@@ -141,9 +141,14 @@ def test_nothing_observed():
         empty = lab.write_pcap(folder / "empty.pcap", [])
         silent = lab.write_pcap(folder / "silent.pcap", lab.Conversation().close().packets)
         for capture in (empty, silent, lab.PCAPS / "blocked-ports.pcap"):
-            report = lab.check(capture, status=lab.INCOMPLETE if capture == empty else lab.DONE)
+            report = lab.check(capture, status=lab.INCOMPLETE)
             judged = [v["id"] for v in report["verdicts"] if v["result"] in ("pass", "fail")]
             lab.expect_equal(judged, [], f"{capture.stem}: rules that pass or fail")
+            why = "empty_inputs" if capture == empty else "no_configmgr"
+            lab.expect_equal(report["capture"]["reasons"][0]["counter"], why, f"{capture.stem}: the first reason")
+            text = lab.cmscope("check", "-r", capture, status=lab.INCOMPLETE)
+            lab.expect_in(report["capture"]["reasons"][0]["text"][:40], " ".join(text.text.splitlines()[:4]), "first lines")
+            lab.expect_in(why, text.errors, "standard error")
             lab.expect_equal(len(report["verdicts"]), RULES, f"{capture.stem}: verdicts")
 
 

@@ -59,7 +59,7 @@ static void the_shape_is_that_of_the_design(void **state)
     assert_string_equal(json_string_value(MEMBER(finding, "code")), "C45");
     assert_int_equal(json_integer_value(MEMBER(finding, "evidence_total")), 3);
     assert_int_equal(json_integer_value(MEMBER(json_array_get(MEMBER(finding, "evidence"), 0), "packet")), 7);
-    ASSERT_MEMBERS(MEMBER(read, "capture"), "inputs", "packets", "first", "last", "complete", "coverage");
+    ASSERT_MEMBERS(MEMBER(read, "capture"), "complete", "reasons", "inputs", "packets", "first", "last", "coverage");
     assert_int_equal(json_object_size(MEMBER(read, "site")), 0);
     ASSERT_MEMBERS(MEMBER(read, "summary"), "pass", "fail", "notobserved", "notobservable", "informational");
     json_t *fail = json_array_get(MEMBER(read, "verdicts"), 1);
