@@ -48,6 +48,14 @@ enum protection { PROTECTION_NONE, PROTECTION_AH, PROTECTION_ESP_NULL };
 /* "ah", "esp-null", "mixed" when `mixed`; NULL for none. */
 const char *protection_name(enum protection protection, bool mixed);
 
+/* What a SYN says of the windows of its sender (RFC 7323, section 2). */
+enum window_scale {
+    WINDOW_NO_SYN, /* no SYN was seen */
+    WINDOW_CUT,    /* a SYN whose options the capture cut off, or that contradict themselves */
+    WINDOW_PLAIN,  /* a SYN without the option */
+    WINDOW_SCALED
+};
+
 /* What a packet brings to a conversation. Of an ICMP error, ends, ports and sequence number are those of the packet
  * that it quotes, so that it belongs to the same flow. */
 struct segment {
@@ -56,8 +64,10 @@ struct segment {
     enum transport transport;
     bool is_error; /* an ICMP error about such a packet: see `error`; it has no payload */
     enum protection protection;
-    bool syn, fin, rst, ack, urg;
-    uint8_t ttl; /* time to live or hop limit of the packet as captured; of an ICMP error that of the error */
+    bool syn, fin, rst, ack, urg, psh;
+    uint8_t scale;   /* of a SYN: enum window_scale, or WINDOW_SCALED + the shift count */
+    uint16_t window; /* as sent, not shifted */
+    uint8_t ttl;     /* time to live or hop limit of the packet as captured; of an ICMP error that of the error */
     uint32_t sequence, acknowledgement;
     struct cursor payload;  /* captured bytes only */
     uint32_t payload_bytes; /* on the wire; more than payload.left when the capture cut the packet */

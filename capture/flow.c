@@ -3,7 +3,8 @@
  *      SYN --> OPENING --(answer)--> OPEN --(RST, or FIN from both)--> CLOSING --(acknowledged, or LINGER)--> CLOSED
  *                 |                   |                                   ^                                    |
  *                 +-------------------|--------(RST)----------------------+                                    |
- *                 +--(silence)--------+--(silence)-----------------------------------------> forgotten <-------+
+ *                 |                   +--(silence)--> SILENT --(too many)----------------> forgotten <-------+
+ *                 +--(silence)-----------------------------------------------------------------^
  *      datagram --> DATAGRAMS --(silence)------------------------------------------------------^
  *
  * Each is a list by last use. A closed flow is remembered for a while, so that what is sent again late does not open
@@ -13,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "capture/accept.h"
 #include "capture/elapsed.h"
 #include "capture/flow_table.h"
 #include "capture/late.h"
@@ -25,7 +27,11 @@
 #define CLOSED_NS (120 * SECOND)
 /* Of closed flows that had to go so many hashes are remembered, or as many as flows were open at one time. */
 #define LATE_MIN 4096
-/* A flow silent for so long is forgotten. Keep-alives come every two hours at the latest, but who uses them for a
+/* So many silent flows are remembered, or as many as were open at one time: a clock that is set makes all of them
+ * silent at once. */
+#define SILENT_MIN 4096
+/* A connection silent for so long is over, unless its next segment goes on with its numbers: then the clock was set, or
+ * the machine slept. Keep-alives come every two hours at the latest, but who uses them for a
  * connection of Configuration Manager sets minutes. */
 #define IDLE_NS (3600 * SECOND)
 /* A SYN without an answer is sent again after 64 s at most (Linux, the seventh; Windows gives up after 21 s). */
@@ -37,8 +43,6 @@
 #define TOUCHES 16
 /* Of two flows that were used within this time of each other either may be evicted. */
 #define RECENT_NS (10 * SECOND)
-/* An RST further off than this from what its sender sent last is not believed (RFC 5961: it must be in the window). */
-#define RESET_WINDOW (INT64_C(16) << 20)
 /* Segments whose flows are looked up before the first of them is taken. Each asks for about ten lines of memory. */
 #define AHEAD 16
 /* Of fewer flows, most of what is needed is in the processor's cache. */
@@ -48,8 +52,8 @@
 
 /* How long a flow stays on a list: without a packet, or at all where it is over. */
 static const int64_t AGES[LIST_COUNT] = {
-    [LIST_OPENING] = OPENING_NS, [LIST_OPEN] = IDLE_NS,     [LIST_DATAGRAMS] = DATAGRAMS_NS,
-    [LIST_CLOSING] = LINGER_NS,  [LIST_CLOSED] = CLOSED_NS,
+    [LIST_OPENING] = OPENING_NS, [LIST_OPEN] = IDLE_NS,      [LIST_DATAGRAMS] = DATAGRAMS_NS,
+    [LIST_SILENT] = INT64_MAX,   [LIST_CLOSING] = LINGER_NS, [LIST_CLOSED] = CLOSED_NS,
 };
 
 /* When a flow that was put on the list at `time` is due; times of a capture may be absurd. */
@@ -67,6 +71,7 @@ struct tracker {
     struct flow_table table;
     struct flow_ends lists[LIST_COUNT];
     uint32_t closed;   /* flows on LIST_CLOSED */
+    uint32_t silent;   /* flows on LIST_SILENT */
     struct late *late; /* those that had to leave it early; NULL: none yet */
     int64_t due;       /* no flow is due before */
     struct elapsed elapsed;
@@ -139,6 +144,8 @@ static void put_on(struct tracker *tracker, struct flow *flow, enum flow_list li
 {
     detach(&tracker->lists[flow->private->on], flow);
     append(&tracker->lists[list], flow);
+    tracker->silent += list == LIST_SILENT;
+    tracker->silent -= flow->private->on == LIST_SILENT;
     flow->private->on = (uint8_t)list;
     flow->private->touched = flow->last.time_ns;
     note_due(tracker, flow);
@@ -218,10 +225,23 @@ static struct flow *fallen_silent(struct tracker *tracker, enum flow_list list, 
     return flow;
 }
 
+/* The time of the flow is over: does the segment belong to it nevertheless, by its numbers? A connection that was not
+ * answered, or is closed, is over for good when the time of the capture came to that (`agreed`): all workers know it. */
+static bool goes_on_after_silence(const struct flow *flow, const struct segment *segment, int64_t agreed)
+{
+    enum direction direction = flow_is_out(flow, segment) ? DIRECTION_OUT : DIRECTION_IN;
+    enum flow_list on = flow->private->on;
+    if (flow->transport != TRANSPORT_TCP || segment->is_error)
+        return false;
+    if (on != LIST_OPEN && on != LIST_SILENT && is_due(flow, agreed))
+        return false;
+    return (on != LIST_CLOSED || late_may_be(segment)) && accept_goes_on(flow, direction, segment);
+}
+
 /* The flow, unless its time was over since its last packet. What becomes of a packet at `now` depends on nothing but the
  * flow's own packets and the time of the capture: not on which other flows stand before it on its list, nor on which
  * worker they are with. */
-static struct flow *still_there(struct tracker *tracker, struct flow *flow, int64_t now)
+static struct flow *still_there(struct tracker *tracker, struct flow *flow, const struct segment *segment, int64_t now)
 {
     if (flow == NULL)
         return NULL;
@@ -230,8 +250,13 @@ static struct flow *still_there(struct tracker *tracker, struct flow *flow, int6
         now = since;
     if (flow->private->on == LIST_CLOSING && is_due(flow, now))
         close_as(tracker, flow, FLOW_CLOSED);
-    if (!is_due(flow, now))
+    if (flow->private->on != LIST_SILENT && !is_due(flow, now))
         return flow;
+    if (goes_on_after_silence(flow, segment, since)) {
+        if (flow->private->on == LIST_SILENT)
+            put_on(tracker, flow, LIST_OPEN);
+        return flow;
+    }
     forget(tracker, flow, FLOW_OPEN);
     return NULL;
 }
@@ -246,6 +271,14 @@ static int64_t next_due(const struct tracker *tracker)
             due = due_after(flow->private->touched, list);
     }
     return due;
+}
+
+/* More flows are silent than were ever open at one time: the oldest are over. */
+static void forget_silent(struct tracker *tracker)
+{
+    uint64_t most = tracker->tcp.counts.flows_most;
+    while (tracker->silent > (most > SILENT_MIN ? most : SILENT_MIN))
+        forget(tracker, tracker->lists[LIST_SILENT].first, FLOW_OPEN);
 }
 
 /* Ends what is over at a time. */
@@ -263,7 +296,8 @@ static void end_due(struct tracker *tracker, int64_t now)
     while ((flow = fallen_silent(tracker, LIST_OPENING, now)) != NULL)
         forget(tracker, flow, FLOW_OPEN);
     while ((flow = fallen_silent(tracker, LIST_OPEN, now)) != NULL)
-        forget(tracker, flow, FLOW_OPEN);
+        put_on(tracker, flow, LIST_SILENT);
+    forget_silent(tracker);
     tracker->due = next_due(tracker);
 }
 
@@ -304,15 +338,17 @@ static struct flow *least_used(struct tracker *tracker, enum flow_list list)
 /* Forgets the flow that is missed least. False when there is none. */
 static bool evict(struct tracker *tracker)
 {
-    static const enum flow_list order[] = {LIST_CLOSED, LIST_CLOSING, LIST_DATAGRAMS, LIST_OPENING, LIST_OPEN};
+    static const enum flow_list order[] = {LIST_CLOSED,    LIST_CLOSING, LIST_SILENT,
+                                           LIST_DATAGRAMS, LIST_OPENING, LIST_OPEN};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         struct flow *flow = least_used(tracker, order[i]);
         if (flow == NULL)
             continue;
-        tracker->tcp.counts.evicted += order[i] < LIST_CLOSING;
+        bool silent = order[i] == LIST_SILENT;
+        tracker->tcp.counts.evicted += order[i] < LIST_CLOSING && !silent;
         if (order[i] == LIST_CLOSED)
             remember(tracker, flow);
-        forget(tracker, flow, FLOW_EVICTED);
+        forget(tracker, flow, silent ? FLOW_OPEN : FLOW_EVICTED);
         return true;
     }
     return false;
@@ -381,7 +417,7 @@ static struct flow *open_flow(struct tracker *tracker, uint64_t hash, const stru
     append(&tracker->lists[flow->private->on], flow);
     note_due(tracker, flow);
     tracker->tcp.counts.flows++;
-    uint64_t open = tracker->table.used - tracker->closed;
+    uint64_t open = tracker->table.used - tracker->closed - tracker->silent;
     if (open > tracker->tcp.counts.flows_most)
         tracker->tcp.counts.flows_most = open;
     tracker->tcp.counts.datagram_flows += flow->transport == TRANSPORT_UDP;
@@ -395,11 +431,15 @@ static bool is_other_syn(const struct flow *flow, enum direction direction, cons
 {
     const struct half *half = &flow->private->half[direction];
     const struct half *other = &flow->private->half[direction_reverse(direction)];
+    if (!segment->ack && direction == DIRECTION_IN && !flow->handshake)
+        return true; /* a SYN-ACK in the name of the client came first, and named the wrong side the server */
     if (half->state == HALF_UNKNOWN)
         return is_closed(flow);
     if (segment->sequence + 1 == half->first)
         return false;
-    return !segment->ack || is_closed(flow) || segment->acknowledgement != other->first;
+    if (!segment->ack || is_closed(flow) || segment->acknowledgement != other->first)
+        return true;
+    return half->scale == WINDOW_NO_SYN && half->offset > 0; /* bytes in the name of the server came first */
 }
 
 /* Does a side that said it was done send more, as if nothing had happened? Then its FIN or RST was forged, or the start
@@ -407,7 +447,7 @@ static bool is_other_syn(const struct flow *flow, enum direction direction, cons
 static bool goes_on(const struct flow *flow, enum direction direction, const struct segment *segment)
 {
     const struct half *half = &flow->private->half[direction];
-    bool was_reset = is_closed(flow) && flow->state == FLOW_RESET && direction == flow->private->reset_direction;
+    bool was_reset = is_closed(flow) && flow->state == FLOW_RESET;
     if (!half->ended && !was_reset)
         return false;
     int64_t position = tcp_position(half, segment->sequence);
@@ -467,13 +507,24 @@ static void take_reset(struct tracker *tracker, struct flow *flow, enum directio
         return;
     }
     int64_t position = half->state == HALF_UNKNOWN ? 0 : tcp_position(half, segment->sequence);
-    int64_t distance = position - half->offset;
-    if (private->reset || distance > RESET_WINDOW || distance < -RESET_WINDOW)
+    if (private->reset)
         return;
+    if (!accept_reset(half, position)) {
+        tracker->tcp.counts.unacceptable++;
+        return;
+    }
     private->reset = true;
+    private->reset_acked = private->half[direction_reverse(direction)].acked;
     private->reset_direction = (uint8_t)direction;
-    private->reset_offset = distance > 0 ? position : half->offset;
+    private->reset_offset = position > half->offset ? position : half->offset;
     put_on(tracker, flow, LIST_CLOSING);
+}
+
+/* The side in whose name an RST came sends data, or acknowledges more than before: the RST was forged. */
+static bool lives_on(const struct flow_private *private, enum direction direction)
+{
+    return private->half[direction].offset > private->reset_offset ||
+           private->half[direction_reverse(direction)].acked > private->reset_acked;
 }
 
 /* The flow's own packets may show that it is over, or that it is not. */
@@ -489,9 +540,8 @@ static void settle(struct tracker *tracker, struct flow *flow, enum direction di
         refuse_undo(flow);
         put_on(tracker, flow, LIST_OPEN);
     }
-    if (private->reset && direction == private->reset_direction &&
-        private->half[direction].offset > private->reset_offset && !tcp_ended(flow)) {
-        private->reset = false; /* data behind the RST: it was forged */
+    if (private->reset && direction == private->reset_direction && lives_on(private, direction) && !tcp_ended(flow)) {
+        private->reset = false;
         put_on(tracker, flow, LIST_OPEN);
     }
     if (private->on == LIST_OPEN && tcp_over(flow))
@@ -501,6 +551,15 @@ static void settle(struct tracker *tracker, struct flow *flow, enum direction di
 static enum direction direction_of(const struct flow *flow, const struct segment *segment)
 {
     return flow_is_out(flow, segment) ? DIRECTION_OUT : DIRECTION_IN;
+}
+
+/* What the client drops as an answer to its SYN changes nothing of the flow. */
+static void refuse_answer(struct tracker *tracker, struct flow *flow, enum direction direction,
+                          const struct segment *segment, struct moment moment)
+{
+    *(segment->payload_bytes > 0 ? &tracker->tcp.counts.unacceptable_data : &tracker->tcp.counts.unacceptable) += 1;
+    flow->packets[direction]++;
+    flow->last = moment;
 }
 
 static void take_tcp(struct tracker *tracker, struct flow *flow, uint64_t hash, const struct segment *segment,
@@ -517,6 +576,10 @@ static void take_tcp(struct tracker *tracker, struct flow *flow, uint64_t hash, 
     if (flow == NULL || is_closed(flow))
         return;
     enum direction direction = direction_of(flow, segment);
+    if (!accept_answer(flow, direction, segment)) {
+        refuse_answer(tracker, flow, direction, segment, moment);
+        return;
+    }
     count(tracker, flow, direction, segment, moment);
     count_syn(tracker, flow, direction, segment);
     tracker->tcp.counts.urgent += segment->urg;
@@ -547,7 +610,7 @@ static void take_datagram(struct tracker *tracker, struct flow *flow, uint64_t h
 static void take_segment(struct tracker *tracker, uint64_t hash, const struct segment *segment, struct moment moment)
 {
     struct flow *flow = flow_table_find(&tracker->table, hash, segment);
-    flow = still_there(tracker, flow, moment.time_ns);
+    flow = still_there(tracker, flow, segment, moment.time_ns);
     if (segment->is_error) {
         *(flow == NULL ? &tracker->tcp.counts.icmp_unmatched : &tracker->tcp.counts.icmp_errors) += 1;
         refuse_error(&tracker->tcp, flow == NULL || is_closed(flow) ? NULL : flow, segment, moment);

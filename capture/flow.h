@@ -161,6 +161,8 @@ struct tracker_counts {
     uint64_t icmp_errors;        /* about a flow that is known */
     uint64_t icmp_unmatched;     /* about one that is not */
     uint64_t refused;            /* refused events */
+    uint64_t unacceptable;       /* segments without data that their receiver does not accept; see accept.h */
+    uint64_t unacceptable_data;  /* the same with data */
     uint64_t urgent;             /* segments with urgent data, which is delivered in its place in the stream */
     uint64_t cut_segments;       /* segments whose captured payload is shorter than on the wire (snapshot length) */
     struct limit_counts limits;  /* hit by flows */

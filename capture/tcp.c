@@ -1,6 +1,8 @@
 /* capture/tcp.c: TCP reassembly. See tcp.h. */
 #include "capture/tcp.h"
 
+#include "capture/accept.h"
+
 /* A sequence number up to this far behind is old; anything else is ahead. No window can be larger (RFC 7323, 2.3). */
 #define MAX_WINDOW (INT64_C(1) << 30)
 /* When a stream is joined in the middle, a hole up to this size after the acknowledged position is waited for, since
@@ -341,6 +343,12 @@ static struct waiting *waiting_before(const struct disorder *disorder, int64_t o
     return waiting;
 }
 
+int64_t tcp_reached(const struct half *half)
+{
+    const struct waiting *last = half->disorder == NULL ? NULL : half->disorder->tail;
+    return last == NULL ? half->offset : last->offset + waiting_span(last);
+}
+
 /* The piece starts behind the offset: what of it is not there yet waits. False when memory is short; *piece is then
  * what could not be kept. */
 static MUST_USE bool take_early(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece *piece,
@@ -401,11 +409,31 @@ static void take_without_waiting(struct tcp *tcp, struct flow *flow, enum direct
     take_in_order(tcp, flow, direction, piece, arrival);
 }
 
+/* Was the FIN reached, or acknowledged? */
+static bool fin_is_sure(const struct half *half)
+{
+    return half->ended || half->acked > half->fin_offset;
+}
+
+/* The sender goes on behind a FIN that is ahead of the data: it was forged. */
+static void withdraw_fin(struct half *half)
+{
+    half->fin = false;
+    if (half->disorder != NULL)
+        half->disorder->fin_waits = false;
+}
+
 static void take(struct tcp *tcp, struct flow *flow, enum direction direction, struct piece piece, uint32_t sequence)
 {
     struct half *half = &flow->private->half[direction];
     if (piece.span == 1 && piece.offset == half->offset - 1)
         return; /* keep-alive: the byte before the next, often made up (RFC 9293, 3.8.4) */
+    if (piece.offset > half->offset && !accept_position(half, piece.offset)) {
+        tcp->counts.unacceptable_data++;
+        return;
+    }
+    if (half->fin && piece.offset + piece.span > half->fin_offset && !fin_is_sure(half))
+        withdraw_fin(half);
     if (half->fin && piece.offset + piece.span > half->fin_offset)
         piece = piece_take(&piece, half->fin_offset > piece.offset ? half->fin_offset - piece.offset : 0);
     struct arrival arrival = {.extent = {piece.offset, piece.offset + piece.span}};
@@ -429,13 +457,27 @@ static void take(struct tcp *tcp, struct flow *flow, enum direction direction, s
 
 static void start_at(struct half *half, uint32_t sequence, enum half_state state)
 {
-    if (half->state == HALF_GUESSED) /* what the other side acknowledged stays where it is */
-        half->acked += (int64_t)(int32_t)(half->next - sequence);
+    int64_t moved = (int64_t)(int32_t)(half->next - sequence);
+    if (half->state == HALF_GUESSED) /* what the other side acknowledged and allowed stays where it is */
+        half->acked += moved;
+    if (half->allowed != 0)
+        half->allowed = half->allowed + moved > 0 ? half->allowed + moved : 0;
     half->first = half->next = sequence;
     half->state = (uint8_t)state;
     unmark(half);
     if (half->acked < 0)
         half->acked = 0;
+}
+
+/* Is a single byte, which the stream is joined by, a keep-alive's? It is made up, most often zero (RFC 9293, section
+ * 3.8.4), and nothing that an application pushed. */
+static bool may_be_keep_alive(const struct segment *segment)
+{
+    uint8_t byte = 0;
+    struct cursor payload = segment->payload;
+    if (segment->payload_bytes != 1 || segment->fin || segment->psh)
+        return false;
+    return !cursor_u8(&payload, &byte) || byte == 0;
 }
 
 /* The side sends its first segment, or its first one with data: settles where its stream starts. */
@@ -444,14 +486,13 @@ static void join(struct half *half, const struct segment *segment)
     if (half->state == HALF_KNOWN || segment->rst)
         return;
     if (segment->syn) {
+        half->scale = segment->scale;
         start_at(half, segment->sequence + 1, HALF_KNOWN);
         return;
     }
     bool brings = segment->payload_bytes > 0 || segment->fin;
     if (half->state == HALF_UNKNOWN) {
-        /* Joined by a single byte: a keep-alive, most likely. */
-        bool keep_alive = segment->payload_bytes == 1 && !segment->fin;
-        start_at(half, segment->sequence + keep_alive, brings ? HALF_KNOWN : HALF_GUESSED);
+        start_at(half, segment->sequence + may_be_keep_alive(segment), brings ? HALF_KNOWN : HALF_GUESSED);
         return;
     }
     if (!brings)
@@ -467,6 +508,13 @@ static void join(struct half *half, const struct segment *segment)
 
 /* ---- what the receiver says ---- */
 
+/* The receiver's first ACK says where the stream starts: it knows which one of two SYN-ACKs it took. */
+static bool started_elsewhere(const struct half *half, int64_t position)
+{
+    return half->state == HALF_KNOWN && half->offset == 0 && half->disorder == NULL && !half->fin &&
+           (position < 0 || position > JOIN_WINDOW);
+}
+
 static void acknowledge(struct half *half, uint32_t acknowledgement)
 {
     if (half->state == HALF_UNKNOWN) {
@@ -476,6 +524,10 @@ static void acknowledge(struct half *half, uint32_t acknowledgement)
     int64_t position = tcp_position(half, acknowledgement);
     if (position - half->offset > MAX_WINDOW)
         return;
+    if (half->allowed == 0 && started_elsewhere(half, position)) {
+        start_at(half, acknowledgement, HALF_GUESSED);
+        return;
+    }
     /* The latest counts, not the highest: one forged ACK must not turn all that follows into a gap. */
     half->acked = position;
     if (!is_marked(half))
@@ -539,13 +591,19 @@ static void check_holes(struct tcp *tcp, struct flow *flow, enum direction direc
 
 /* ---- the connection ---- */
 
-/* The first FIN counts, unless bytes behind it are there already. */
+/* The first FIN counts, unless bytes behind it are there already. One that leaves a hole before it must be within the
+ * receiver's window (RFC 9293, section 3.10.7.4), and gives way to one that leaves less. */
 static void note_fin(struct tcp *tcp, struct flow *flow, enum direction direction, int64_t offset, struct moment moment)
 {
     struct half *half = &flow->private->half[direction];
-    const struct waiting *last = half->disorder == NULL ? NULL : half->disorder->tail;
-    if (half->fin || offset < (last == NULL ? half->offset : last->offset + waiting_span(last)))
+    int64_t reached = tcp_reached(half);
+    if (offset < reached || (half->fin && (fin_is_sure(half) || offset >= half->fin_offset)))
         return;
+    if (offset > reached && !accept_position(half, offset)) {
+        tcp->counts.unacceptable++;
+        return;
+    }
+    withdraw_fin(half);
     half->fin = true;
     half->fin_offset = offset;
     if (offset == half->offset)
@@ -563,8 +621,10 @@ void tcp_segment(struct tcp *tcp, struct flow *flow, enum direction direction, c
     struct half *half = &flow->private->half[direction];
     struct half *other = &flow->private->half[direction_reverse(direction)];
     join(half, segment);
-    if (segment->ack && !segment->rst)
+    if (segment->ack && !segment->rst) {
         acknowledge(other, segment->acknowledgement);
+        accept_window(other, half, segment);
+    }
     if (!segment->rst && half->state == HALF_KNOWN) {
         uint32_t sequence = segment->sequence + segment->syn;
         struct piece piece = {tcp_position(half, sequence), segment->payload_bytes, segment->payload, moment};

@@ -62,12 +62,14 @@ struct half {
     struct disorder *disorder; /* NULL: in order */
     int64_t offset;            /* of the next byte to deliver */
     int64_t acked;             /* the latest ACK: the receiver has all before it; counts the FIN as a byte */
+    int64_t allowed; /* as far as the receiver's windows reached: offset of the first byte behind; 0: not known */
     int64_t fin_offset;
     uint32_t first, next; /* sequence numbers of the bytes at offset 0 and at `offset` */
     uint8_t state;        /* enum half_state */
     uint8_t policy;       /* enum overlap_policy of the receiver */
     bool fin, ended;
     bool gap_before;   /* the bytes just before `offset` are a gap: one that goes on is counted once */
+    uint8_t scale;     /* of the sender's SYN: enum window_scale */
     uint8_t recent_at; /* where the next one goes: those before it end at `next`, one behind the other */
     struct recent recent[RECENT_SEGMENTS];
 };
@@ -76,6 +78,7 @@ enum flow_list {
     LIST_OPENING, /* nothing but SYNs of the opening side yet */
     LIST_OPEN,
     LIST_DATAGRAMS, /* UDP */
+    LIST_SILENT,    /* open, but silent for long: the clock may have been set, so that its next segment goes on */
     LIST_CLOSING,
     LIST_CLOSED,
     LIST_COUNT
@@ -99,6 +102,7 @@ struct flow_private {
     struct flow_link list;   /* by last use; which one: `on` */
     struct refusal *refusal; /* waits for the close of the flow (refuse.c), or NULL */
     int64_t reset_offset;    /* where the RST was, in the stream of the side that sent it */
+    int64_t reset_acked;     /* what that side had acknowledged by then */
 };
 
 /* What all connections of a tracker share. */
@@ -115,6 +119,9 @@ struct tcp {
 /* Takes over what the segment brings: position, bytes, FIN, ACK. Delivers what can be delivered. */
 void tcp_segment(struct tcp *tcp, struct flow *flow, enum direction direction, const struct segment *segment,
                  struct moment moment);
+
+/* How far the stream is known: the end of what was delivered or waits. */
+int64_t tcp_reached(const struct half *half);
 
 /* The position of a sequence number in the stream; negative before its start. */
 int64_t tcp_position(const struct half *half, uint32_t sequence);

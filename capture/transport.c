@@ -21,6 +21,25 @@ static void set_ends(const struct ip *ip, enum transport transport, struct segme
     segment->is_error = false;
 }
 
+/* RFC 9293, section 3.1: options: kind 1, length 1 (both counted), value; kinds 0 (the last one) and 1 have no length.
+ * RFC 7323, section 2.2: window scale: kind 3, length 3, shift count 1; more than 14 counts as 14. */
+static uint8_t window_scale(struct cursor options)
+{
+    enum { LAST = 0, NOTHING = 1, SCALE = 3, SHIFT_MAX = 14 };
+    uint8_t kind, length, shift;
+    struct cursor value;
+    while (cursor_u8(&options, &kind) && kind != LAST) {
+        if (kind == NOTHING)
+            continue;
+        if (!cursor_u8(&options, &length) || length < 2 || !cursor_take(&options, length - 2u, &value))
+            return WINDOW_CUT;
+        if (kind == SCALE)
+            return cursor_u8(&value, &shift) ? (uint8_t)(WINDOW_SCALED + (shift < SHIFT_MAX ? shift : SHIFT_MAX))
+                                             : WINDOW_CUT;
+    }
+    return WINDOW_PLAIN;
+}
+
 /* RFC 9293, section 3.1
 
      0                   1                   2                   3
@@ -31,7 +50,7 @@ static void set_ends(const struct ip *ip, enum transport transport, struct segme
     |           Checksum            |         Urgent Pointer        | options, payload */
 enum decoded transport_tcp(const struct ip *ip, struct segment *segment)
 {
-    enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10, URG = 0x20 };
+    enum { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10, URG = 0x20 };
     struct frame frame = ip->payload;
     struct cursor bytes, options;
     uint8_t offset, flags;
@@ -40,7 +59,8 @@ enum decoded transport_tcp(const struct ip *ip, struct segment *segment)
         return decoded_of(outcome, DECODED_MALFORMED);
     if (!cursor_be16(&bytes, &segment->sport) || !cursor_be16(&bytes, &segment->dport) ||
         !cursor_be32(&bytes, &segment->sequence) || !cursor_be32(&bytes, &segment->acknowledgement) ||
-        !cursor_u8(&bytes, &offset) || !cursor_u8(&bytes, &flags) || 4u * (offset >> 4) < TCP_HEADER)
+        !cursor_u8(&bytes, &offset) || !cursor_u8(&bytes, &flags) || !cursor_be16(&bytes, &segment->window) ||
+        4u * (offset >> 4) < TCP_HEADER)
         return DECODED_MALFORMED;
     outcome = frame_take(&frame, 4u * (offset >> 4) - TCP_HEADER, &options);
     if (outcome == OUTCOME_MALFORMED)
@@ -55,6 +75,10 @@ enum decoded transport_tcp(const struct ip *ip, struct segment *segment)
     segment->rst = (flags & RST) != 0;
     segment->ack = (flags & ACK) != 0;
     segment->urg = (flags & URG) != 0;
+    segment->psh = (flags & PSH) != 0;
+    segment->scale = WINDOW_NO_SYN;
+    if (segment->syn)
+        segment->scale = outcome == OUTCOME_OK ? window_scale(options) : WINDOW_CUT;
     segment->payload = frame.bytes;
     segment->payload_bytes = frame.wire;
     return DECODED_SEGMENT;

@@ -32,7 +32,6 @@ SOCKET_WRAPPER = (
 
 UDP_SILENCE = "cmscope ends a UDP conversation after two minutes of silence, tshark never does: the same ports then count twice"
 OUTER_UDP = "tshark counts the UDP conversation that carries the tunnel too, cmscope only what is inside"
-WRONG_CLOCK = "one packet is dated in the far future, so that cmscope ends its connection for its long silence"
 
 # (capture, fact): (ours, tshark's, who is right, why)
 EXPLAINED = {
@@ -69,11 +68,6 @@ EXPLAINED = {
     ("pxe-tftp-enterprise-mix.pcap", UDP): (205, 204, BOTH, UDP_SILENCE),
     ("tunnel-teredo.pcap", UDP): (5, 7, BOTH, OUTER_UDP),
     ("tunnel-vxlan-http.pcap", UDP): (0, 1, BOTH, OUTER_UDP),
-    ("file-pcapng-mixed-links.pcapng", TCP): (16, 15, TSHARK, WRONG_CLOCK),
-    ("tcp-rst-inject.pcap", TCP): (
-        2, 1, TSHARK,
-        "an injected RST answers the SYN before the true SYN-ACK does: cmscope takes the SYN for refused and starts a flow",
-    ),
 }
 
 

@@ -29,6 +29,8 @@ static struct segment segment_of(enum direction direction, const char *flags, ui
         .fin = strchr(flags, 'F') != NULL,
         .rst = strchr(flags, 'R') != NULL,
         .ack = strchr(flags, 'A') != NULL,
+        .scale = strchr(flags, 'S') != NULL ? WINDOW_PLAIN : WINDOW_NO_SYN,
+        .window = 64240,
         .payload = cursor_of(payload, strlen(payload)),
         .payload_bytes = (uint32_t)strlen(payload),
     };

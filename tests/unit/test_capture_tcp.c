@@ -546,15 +546,82 @@ static void the_least_recently_used_flow_is_forgotten(void **state)
     play_free(play);
 }
 
-static void a_silent_flow_is_forgotten(void **state)
+static void after_a_long_silence_other_numbers_are_another_flow(void **state)
 {
     (void)state;
     struct play *play = play_new();
     shake_hands(play);
     play->moment.time_ns += 3601 * SECOND;
-    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    out(play, "A", CLIENT + 1000000, SERVER + 1, "abc");
     assert_log(play, "closed open\nopened\nout abc\n");
+    play->moment.time_ns += 3601 * SECOND;
+    out(play, "S", CLIENT + 1000003, 0, "");
+    assert_log(play, "closed open\nopened\n");
     assert_int_equal(tracker_counts(play->tracker).evicted, 0); /* not for want of room */
+    play_free(play);
+}
+
+/* A clock that is set, a virtual machine that slept. */
+static void a_clock_that_is_set_forward_ends_no_connection(void **state)
+{
+    (void)state;
+    for (int others = 0; others < 2; others++) {
+        struct play *play = play_new();
+        shake_hands(play);
+        out(play, "A", CLIENT + 1, SERVER + 1, "ab");
+        play->moment.time_ns += 3 * 3600 * SECOND;
+        for (int i = 0; i < 5 * others; i++) { /* the time is agreed on before the connection goes on */
+            struct segment other = segment_of(DIRECTION_OUT, "A", 1, 0, "");
+            other.sport = (uint16_t)(50001 + i);
+            play->silent = true;
+            give(play, &other);
+        }
+        play->silent = false;
+        in(play, "A", SERVER + 1, CLIENT + 3, "xy"); /* the other side first */
+        out(play, "A", CLIENT + 3, SERVER + 3, "c");
+        play->moment.time_ns += 20 * 365 * 86400 * SECOND; /* from 1970 */
+        out(play, "A", CLIENT + 4, SERVER + 3, "d");
+        assert_log(play, "out ab\nin xy\nout c\nout d\n");
+        play_free(play);
+    }
+}
+
+/* The clock is set between a SYN and its answer; and before the last ACK, which opens nothing. */
+static void a_clock_that_is_set_in_the_handshake_or_at_the_end_changes_nothing(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    out(play, "S", CLIENT, 0, "");
+    play->moment.time_ns += 3 * 3600 * SECOND;
+    in(play, "SA", SERVER, CLIENT + 1, "");
+    out(play, "FA", CLIENT + 1, SERVER + 1, "ab");
+    in(play, "FA", SERVER + 1, CLIENT + 4, "");
+    play->moment.time_ns += 3 * 3600 * SECOND;
+    out(play, "A", CLIENT + 4, SERVER + 2, "");
+    tracker_finish(play->tracker);
+    assert_log(play, "opened\nout ab\nended out\nended in\nclosed closed\n");
+    play_free(play);
+}
+
+/* Hours of silence of many connections that do not end are not remembered for ever. */
+static void silent_flows_give_way_without_a_word(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    play->silent = true;
+    for (uint32_t i = 0; i < 3 * 4096; i++) {
+        struct segment segment = segment_of(DIRECTION_OUT, "A", CLIENT, SERVER, "a");
+        segment.src.bytes[1] = (uint8_t)(i >> 8);
+        segment.src.bytes[2] = (uint8_t)i;
+        if (i % 1024 == 0)
+            play->moment.time_ns += 3700 * SECOND;
+        give(play, &segment);
+    }
+    struct tracker_counts counts = tracker_counts(play->tracker);
+    assert_in_range(counts.flows_most, 1024, 2048);
+    assert_int_equal(counts.evicted, 0);
+    assert_int_equal(play->last.state, FLOW_OPEN); /* some were closed */
+    assert_int_not_equal(play->last.packets[DIRECTION_OUT], 0);
     play_free(play);
 }
 
@@ -700,7 +767,10 @@ int main(void)
         cmocka_unit_test(waiting_bytes_stay_within_their_budget),
         cmocka_unit_test(the_oldest_flow_gives_way_when_all_together_wait_for_too_much),
         cmocka_unit_test(the_least_recently_used_flow_is_forgotten),
-        cmocka_unit_test(a_silent_flow_is_forgotten),
+        cmocka_unit_test(after_a_long_silence_other_numbers_are_another_flow),
+        cmocka_unit_test(a_clock_that_is_set_forward_ends_no_connection),
+        cmocka_unit_test(a_clock_that_is_set_in_the_handshake_or_at_the_end_changes_nothing),
+        cmocka_unit_test(silent_flows_give_way_without_a_word),
         cmocka_unit_test(flows_close_in_the_order_in_which_they_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

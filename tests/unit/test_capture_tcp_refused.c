@@ -306,7 +306,7 @@ static void a_flow_ends_by_its_own_silence(void **state)
         play->silent = false;
         out(play, "A", CLIENT + 1, SERVER + 1, ""); /* late: opens nothing */
         play->moment.time_ns += 2 * SECOND;
-        out(play, "A", CLIENT + 1, SERVER + 1, ""); /* too late */
+        out(play, "A", CLIENT + 1000000, SERVER + 1, ""); /* too late */
         assert_log(play, others == 0 ? "closed reset\nopened\n" : "opened\n");
         play_free(play);
     }
