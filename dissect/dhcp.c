@@ -304,8 +304,6 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     uint16_t a = flow->port[0], b = flow->port[1];
     bool usual = a == PORT_SERVER || b == PORT_SERVER || a == PORT_CLIENT || b == PORT_CLIENT;
     struct cursor cookie;
-    if (!usual && a != PORT_PROXY && b != PORT_PROXY)
-        return RECOGNISED_NOT;
     if (!cursor_u8(&first, &op) || !cursor_u8(&first, &hardware_type) || !cursor_u8(&first, &hardware_length) ||
         (op != 1 && op != 2) || hardware_length > HARDWARE_MAX)
         return RECOGNISED_NOT;
@@ -316,11 +314,19 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     return op == 1 ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
 }
 
+static bool fits(const struct flow *flow, enum direction client)
+{
+    uint16_t server = flow->port[direction_reverse(client)];
+    return server == PORT_SERVER || server == PORT_PROXY || flow->port[client] == PORT_CLIENT;
+}
+
 static void dhcp_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct layer *layer = state;
     const struct conversation *conversation = layer->conversation;
-    if (recognise(bytes, conversation->flow) == RECOGNISED_NOT)
+    enum recognition side = recognise(bytes, conversation->flow);
+    enum direction client = side == RECOGNISED_CLIENT ? direction : direction_reverse(direction);
+    if (side == RECOGNISED_NOT || !fits(conversation->flow, client))
         return;
     struct dhcp dhcp = {.dissect = conversation->dissect, .row = dhcp_row_null()};
     struct dhcp_row *row = &dhcp.row;
@@ -334,7 +340,7 @@ static void dhcp_datagram(void *state, enum direction direction, struct cursor b
     row->flow = conversation->row;
     row->src = conversation_address(conversation, direction);
     row->dst = conversation_address(conversation, direction_reverse(direction));
-    row->proxy = conversation->flow->port[0] == PORT_PROXY || conversation->flow->port[1] == PORT_PROXY;
+    row->proxy = conversation->flow->port[direction_reverse(client)] == PORT_PROXY;
     read_message(&dhcp, bytes);
     row->options = listing_text(&dhcp.numbers);
     row->dns_servers = listing_text(&dhcp.dns);
@@ -346,5 +352,6 @@ static void dhcp_datagram(void *state, enum direction direction, struct cursor b
 const struct dissector dhcp_dissector = {
     .name = "dhcp",
     .recognise = recognise,
+    .fits = fits,
     .datagram = dhcp_datagram,
 };

@@ -238,15 +238,23 @@ static void on_opened(void *context, struct flow *flow)
 
 /* ---- Recognition ---- */
 
-static enum recognition recognise(const struct layer *layer, struct cursor first, bool datagram,
-                                  const struct dissector **found)
+static bool fits(const struct dissector *dissector, const struct flow *flow, enum direction client)
 {
+    return dissector->fits == NULL || dissector->fits(flow, client);
+}
+
+static enum recognition recognise(const struct layer *layer, enum direction direction, struct cursor first,
+                                  bool datagram, const struct dissector **found)
+{
+    const struct flow *flow = layer->conversation->flow;
     enum recognition best = RECOGNISED_NOT;
     for (size_t i = 0; i < sizeof DISSECTORS / sizeof DISSECTORS[0]; i++) {
         if ((DISSECTORS[i]->datagram != NULL) != datagram)
             continue;
-        enum recognition result = DISSECTORS[i]->recognise(first, layer->conversation->flow);
+        enum recognition result = DISSECTORS[i]->recognise(first, flow);
         if (result == RECOGNISED_CLIENT || result == RECOGNISED_SERVER) {
+            if (!fits(DISSECTORS[i], flow, result == RECOGNISED_CLIENT ? direction : direction_reverse(direction)))
+                continue;
             *found = DISSECTORS[i];
             return result;
         }
@@ -319,7 +327,8 @@ static void try_recognise(struct layer *layer, enum direction direction, struct 
 {
     uint8_t joined[2 * PREFIX_MAX];
     const struct dissector *dissector = NULL;
-    enum recognition result = recognise(layer, prefix_view(layer, direction, bytes, joined), false, &dissector);
+    enum recognition result =
+        recognise(layer, direction, prefix_view(layer, direction, bytes, joined), false, &dissector);
     if (result == RECOGNISED_MAYBE && prefix_keep(layer, direction, bytes))
         return;
     if (dissector == NULL) {
@@ -364,7 +373,7 @@ void layer_datagram(struct layer *layer, enum direction direction, struct cursor
 {
     const struct dissector *dissector = NULL;
     if (layer->dissector == NULL && layer->attempts < RECOGNITION_ATTEMPTS_MAX) {
-        enum recognition result = recognise(layer, bytes, true, &dissector);
+        enum recognition result = recognise(layer, direction, bytes, true, &dissector);
         if (dissector == NULL)
             layer->attempts++;
         else

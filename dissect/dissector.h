@@ -31,6 +31,9 @@ struct dissector {
     /* Looks at the first bytes of one direction, or at a datagram. `flow` is for protocols whose bytes alone are too
      * common: a port may confirm what the bytes allow, and never stands for itself. */
     enum recognition (*recognise)(struct cursor first, const struct flow *flow);
+    /* Whether the ports fit when `client` is the direction of the asking side: only the server's port says what is spoken, the
+     * client's is any. NULL: the bytes alone tell. */
+    bool (*fits)(const struct flow *flow, enum direction client);
     /* A new state for a layer, NULL when out of memory. `client` is the direction of the asking side. Those that remember
      * nothing leave `open` and `close` NULL: their state is the layer itself. */
     void *(*open)(struct layer *layer, enum direction client);

@@ -18,9 +18,12 @@
 #include "dissect/listing.h"
 
 #define HEADER_BYTES 12
-#define QUESTIONS_MAX 16 /* rows of one message; mDNS asks for several names at once */
+#define QUESTIONS_MAX 64 /* of one message, each a row; mDNS asks for several names at once */
+#define SECTION_MAX 4096 /* records that a section can hold; more make the bytes something else */
 #define RECORDS_MAX 64   /* that are read of one message */
-#define PENDING_MAX 8    /* questions of a conversation that wait for a reply */
+#define PENDING_FIRST 8  /* messages of a conversation that wait for a reply; more take memory of the budget */
+#define PENDING_MAX 1024 /* a resolver that asks ahead has some hundred on the way */
+#define PENDING_AGE_NS ((int64_t)120 * 1000000000) /* nobody waits longer: resolvers give up after 30 s */
 
 enum { PORT_DNS = 53, PORT_NBNS = 137, PORT_MDNS = 5353, PORT_LLMNR = 5355 };
 enum { FLAG_RESPONSE = 0x8000, FLAG_TRUNCATED = 0x0200, FLAG_BROADCAST = 0x0010, NB_GROUP = 0x8000 };
@@ -56,18 +59,22 @@ static const struct {
     {249, "TKEY"}, {250, "TSIG"}, {251, "IXFR"},  {252, "AXFR"}, {255, "ANY"},
 };
 
+/* A message that waits for its reply. Its questions have rows one after the other. */
 struct pending {
-    int64_t row; /* INT_NULL: free */
+    int64_t row; /* of the first question; INT_NULL: free */
+    int64_t time_ns;
     uint32_t question;
     uint16_t id;
-    enum direction direction;
+    uint8_t rows;
+    uint8_t direction;
 };
 
 struct dns {
     struct layer *layer;
     const struct protocol *protocol;
-    struct pending pending[PENDING_MAX];
-    unsigned next;
+    struct pending first[PENDING_FIRST];
+    struct pending *more; /* or NULL */
+    size_t more_room;
     struct auth auth;         /* of TKEY records */
     struct frames *frames[2]; /* over TCP */
 };
@@ -80,44 +87,48 @@ struct message {
     enum direction direction;
     uint16_t id, flags, questions, counts[3];
     int64_t row_id;
+    unsigned rows; /* questions that have one */
     struct name_query_row row;
-    struct dns_name name; /* of the question read last, with: */
-    char suffix[3], type[8];
     struct listing answers;
 };
 
 /* ---- Recognition ---- */
 
-static const struct protocol *protocol_of(const struct flow *flow)
+static const struct protocol *protocol_of(uint16_t port)
 {
     for (size_t i = 0; i < sizeof PROTOCOLS / sizeof PROTOCOLS[0]; i++) {
-        if (flow->port[0] == PROTOCOLS[i].port || flow->port[1] == PROTOCOLS[i].port)
+        if (PROTOCOLS[i].port == port)
             return &PROTOCOLS[i];
     }
     return NULL;
 }
 
-static enum recognition recognise_header(struct cursor bytes, const struct flow *flow)
+static enum recognition recognise_header(struct cursor bytes, const struct protocol *protocol)
 {
-    const struct protocol *protocol = protocol_of(flow);
     uint16_t id, flags, counts[4];
-    if (protocol == NULL)
-        return RECOGNISED_NOT;
     if (!cursor_be16(&bytes, &id) || !cursor_be16(&bytes, &flags) || !cursor_be16(&bytes, &counts[0]) ||
         !cursor_be16(&bytes, &counts[1]) || !cursor_be16(&bytes, &counts[2]) || !cursor_be16(&bytes, &counts[3]))
         return RECOGNISED_MAYBE;
-    if ((protocol->opcodes >> (flags >> 11 & 15) & 1) == 0 || counts[0] > 64 || counts[1] > 4096 || counts[2] > 4096 ||
-        counts[3] > 4096 || (counts[0] | counts[1] | counts[2] | counts[3]) == 0)
+    if ((protocol->opcodes >> (flags >> 11 & 15) & 1) == 0 || counts[0] > QUESTIONS_MAX || counts[1] > SECTION_MAX ||
+        counts[2] > SECTION_MAX || counts[3] > SECTION_MAX || (counts[0] | counts[1] | counts[2] | counts[3]) == 0)
         return RECOGNISED_NOT;
     return flags & FLAG_RESPONSE ? RECOGNISED_SERVER : RECOGNISED_CLIENT;
 }
 
+static bool has_port(const struct flow *flow, uint16_t port)
+{
+    return flow->port[0] == port || flow->port[1] == port;
+}
+
 static enum recognition datagram_recognise(struct cursor first, const struct flow *flow, uint16_t port)
 {
-    const struct protocol *protocol = protocol_of(flow);
-    enum recognition result =
-        protocol == NULL || protocol->port != port ? RECOGNISED_NOT : recognise_header(first, flow);
+    enum recognition result = has_port(flow, port) ? recognise_header(first, protocol_of(port)) : RECOGNISED_NOT;
     return result == RECOGNISED_MAYBE ? RECOGNISED_NOT : result;
+}
+
+static bool is_server(const struct flow *flow, enum direction client, uint16_t port)
+{
+    return flow->port[direction_reverse(client)] == port;
 }
 
 static enum recognition dns_recognise(struct cursor first, const struct flow *flow)
@@ -125,9 +136,19 @@ static enum recognition dns_recognise(struct cursor first, const struct flow *fl
     return datagram_recognise(first, flow, PORT_DNS);
 }
 
+static bool dns_fits(const struct flow *flow, enum direction client)
+{
+    return is_server(flow, client, PORT_DNS);
+}
+
 static enum recognition mdns_recognise(struct cursor first, const struct flow *flow)
 {
     return datagram_recognise(first, flow, PORT_MDNS);
+}
+
+static bool mdns_fits(const struct flow *flow, enum direction client)
+{
+    return is_server(flow, client, PORT_MDNS);
 }
 
 static enum recognition llmnr_recognise(struct cursor first, const struct flow *flow)
@@ -135,19 +156,29 @@ static enum recognition llmnr_recognise(struct cursor first, const struct flow *
     return datagram_recognise(first, flow, PORT_LLMNR);
 }
 
+static bool llmnr_fits(const struct flow *flow, enum direction client)
+{
+    return is_server(flow, client, PORT_LLMNR);
+}
+
 static enum recognition nbns_recognise(struct cursor first, const struct flow *flow)
 {
     return datagram_recognise(first, flow, PORT_NBNS);
 }
 
+static bool nbns_fits(const struct flow *flow, enum direction client)
+{
+    return is_server(flow, client, PORT_NBNS);
+}
+
 static enum recognition stream_recognise(struct cursor first, const struct flow *flow)
 {
     uint16_t length;
-    if (flow->port[0] != PORT_DNS && flow->port[1] != PORT_DNS)
+    if (!has_port(flow, PORT_DNS))
         return RECOGNISED_NOT;
     if (!cursor_be16(&first, &length))
         return RECOGNISED_MAYBE;
-    return length < HEADER_BYTES ? RECOGNISED_NOT : recognise_header(first, flow);
+    return length < HEADER_BYTES ? RECOGNISED_NOT : recognise_header(first, protocol_of(PORT_DNS));
 }
 
 /* ---- Values ---- */
@@ -176,9 +207,11 @@ static bool take_name(struct message *message, struct cursor *at, struct dns_nam
     return true;
 }
 
+/* A copy: the name itself is overwritten by the next one. */
 static struct text name_text(struct message *message, const struct dns_name *name)
 {
-    return text_utf8(&message->dns->layer->conversation->dissect->scratch, (struct text){name->text, name->length});
+    struct arena *arena = &message->dns->layer->conversation->dissect->scratch;
+    return text_utf8(arena, text_copy(arena, (struct text){name->text, name->length}));
 }
 
 static void list_address(struct listing *listing, struct cursor bytes, uint8_t version)
@@ -381,12 +414,15 @@ static struct name_query_row row_of(const struct message *message)
 /* Reads a name and its type into the row. */
 static bool read_question(struct message *message, struct cursor *at, struct name_query_row *row)
 {
+    struct arena *arena = &message->dns->layer->conversation->dissect->scratch;
+    struct dns_name name;
+    char suffix[3], text[8];
     uint16_t type, class;
-    if (!take_name(message, at, &message->name, message->suffix) || !cursor_be16(at, &type) || !cursor_be16(at, &class))
+    if (!take_name(message, at, &name, suffix) || !cursor_be16(at, &type) || !cursor_be16(at, &class))
         return false;
-    row->name = name_text(message, &message->name);
-    row->suffix = message->suffix[0] == '\0' ? TEXT_NULL : text_of(message->suffix);
-    row->type = type_name(message->dns->protocol, type, message->type);
+    row->name = name_text(message, &name);
+    row->suffix = suffix[0] == '\0' ? TEXT_NULL : text_copy(arena, text_of(suffix));
+    row->type = text_copy(arena, type_name(message->dns->protocol, type, text));
     return true;
 }
 
@@ -401,32 +437,82 @@ static uint32_t hash_question(const struct name_query_row *row)
     return hash;
 }
 
-static void remember(struct message *message)
+/* The place with that number; NULL behind the last. */
+static struct pending *place_at(struct dns *dns, size_t number)
 {
-    struct dns *dns = message->dns;
-    dns->pending[dns->next] = (struct pending){
-        .row = message->row_id,
-        .question = hash_question(&message->row),
-        .id = message->id,
-        .direction = message->direction,
-    };
-    dns->next = (dns->next + 1) % PENDING_MAX;
+    if (number < PENDING_FIRST)
+        return &dns->first[number];
+    return number - PENDING_FIRST < dns->more_room ? &dns->more[number - PENDING_FIRST] : NULL;
 }
 
-/* The row of the question that the message answers, which waits no longer; INT_NULL when there is none. */
+static struct dissect *dissect_of(const struct dns *dns)
+{
+    return dns->layer->conversation->dissect;
+}
+
+/* Makes twice as many places. False when there are enough, or memory is short. */
+static bool grow(struct dns *dns)
+{
+    struct dissect *dissect = dissect_of(dns);
+    size_t room = dns->more_room == 0 ? PENDING_FIRST : 2 * dns->more_room + PENDING_FIRST;
+    size_t before = dns->more_room * sizeof *dns->more, size = room * sizeof *dns->more;
+    if (PENDING_FIRST + room > PENDING_MAX || !budget_take(dissect, size - before))
+        return false;
+    struct pending *more = pool_resize(&dissect->pool, dns->more, before, before, size);
+    if (more == NULL) {
+        budget_give(dissect, size - before);
+        return false;
+    }
+    for (size_t i = dns->more_room; i < room; i++)
+        more[i].row = INT_NULL;
+    dns->more = more;
+    dns->more_room = room;
+    return true;
+}
+
+/* A place for a message that came at that time: a free one, or one whose message is too old to be answered, or another
+ * one when no room can be made: that of the oldest, whose reply will be a row of its own. */
+static struct pending *take_place(struct dns *dns, int64_t time_ns)
+{
+    struct pending *oldest = NULL, *place;
+    size_t number = 0;
+    for (; (place = place_at(dns, number)) != NULL; number++) {
+        if (place->row == INT_NULL || time_ns - place->time_ns > PENDING_AGE_NS)
+            return place;
+        if (oldest == NULL || place->time_ns < oldest->time_ns)
+            oldest = place;
+    }
+    return grow(dns) ? place_at(dns, number) : oldest;
+}
+
+static void remember(struct message *message)
+{
+    *take_place(message->dns, message->moment.time_ns) = (struct pending){
+        .row = message->row_id,
+        .time_ns = message->moment.time_ns,
+        .question = hash_question(&message->row),
+        .id = message->id,
+        .rows = (uint8_t)message->rows,
+        .direction = (uint8_t)message->direction,
+    };
+}
+
+/* Finds the oldest message that this one answers, which waits no longer: the row of its first question, or INT_NULL. */
 static int64_t recall(struct message *message)
 {
-    struct dns *dns = message->dns;
-    for (unsigned i = 0; i < PENDING_MAX; i++) {
-        struct pending *pending = &dns->pending[(dns->next + i) % PENDING_MAX]; /* the oldest first */
-        int64_t row = pending->row;
-        if (row == INT_NULL || pending->id != message->id || pending->direction == message->direction ||
-            (message->questions > 0 && pending->question != hash_question(&message->row)))
-            continue;
-        pending->row = INT_NULL;
-        return row;
+    struct pending *place, *found = NULL;
+    for (size_t number = 0; (place = place_at(message->dns, number)) != NULL; number++) {
+        if (place->row != INT_NULL && place->id == message->id && place->direction != message->direction &&
+            (message->questions == 0 || place->question == hash_question(&message->row)) &&
+            (found == NULL || place->row < found->row))
+            found = place;
     }
-    return INT_NULL;
+    if (found == NULL)
+        return INT_NULL;
+    int64_t row = found->row;
+    message->rows = found->rows;
+    found->row = INT_NULL;
+    return row;
 }
 
 /* ---- Messages ---- */
@@ -449,13 +535,34 @@ static void read_more_questions(struct message *message)
     struct name_query_row first = message->row, row;
     for (unsigned i = 1; i < message->questions && message->row.malformed.at == NULL; i++) {
         row = first;
-        if (i >= QUESTIONS_MAX) {
-            message->row.malformed = TEXT("too many questions");
-        } else if (!read_question(message, &message->at, &row)) {
+        if (!read_question(message, &message->at, &row)) {
             message->row.malformed = TEXT("a question is cut off or its name is wrong");
         } else if ((message->flags & FLAG_RESPONSE) == 0) {
             sink_append(sink_of(message), TABLE_name_query, &row);
+            message->rows++;
         }
+    }
+}
+
+static void set_reply(const struct message *message, struct name_query_row *row)
+{
+    row->reply_packet = message->moment.packet;
+    row->rcode = message->flags & 0x000F;
+    row->truncated = (message->flags & FLAG_TRUNCATED) != 0;
+    row->answers = message->counts[0];
+}
+
+/* The reply is one to the other questions of the message too. */
+static void answer_more(const struct message *message)
+{
+    const struct sink *sink = sink_of(message);
+    for (unsigned i = 1; i < message->rows; i++) {
+        const struct name_query_row *kept = sink->row(sink->context, TABLE_name_query, message->row_id + i);
+        if (kept == NULL)
+            return;
+        struct name_query_row row = *kept;
+        set_reply(message, &row);
+        sink_amend(sink, TABLE_name_query, message->row_id + i, &row);
     }
 }
 
@@ -470,10 +577,9 @@ static void place_row(struct message *message)
         if (kept != NULL)
             message->row = *kept;
         message->row.malformed = malformed;
-        message->row.reply_packet = message->moment.packet;
-        message->row.rcode = message->flags & 0x000F;
-        message->row.truncated = (message->flags & FLAG_TRUNCATED) != 0;
-        message->row.answers = message->counts[0];
+        set_reply(message, &message->row);
+        if (kept != NULL)
+            answer_more(message);
     }
     if (message->row_id == INT_NULL)
         message->row_id = sink_append(sink, TABLE_name_query, &message->row);
@@ -491,10 +597,12 @@ static void read_message(struct dns *dns, enum direction direction, struct curso
     listing_init(&message.answers);
     message.row_id = INT_NULL;
     read_subject(&message);
+    message.rows = 1;
     place_row(&message);
-    if ((message.flags & FLAG_RESPONSE) == 0)
-        remember(&message);
     read_more_questions(&message);
+    /* Who answers a question to everybody does so from its own address: that is another conversation. */
+    if ((message.flags & FLAG_RESPONSE) == 0 && message.row.unicast)
+        remember(&message);
     if (message.row.malformed.at == NULL)
         read_records(&message);
     message.row.answer = listing_text(&message.answers);
@@ -505,15 +613,15 @@ static void read_message(struct dns *dns, enum direction direction, struct curso
 
 static void *dns_open(struct layer *layer, enum direction client)
 {
-    (void)client;
+    const struct flow *flow = layer->conversation->flow;
     struct dns *dns = calloc(1, sizeof *dns);
     if (dns == NULL)
         return NULL;
     dns->layer = layer;
-    dns->protocol = protocol_of(layer->conversation->flow);
+    dns->protocol = protocol_of(flow->port[direction_reverse(client)]);
     dns->auth = AUTH_NEW;
-    for (unsigned i = 0; i < PENDING_MAX; i++)
-        dns->pending[i].row = INT_NULL;
+    for (size_t i = 0; i < PENDING_FIRST; i++)
+        dns->first[i].row = INT_NULL;
     return dns;
 }
 
@@ -530,7 +638,7 @@ static bool is_about_key(const struct dns *dns, struct cursor bytes)
 static void take_message(struct dns *dns, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct conversation *conversation = dns->layer->conversation;
-    if (recognise_header(bytes, conversation->flow) > RECOGNISED_MAYBE &&
+    if (recognise_header(bytes, dns->protocol) > RECOGNISED_MAYBE &&
         (conversation->dissect->needs & NEED_NAMES || is_about_key(dns, bytes)))
         read_message(dns, direction, bytes, moment);
 }
@@ -582,12 +690,15 @@ static void dns_close(void *state)
             frames_free(dns->frames[i]);
         free(dns->frames[i]);
     }
+    pool_give(&dissect_of(dns)->pool, dns->more, dns->more_room * sizeof *dns->more);
+    budget_give(dissect_of(dns), dns->more_room * sizeof *dns->more);
     free(dns);
 }
 
 const struct dissector dns_dissector = {
     .name = "dns",
     .recognise = dns_recognise,
+    .fits = dns_fits,
     .open = dns_open,
     .datagram = dns_datagram,
     .close = dns_close,
@@ -596,6 +707,7 @@ const struct dissector dns_dissector = {
 const struct dissector mdns_dissector = {
     .name = "mdns",
     .recognise = mdns_recognise,
+    .fits = mdns_fits,
     .open = dns_open,
     .datagram = dns_datagram,
     .close = dns_close,
@@ -604,6 +716,7 @@ const struct dissector mdns_dissector = {
 const struct dissector llmnr_dissector = {
     .name = "llmnr",
     .recognise = llmnr_recognise,
+    .fits = llmnr_fits,
     .open = dns_open,
     .datagram = dns_datagram,
     .close = dns_close,
@@ -612,6 +725,7 @@ const struct dissector llmnr_dissector = {
 const struct dissector nbns_dissector = {
     .name = "nbns",
     .recognise = nbns_recognise,
+    .fits = nbns_fits,
     .open = dns_open,
     .datagram = dns_datagram,
     .close = dns_close,
@@ -620,6 +734,7 @@ const struct dissector nbns_dissector = {
 const struct dissector dns_stream_dissector = {
     .name = "dns",
     .recognise = stream_recognise,
+    .fits = dns_fits,
     .open = dns_open,
     .data = dns_data,
     .gap = dns_gap,

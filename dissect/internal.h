@@ -32,9 +32,23 @@ struct dissect {
     struct buffer joined;   /* the HTTP body that is handed over */
     struct pool pool;       /* what is remembered of connections */
     uint64_t bodies_max;    /* dissect_limit */
-    uint64_t bodies_total;  /* bytes of HTTP bodies and headers that are being collected or kept */
+    uint64_t bodies_total;  /* bytes of HTTP bodies and headers that are being collected or kept, and budget_take */
     uint32_t exchanges;     /* open ones of HTTP, of all flows */
 };
+
+/* Memory that a connection takes beyond its first places, out of that for bodies. False when it is used up. */
+static inline MUST_USE bool budget_take(struct dissect *dissect, size_t bytes)
+{
+    if (dissect->bodies_total + bytes > dissect->bodies_max)
+        return false;
+    dissect->bodies_total += bytes;
+    return true;
+}
+
+static inline void budget_give(struct dissect *dissect, size_t bytes)
+{
+    dissect->bodies_total -= bytes;
+}
 
 /* Asks for lines of memory that are needed soon; the address may be any. */
 static inline void fetch_lines(const void *at, size_t lines)

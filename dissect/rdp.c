@@ -52,7 +52,7 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
         indicator != length - TPKT_BYTES - 1 || (code != X224_REQUEST && code != X224_CONFIRM))
         return RECOGNISED_NOT;
     enum recognition side = code == X224_REQUEST ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
-    if (flow->port[0] == PORT_RDP || flow->port[1] == PORT_RDP)
+    if (flow->port[DIRECTION_IN] == PORT_RDP || (!flow->handshake && flow->port[DIRECTION_OUT] == PORT_RDP))
         return side;
     struct cursor rest;
     if (length == TPKT_BYTES + X224_BYTES)

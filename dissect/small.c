@@ -76,9 +76,15 @@ static int binl_message(struct cursor at)
 
 static enum recognition binl_recognise(struct cursor first, const struct flow *flow)
 {
-    if ((flow->port[0] != PORT_BINL && flow->port[1] != PORT_BINL) || binl_message(first) < 0)
+    (void)flow;
+    if (binl_message(first) < 0)
         return RECOGNISED_NOT;
     return first.at[0] == 0x81 ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
+}
+
+static bool binl_fits(const struct flow *flow, enum direction client)
+{
+    return flow->port[direction_reverse(client)] == PORT_BINL;
 }
 
 static void binl_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
@@ -118,9 +124,26 @@ static const struct tool TOOLS[] = {
     {"configmgr-remote-control", "low", 2702, NULL, 0},
 };
 
+/* From which clients take their ports: RFC 6335 section 6; Windows before Vista. */
+static bool is_dynamic(uint16_t port)
+{
+    return port >= 49152 || (port >= 1025 && port <= 5000);
+}
+
+/* The direction of the side that asks the tool's port. Where the SYN was not seen, the other port must be one of a client. */
+static bool find_client(const struct tool *tool, const struct flow *flow, enum direction *client)
+{
+    *client = DIRECTION_OUT;
+    if (flow->port[DIRECTION_IN] == tool->port && (flow->handshake || is_dynamic(flow->port[DIRECTION_OUT])))
+        return true;
+    *client = DIRECTION_IN;
+    return !flow->handshake && flow->port[DIRECTION_OUT] == tool->port && is_dynamic(flow->port[DIRECTION_IN]);
+}
+
 static enum recognition tool_match(const struct tool *tool, struct cursor first, const struct flow *flow)
 {
-    if (tool->port != 0 && flow->port[0] != tool->port && flow->port[1] != tool->port)
+    enum direction client;
+    if (tool->port != 0 && !find_client(tool, flow, &client))
         return RECOGNISED_NOT;
     if (tool->start != NULL && !cursor_starts(first, tool->start, tool->length))
         return first.left < tool->length && memcmp(tool->start, first.at, first.left) == 0 ? RECOGNISED_MAYBE
@@ -173,9 +196,9 @@ static void tool_data(void *state, enum direction direction, struct cursor bytes
     if (tool == NULL)
         return;
     remote->told = true;
-    enum direction client = tool->port == 0                           ? remote->client
-                            : flow->port[DIRECTION_OUT] == tool->port ? DIRECTION_IN
-                                                                      : DIRECTION_OUT;
+    enum direction client = remote->client;
+    if (tool->port != 0 && !find_client(tool, flow, &client))
+        return;
     struct remote_tool_row row = remote_tool_row_null();
     row.packet = moment.packet;
     row.time = moment_seconds(moment);
@@ -210,6 +233,7 @@ const struct dissector wake_on_lan_dissector = {
 const struct dissector binl_dissector = {
     .name = "binl",
     .recognise = binl_recognise,
+    .fits = binl_fits,
     .datagram = binl_datagram,
 };
 

@@ -16,7 +16,8 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
 {
     uint8_t kind;
     uint16_t length;
-    if ((flow->port[0] != PORT_SSRP && flow->port[1] != PORT_SSRP) || !cursor_u8(&first, &kind))
+    (void)flow;
+    if (!cursor_u8(&first, &kind))
         return RECOGNISED_NOT;
     switch (kind) {
     case ALL_BROADCAST:
@@ -30,6 +31,11 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     default:
         return RECOGNISED_NOT;
     }
+}
+
+static bool fits(const struct flow *flow, enum direction client)
+{
+    return flow->port[direction_reverse(client)] == PORT_SSRP;
 }
 
 static struct sql_instance_row row_of(const struct conversation *conversation, enum direction client,
@@ -94,7 +100,8 @@ static void ssrp_datagram(void *state, enum direction direction, struct cursor b
     struct cursor at = bytes, list;
     uint8_t request;
     uint16_t length;
-    if (kind == RECOGNISED_NOT || !cursor_u8(&at, &request))
+    if (kind == RECOGNISED_NOT || !cursor_u8(&at, &request) ||
+        !fits(conversation->flow, kind == RECOGNISED_CLIENT ? direction : direction_reverse(direction)))
         return;
     arena_reset(&dissect->scratch);
     if (kind == RECOGNISED_CLIENT) {
@@ -123,5 +130,6 @@ static void ssrp_datagram(void *state, enum direction direction, struct cursor b
 const struct dissector ssrp_dissector = {
     .name = "ssrp",
     .recognise = recognise,
+    .fits = fits,
     .datagram = ssrp_datagram,
 };

@@ -87,7 +87,7 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     struct cursor at = first;
     uint8_t type, status;
     uint16_t length;
-    bool usual = flow->port[0] == PORT_TDS || flow->port[1] == PORT_TDS;
+    bool usual = flow->port[DIRECTION_IN] == PORT_TDS || (!flow->handshake && flow->port[DIRECTION_OUT] == PORT_TDS);
     if (first.left > 0 && !is_type(first.at[0]))
         return RECOGNISED_NOT;
     if (first.left < HEADER_BYTES + 4)
@@ -98,6 +98,12 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     if (!usual && !is_telling(type, length, at))
         return RECOGNISED_NOT;
     return type == TDS_REPLY ? RECOGNISED_SERVER : RECOGNISED_CLIENT;
+}
+
+/* Where the SYN was not seen, who asks does not do so from the server's port. */
+static bool fits(const struct flow *flow, enum direction client)
+{
+    return flow->handshake || flow->port[client] != PORT_TDS || flow->port[direction_reverse(client)] == PORT_TDS;
 }
 
 /* ---- Rows ---- */
@@ -495,6 +501,7 @@ static void tds_close(void *state)
 const struct dissector tds_dissector = {
     .name = "tds",
     .recognise = recognise,
+    .fits = fits,
     .open = tds_open,
     .data = tds_data,
     .gap = tds_gap,

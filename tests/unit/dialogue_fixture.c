@@ -45,9 +45,9 @@ static void next_packet(struct dialogue *dialogue)
         return;
     }
     dialogue->flow = (struct flow){
-        .handshake = true,
+        .handshake = !dialogue->late,
         .address = {{.bytes = {10, 0, 0, dialogue->client}, .version = 4}, {.bytes = {10, 0, 0, 80}, .version = 4}},
-        .port = {50000, dialogue->port == 0 ? 80 : dialogue->port},
+        .port = {dialogue->client_port == 0 ? 50000 : dialogue->client_port, dialogue->port == 0 ? 80 : dialogue->port},
         .transport = (uint8_t)dialogue->transport,
         .first = dialogue->moment,
         .last = dialogue->moment,

@@ -22,6 +22,8 @@ struct dialogue {
     bool open;
     size_t piece;             /* give data in pieces of this size; 0: whole */
     uint16_t port;            /* of the server; 0: 80 */
+    uint16_t client_port;     /* 0: 50000 */
+    bool late;                /* the opening SYN was not seen */
     enum transport transport; /* over UDP, data are datagrams */
 };
 

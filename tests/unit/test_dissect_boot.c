@@ -176,6 +176,36 @@ static void magic_packets_and_binl_are_recognised(void **state)
     dialogue_free(dialogue);
 }
 
+/* What is known by its port too: who asks may send from any port, also from that one. */
+static void the_port_of_the_client_says_nothing(void **state)
+{
+    (void)state;
+    const struct {
+        uint16_t port;
+        struct cursor asked;
+        const char *app;
+    } cases[] = {
+        {53, DNS_SRV_ASKED, "dns"},
+        {5353, DNS_SRV_ASKED, "mdns"},
+        {5355, DNS_SRV_ASKED, "llmnr"},
+        {137, NBNS_STATUS_ASKED, "nbns"},
+        {67, DHCP_DISCOVER, "dhcp"},
+        {4011, DHCP_DISCOVER, "dhcp"},
+        {1434, VECTOR("\x04MICROSOFT"), "ssrp"},
+        {4011, BINL, "binl"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (int swapped = 0; swapped < 2; swapped++) {
+            struct dialogue *dialogue = talk_new(TRANSPORT_UDP, swapped ? 50001 : cases[i].port);
+            dialogue->client_port = swapped ? cases[i].port : 50001;
+            dialogue_ask(dialogue, cases[i].asked);
+            dialogue_finish(dialogue);
+            assert_true(text_is(dialogue_flow(dialogue, 1)->app, swapped ? NULL : cases[i].app));
+            dialogue_free(dialogue);
+        }
+    }
+}
+
 static void damaged_messages_do_no_harm(void **state)
 {
     (void)state;
@@ -197,6 +227,7 @@ int main(void)
         cmocka_unit_test(what_only_resembles_tftp_is_not_tftp),
         cmocka_unit_test(instances_are_told_one_by_one),
         cmocka_unit_test(magic_packets_and_binl_are_recognised),
+        cmocka_unit_test(the_port_of_the_client_says_nothing),
         cmocka_unit_test(damaged_messages_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

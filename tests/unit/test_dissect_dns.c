@@ -157,6 +157,71 @@ static void over_tcp_the_same_is_found_in_whole_and_in_pieces(void **state)
     }
 }
 
+/* Made as RFC 1035 section 4.1 says: two questions of different length, the second of a type without a name here. */
+static void each_question_of_a_message_keeps_its_name(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = talk_new(TRANSPORT_UDP, 53);
+    dialogue_ask(dialogue, VECTOR("\x00\x07\x01\x00\x00\x03\x00\x00\x00\x00\x00\x00"
+                                  "\x02"
+                                  "mp\x04test\x00\x00\x01\x00\x01"
+                                  "\x0Alonger-one\x04test\x00\x12\x34\x00\x01"
+                                  "\x01"
+                                  "c\x00\x43\x21\x00\x01"));
+    dialogue_answer(dialogue, VECTOR("\x00\x07\x81\x83\x00\x01\x00\x00\x00\x00\x00\x00"
+                                     "\x02"
+                                     "mp\x04test\x00\x00\x01\x00\x01"));
+    dialogue_finish(dialogue);
+    static const char *const names[] = {"mp.test", "longer-one.test", "c"}, *const types[] = {"A", "4660", "17185"};
+    assert_int_equal(dialogue_count(dialogue, TABLE_name_query), 3);
+    for (int64_t id = 1; id <= 3; id++) {
+        assert_text(ROW(dialogue, name_query, id)->name, names[id - 1]);
+        assert_text(ROW(dialogue, name_query, id)->type, types[id - 1]);
+        assert_int_equal(ROW(dialogue, name_query, id)->reply_packet, 2);
+        assert_int_equal(ROW(dialogue, name_query, id)->rcode, 3);
+    }
+    dialogue_free(dialogue);
+}
+
+/* A question for A of that number as a name, or its reply, with that number as id. */
+static void say_number(struct dialogue *dialogue, unsigned number, bool reply)
+{
+    char bytes[] = "\x00\x00\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04----\x04test\x00\x00\x01\x00\x01", digits[8];
+    snprintf(digits, sizeof digits, "%04X", number);
+    memcpy(bytes + 13, digits, 4);
+    bytes[0] = (char)(number >> 8);
+    bytes[1] = (char)number;
+    bytes[2] = (char)(reply ? 0x81 : 0x01);
+    if (reply)
+        dialogue_answer(dialogue, cursor_of(bytes, sizeof bytes - 1));
+    else
+        dialogue_ask(dialogue, cursor_of(bytes, sizeof bytes - 1));
+}
+
+/* Asks so many questions before the first reply; how many rows that makes. */
+static int64_t rows_of(unsigned questions, int64_t seconds)
+{
+    struct dialogue *dialogue = talk_new(TRANSPORT_UDP, 53);
+    for (unsigned i = 0; i < questions; i++)
+        say_number(dialogue, i, false);
+    dialogue_wait(dialogue, seconds);
+    for (unsigned i = 0; i < questions; i++)
+        say_number(dialogue, i, true);
+    dialogue_finish(dialogue);
+    int64_t rows = dialogue_count(dialogue, TABLE_name_query);
+    dialogue_free(dialogue);
+    return rows;
+}
+
+static void many_questions_may_wait_for_their_replies(void **state)
+{
+    (void)state;
+    static const unsigned counts[] = {1, 8, 9, 20, 100, 1000};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        assert_int_equal(rows_of(counts[i], 0), counts[i]);
+    assert_in_range(rows_of(1100, 0), 1101, 1200); /* replies to the oldest are rows of their own */
+}
+
 static void pointers_that_do_not_lead_back_are_refused(void **state)
 {
     (void)state;
@@ -228,6 +293,8 @@ int main(void)
         cmocka_unit_test(a_reply_without_its_question_is_a_row_of_its_own),
         cmocka_unit_test(netbios_names_are_decoded_with_their_suffix),
         cmocka_unit_test(over_tcp_the_same_is_found_in_whole_and_in_pieces),
+        cmocka_unit_test(each_question_of_a_message_keeps_its_name),
+        cmocka_unit_test(many_questions_may_wait_for_their_replies),
         cmocka_unit_test(pointers_that_do_not_lead_back_are_refused),
         cmocka_unit_test(names_are_bounded),
         cmocka_unit_test(nothing_is_read_that_nobody_asked_for),

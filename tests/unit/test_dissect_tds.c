@@ -175,6 +175,36 @@ static void other_remote_tools_say_how_sure_that_is(void **state)
     dialogue_free(dialogue);
 }
 
+/* Windows before Vista took ports from 1025 to 5000 for clients too. */
+static void remote_control_is_known_by_the_port_of_the_server_only(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t client, server;
+        bool late;
+        int64_t rows;
+        const char *told; /* as server */
+    } cases[] = {
+        {50000, 2701, false, 1, "10.0.0.80"}, {2701, 8443, false, 0, NULL},       {2702, 2701, false, 1, "10.0.0.80"},
+        {2701, 2702, false, 1, "10.0.0.80"},  {2701, 50000, true, 1, "10.0.0.1"}, {50000, 2701, true, 1, "10.0.0.80"},
+        {2701, 8443, true, 0, NULL},          {2702, 443, true, 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dialogue *dialogue = talk_new(TRANSPORT_TCP, cases[i].server);
+        dialogue->client = 1;
+        dialogue->client_port = cases[i].client;
+        dialogue->late = cases[i].late;
+        dialogue_ask(dialogue, REMOTE_TOOL);
+        dialogue_answer(dialogue, REMOTE_TOOL);
+        dialogue_finish(dialogue);
+        assert_int_equal(dialogue_count(dialogue, TABLE_remote_tool), cases[i].rows);
+        if (cases[i].told != NULL)
+            assert_text(ROW(dialogue, remote_tool, 1)->server, cases[i].told);
+        assert_true(text_is(dialogue_flow(dialogue, 1)->app, cases[i].told == NULL ? NULL : "remote-tool"));
+        dialogue_free(dialogue);
+    }
+}
+
 static void damaged_messages_do_no_harm(void **state)
 {
     (void)state;
@@ -195,6 +225,7 @@ int main(void)
         cmocka_unit_test(behind_a_gap_reading_goes_on_at_the_next_packet),
         cmocka_unit_test(a_remote_desktop_tells_what_was_negotiated),
         cmocka_unit_test(other_remote_tools_say_how_sure_that_is),
+        cmocka_unit_test(remote_control_is_known_by_the_port_of_the_server_only),
         cmocka_unit_test(damaged_messages_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
