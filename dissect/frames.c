@@ -37,6 +37,14 @@ static void leave_out(struct frames *frames)
         frames->skip -= length;
 }
 
+/* Gives the beginning of a frame that is too long, which is `length` bytes of the input or of what waits. */
+static void give_beginning(struct frames *frames, uint64_t length, struct cursor *frame)
+{
+    frames->skip = length - FRAME_HEADER_MAX;
+    frames->cut = true;
+    frame->left = FRAME_HEADER_MAX;
+}
+
 /* The frame that waits, when the input completes it. */
 static bool complete(struct frames *frames, frames_measure *measure, struct cursor *frame)
 {
@@ -53,18 +61,15 @@ static bool complete(struct frames *frames, frames_measure *measure, struct curs
         if (!wait_for(frames, 1))
             return lose(frames);
     }
-    if (length > frames->waiting.cap) {
-        frames->skip = length - frames->waiting.length;
-        frames->skipped++;
-        buffer_reset(&frames->waiting, KEEP_BETWEEN);
-        return false;
-    }
-    if (!wait_for(frames, length - frames->waiting.length))
+    uint64_t wanted = length > frames->waiting.cap ? FRAME_HEADER_MAX : length;
+    if (wanted > frames->waiting.length && !wait_for(frames, wanted - frames->waiting.length))
         return lose(frames);
-    if (frames->waiting.length < length)
+    if (frames->waiting.length < wanted)
         return false;
     *frame = buffer_cursor(&frames->waiting);
     frames->used = true;
+    if (length > frames->waiting.cap)
+        give_beginning(frames, length, frame);
     return true;
 }
 
@@ -77,11 +82,13 @@ static bool in_place(struct frames *frames, frames_measure *measure, struct curs
         return wait_for(frames, FRAME_HEADER_MAX) ? false : lose(frames);
     if (outcome != OUTCOME_OK || length == 0)
         return lose(frames);
-    if (length > frames->waiting.cap) {
-        frames->skip = length;
-        frames->skipped++;
-        return false;
+    if (length > frames->waiting.cap && frames->input.left >= FRAME_HEADER_MAX) {
+        bool taken = cursor_take(&frames->input, FRAME_HEADER_MAX, frame);
+        give_beginning(frames, length, frame);
+        return taken;
     }
+    if (length > frames->waiting.cap)
+        length = FRAME_HEADER_MAX;
     if (length <= frames->input.left)
         return cursor_take(&frames->input, (size_t)length, frame);
     if (!wait_for(frames, length))
@@ -93,7 +100,7 @@ bool frames_next(struct frames *frames, frames_measure *measure, struct cursor *
 {
     if (frames->used)
         buffer_reset(&frames->waiting, KEEP_BETWEEN);
-    frames->used = false;
+    frames->used = frames->cut = false;
     while (!frames->lost && frames->input.left > 0) {
         if (frames->skip > 0)
             leave_out(frames);
@@ -104,11 +111,24 @@ bool frames_next(struct frames *frames, frames_measure *measure, struct cursor *
     return false;
 }
 
+bool frames_within(const struct frames *frames)
+{
+    return !frames->lost && (frames->skip > 0 || frames->waiting.length > 0);
+}
+
+bool frames_gap(struct frames *frames, uint64_t bytes)
+{
+    if (frames->lost || bytes > frames->skip)
+        return false;
+    frames->skip -= bytes;
+    return true;
+}
+
 void frames_reset(struct frames *frames)
 {
     buffer_reset(&frames->waiting, KEEP_BETWEEN);
     frames->skip = 0;
-    frames->used = false;
+    frames->used = frames->cut = false;
     frames->lost = false;
 }
 

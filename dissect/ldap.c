@@ -18,7 +18,8 @@
 #include "dissect/sspi.h"
 
 #define MESSAGE_MAX ((size_t)1 << 20) /* an entry with a group of thousands of members is smaller */
-#define PENDING_MAX 16                /* operations of a connection that wait for their result */
+#define PENDING_FIRST 16              /* operations of a connection that wait for their result */
+#define PENDING_MAX 1024              /* as many with memory of the budget: notifications wait for months */
 #define ATTRIBUTES_MAX 64
 #define ID_MAX INT64_C(0x7FFFFFFF)
 #define STARTTLS "1.3.6.1.4.1.1466.20037"
@@ -51,21 +52,26 @@ enum { AUTH_SIMPLE = 0x80, AUTH_SASL = 0xA3, SICILY_DISCOVERY = 0x89, SICILY_NEG
 struct pending {
     int64_t id; /* 0: free */
     int64_t row;
-    int64_t entries, references;
+    int64_t entries, references, unread;
     bool starttls;
 };
+
+/* Steps of Sicily (MS-ADTS 5.1.1.1.3); the challenge of NTLM is the matched name of the reply to the second. */
+enum step { STEP_NONE, STEP_DISCOVERY, STEP_NEGOTIATE, STEP_RESPONSE };
+static const char *const STEPS[] = {NULL, "discovery", "negotiate", "response"};
 
 struct ldap {
     struct layer *layer;
     enum direction client;
     struct frames frames[2];
-    struct pending pending[PENDING_MAX];
-    unsigned next;
+    struct pending *pending;
+    size_t pending_room, next;
     int64_t bind; /* row of the last bind */
     int64_t bind_id;
-    bool sasl;    /* it is one of SASL */
-    bool bound;   /* and succeeded */
-    bool wrapped; /* what is read now was inside a signed token */
+    enum step step; /* of that bind */
+    bool sasl;      /* it is one of SASL */
+    bool bound;     /* and succeeded */
+    bool wrapped;   /* what is read now was inside a signed token */
     struct auth auth;
     struct layer inner;
 };
@@ -163,11 +169,43 @@ static struct ldap_operation_row operation_row(const struct message *message)
     return row;
 }
 
+/* Makes twice as many places. False when there are enough, or memory is short. */
+static bool grow(struct ldap *ldap)
+{
+    struct dissect *dissect = dissect_of(ldap);
+    size_t room = 2 * ldap->pending_room, before = ldap->pending_room * sizeof *ldap->pending;
+    if (room > PENDING_MAX || !budget_take(dissect, before))
+        return false;
+    struct pending *grown = pool_resize(&dissect->pool, ldap->pending, before, before, 2 * before);
+    if (grown == NULL) {
+        budget_give(dissect, before);
+        return false;
+    }
+    memset(grown + ldap->pending_room, 0, before);
+    ldap->pending = grown;
+    ldap->next = ldap->pending_room;
+    ldap->pending_room = room;
+    return true;
+}
+
+/* A free place, or that of an operation that waits for long. */
+static struct pending *take_place(struct ldap *ldap)
+{
+    for (size_t i = 0; i < ldap->pending_room; i++) {
+        struct pending *place = &ldap->pending[(ldap->next + i) % ldap->pending_room];
+        if (place->id == 0)
+            return place;
+    }
+    grow(ldap);
+    struct pending *place = &ldap->pending[ldap->next];
+    ldap->next = (ldap->next + 1) % ldap->pending_room;
+    return place;
+}
+
 static struct pending *begin_operation(const struct message *message, struct ldap_operation_row *row)
 {
     struct ldap *ldap = message->ldap;
-    struct pending *pending = &ldap->pending[ldap->next];
-    ldap->next = (ldap->next + 1) % PENDING_MAX;
+    struct pending *pending = take_place(ldap);
     row->configmgr = (row->dn.at != NULL && ldap_is_configmgr(row->dn)) ||
                      (row->filter.at != NULL && ldap_is_configmgr(row->filter)) ||
                      (row->attributes.at != NULL && ldap_is_configmgr(row->attributes));
@@ -180,7 +218,7 @@ static struct pending *begin_operation(const struct message *message, struct lda
 static struct pending *find_operation(const struct message *message, bool make)
 {
     struct ldap *ldap = message->ldap;
-    for (unsigned i = 0; i < PENDING_MAX; i++) {
+    for (size_t i = 0; i < ldap->pending_room; i++) {
         if (ldap->pending[i].id == message->id && message->id != 0)
             return &ldap->pending[i];
     }
@@ -223,6 +261,14 @@ static void tell_wrapping(struct ldap *ldap, const char *wrapping)
 /* ---- Binds ---- */
 
 enum { SERVER_CREDENTIALS = 0x87 }; /* serverSaslCreds (RFC 4511 section 4.2.2) */
+
+static enum step step_of(uint8_t tag)
+{
+    return tag == SICILY_DISCOVERY   ? STEP_DISCOVERY
+           : tag == SICILY_NEGOTIATE ? STEP_NEGOTIATE
+           : tag == SICILY_RESPONSE  ? STEP_RESPONSE
+                                     : STEP_NONE;
+}
 
 /* A token of Windows authentication: rows of `ntlm` and `kerberos`. */
 static void take_auth(const struct message *message, struct cursor token)
@@ -271,7 +317,10 @@ static void read_bind(const struct message *message)
         row.method = text_of(content.left == 0 ? "anonymous" : "simple"); /* RFC 4513 section 5.1 */
     else
         row.method = TEXT("sicily");
-    if (tag == SICILY_NEGOTIATE || tag == SICILY_RESPONSE)
+    ldap->step = step_of(tag);
+    if (ldap->step != STEP_NONE)
+        row.mechanism = text_of(STEPS[ldap->step]);
+    if (ldap->step > STEP_DISCOVERY)
         token = content;
     if (token.left > 0)
         row.auth = sspi_mechanism(token);
@@ -283,25 +332,26 @@ static void read_bind(const struct message *message)
 }
 
 /* Result code, matched name, diagnostic message: the parts of LDAPResult (RFC 4511 section 4.1.9). */
-static bool take_result(struct cursor *at, int64_t *result, struct cursor *diagnostic)
+static bool take_result(struct cursor *at, int64_t *result, struct cursor *matched, struct cursor *diagnostic)
 {
-    struct cursor matched;
-    return ber_take_number(at, BER_ENUMERATED, result) && ber_take(at, BER_OCTET_STRING, &matched) &&
+    return ber_take_number(at, BER_ENUMERATED, result) && ber_take(at, BER_OCTET_STRING, matched) &&
            ber_take(at, BER_OCTET_STRING, diagnostic);
 }
 
 static void read_bind_response(const struct message *message)
 {
     struct ldap *ldap = message->ldap;
-    struct cursor at = message->content, diagnostic;
+    struct cursor at = message->content, matched, diagnostic;
     struct ldap_bind_row row;
     int64_t result;
-    if (ldap->bind_id != message->id || !kept_bind(ldap, &row) || !take_result(&at, &result, &diagnostic))
+    if (ldap->bind_id != message->id || !kept_bind(ldap, &row) || !take_result(&at, &result, &matched, &diagnostic))
         return;
     row.result = result;
     row.diagnostic = diagnostic.left == 0 ? TEXT_NULL : clean(message, diagnostic);
-    ldap->bound = result == 0;
+    ldap->bound = result == 0 && (ldap->step == STEP_NONE || ldap->step == STEP_RESPONSE);
     sink_amend(&dissect_of(ldap)->sink, TABLE_ldap_bind, ldap->bind, &row);
+    if (ldap->step == STEP_NEGOTIATE)
+        take_auth(message, matched);
     uint8_t tag;
     struct cursor token;
     while (ber_any(&at, &tag, &token)) { /* referral [3], serverSaslCreds [7] */
@@ -456,6 +506,19 @@ static void read_reference(const struct message *message)
     keep_referral(message, pending->row, message->content);
 }
 
+/* The client wants no result any more. */
+static void read_abandon(const struct message *message)
+{
+    struct ldap *ldap = message->ldap;
+    int64_t id = 0;
+    for (size_t i = 0; i < message->content.left; i++)
+        id = id << 8 | message->content.at[i];
+    for (size_t i = 0; i < ldap->pending_room && id != 0; i++) {
+        if (ldap->pending[i].id == id)
+            ldap->pending[i].id = 0;
+    }
+}
+
 static void start_tls(struct ldap *ldap)
 {
     ldap->inner.conversation = ldap->layer->conversation;
@@ -467,10 +530,10 @@ static void read_done(const struct message *message)
 {
     struct ldap *ldap = message->ldap;
     struct pending *pending = find_operation(message, message->operation == SEARCH_DONE);
-    struct cursor at = message->content, diagnostic, referral;
+    struct cursor at = message->content, matched, diagnostic, referral;
     struct ldap_operation_row row;
     int64_t result;
-    if (pending == NULL || !take_result(&at, &result, &diagnostic))
+    if (pending == NULL || !take_result(&at, &result, &matched, &diagnostic))
         return;
     if (ber_take(&at, 0xA3, &referral))
         keep_referral(message, pending->row, referral);
@@ -479,6 +542,7 @@ static void read_done(const struct message *message)
         if (message->operation == SEARCH_DONE) {
             row.entries = pending->entries;
             row.continued = pending->references;
+            row.unread = pending->unread;
         }
         sink_amend(&dissect_of(ldap)->sink, TABLE_ldap_operation, pending->row, &row);
     }
@@ -525,6 +589,10 @@ static void read_operation(const struct message *message)
     case EXTENDED_REQUEST:
         read_extended(message);
         return;
+    case ABANDON:
+        if (message->content.left <= 4)
+            read_abandon(message);
+        return;
     case SEARCH_DONE:
     case MODIFY_RESPONSE:
     case ADD_RESPONSE:
@@ -570,6 +638,31 @@ static void read_token(struct ldap *ldap, enum direction direction, struct curso
     ldap->wrapped = false;
 }
 
+/* A reply is not read, to the operation with that id, or (0) to any of those that wait. */
+static void count_unread(struct ldap *ldap, int64_t id, bool entry)
+{
+    for (size_t i = 0; i < ldap->pending_room; i++) {
+        struct pending *pending = &ldap->pending[i];
+        if (pending->id == 0 || (id != 0 && pending->id != id))
+            continue;
+        pending->unread++;
+        pending->entries += entry;
+    }
+}
+
+/* A message or token that is too long, of which the beginning is there. */
+static void pass_over(struct ldap *ldap, enum direction direction, struct cursor beginning)
+{
+    uint8_t tag, operation = 0;
+    uint64_t length;
+    int64_t id = 0;
+    if (direction == ldap->client)
+        return;
+    bool known = ber_head(&beginning, &tag, &length) == OUTCOME_OK && tag == BER_SEQUENCE &&
+                 ber_take_number(&beginning, BER_INTEGER, &id) && cursor_u8(&beginning, &operation);
+    count_unread(ldap, known ? id : 0, known && operation == SEARCH_ENTRY);
+}
+
 /* ---- The dissectors ---- */
 
 static enum outcome measure(struct cursor start, uint64_t *length)
@@ -597,6 +690,12 @@ static void *ldap_open(struct layer *layer, enum direction client)
     ldap->client = client;
     ldap->bind = INT_NULL;
     ldap->auth = AUTH_NEW;
+    ldap->pending_room = PENDING_FIRST;
+    ldap->pending = pool_zero(&dissect_of(ldap)->pool, PENDING_FIRST * sizeof *ldap->pending);
+    if (ldap->pending == NULL) {
+        free(ldap);
+        return NULL;
+    }
     frames_init(&ldap->frames[0], MESSAGE_MAX);
     frames_init(&ldap->frames[1], MESSAGE_MAX);
     return ldap;
@@ -615,7 +714,9 @@ static void ldap_data(void *state, enum direction direction, struct cursor bytes
         frames_reset(frames);
     frames_open(frames, bytes);
     while (frames_next(frames, measure, &frame)) {
-        if (cursor_starts(frame, "\0", 1))
+        if (frames->cut)
+            pass_over(ldap, direction, frame);
+        else if (cursor_starts(frame, "\0", 1))
             read_token(ldap, direction, frame, moment);
         else
             read_messages(ldap, direction, frame, moment);
@@ -629,6 +730,10 @@ static void ldap_gap(void *state, enum direction direction, uint64_t bytes, stru
         layer_gap(&ldap->inner, direction, bytes, moment);
         return;
     }
+    if (frames_gap(&ldap->frames[direction], bytes))
+        return;
+    if (direction != ldap->client)
+        count_unread(ldap, 0, false);
     frames_reset(&ldap->frames[direction]);
     ldap->frames[direction].lost = true; /* until a chunk begins with a message */
 }
@@ -650,6 +755,8 @@ static void ldap_close(void *state)
     layer_close(&ldap->inner);
     frames_free(&ldap->frames[0]);
     frames_free(&ldap->frames[1]);
+    pool_give(&dissect_of(ldap)->pool, ldap->pending, ldap->pending_room * sizeof *ldap->pending);
+    budget_give(dissect_of(ldap), (ldap->pending_room - PENDING_FIRST) * sizeof *ldap->pending);
     free(ldap);
 }
 

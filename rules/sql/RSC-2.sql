@@ -3,8 +3,8 @@
 -- Decides: site codes that a directory returned, or that a site server wrote there, in attributes of ConfigMgr (proof). Passes
 -- if that was so for every site that is known, and nothing was missed. A search for objects of ConfigMgr that found none,
 -- after which the same client turned to NetBIOS, DNS or a server locator point within five minutes, fails (strong), unless that
--- directory returned such objects to anybody. A search for boundaries finds none for a client that is outside of all: that is
--- a hint only, as is a search that nothing followed.
+-- directory returned such objects to anybody, or replies to the search were not read. A search for boundaries finds none for a
+-- client that is outside of all: that is a hint only, as is a search that nothing followed.
 -- Cannot be told: LDAP inside TLS or sealed (Kerberos); directories of other forests look alike; which objects a site leaves
 -- out.
 WITH
@@ -29,6 +29,7 @@ empty AS (
     SELECT id, packet, time, client, server, coalesce(filter, '') LIKE '%Boundar%' AS boundary
     FROM ldap_operation
     WHERE operation = 'search' AND configmgr = 1 AND coalesce(entries, 0) = 0 AND coalesce(continued, 0) = 0
+      AND coalesce(unread, 0) = 0
       AND referral IS NULL AND result IN (0, 16, 17, 32)
       AND server NOT IN (SELECT ldap_operation.server
                          FROM ldap_entry JOIN ldap_operation ON ldap_operation.id = ldap_entry.operation

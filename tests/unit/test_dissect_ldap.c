@@ -224,8 +224,137 @@ static void behind_a_gap_reading_goes_on_at_the_next_message(void **state)
     dialogue_answer(dialogue, DONE);
     dialogue_finish(dialogue);
     assert_int_equal(ROW(dialogue, ldap_operation, 1)->entries, 0);
+    assert_int_equal(ROW(dialogue, ldap_operation, 1)->unread, 1); /* so nobody may say that there were none */
     assert_int_equal(ROW(dialogue, ldap_operation, 1)->result, 0);
     dialogue_free(dialogue);
+}
+
+/* ---- Sicily (MS-ADTS 5.1.1.1.3): messages of NTLM (MS-NLMP 2.2.1) in binds of their own ---- */
+
+#define SICILY_DISCOVERY VECTOR("\x30\x0C\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x89\x00")
+#define SICILY_PACKAGES VECTOR("\x30\x10\x02\x01\x01\x61\x0B\x0A\x01\x00\x04\x04NTLM\x04\x00")
+#define SICILY_NEGOTIATE                                                                                               \
+    VECTOR("\x30\x1C\x02\x01\x02\x60\x17\x02\x01\x03\x04\x00\x8A\x10NTLMSSP\x00\x01\x00\x00\x00\x07\x82\x08\xA2")
+#define SICILY_CHALLENGE                                                                                               \
+    VECTOR(                                                                                                            \
+        "\x30\x3C\x02\x01\x02\x61\x37\x0A\x01\x00\x04\x30NTLMSSP\x00\x02\x00\x00\x00\x00\x00\x00\x00\x38\x00\x00\x00"  \
+        "\x01\x02\x08\x00\x01\x23\x45\x67\x89\xAB\xCD\xEF\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x38\x00\x00" \
+        "\x00\x04\x00")
+#define SICILY_RESPONSE                                                                                                \
+    VECTOR("\x30\x52\x02\x01\x03\x60\x4D\x02\x01\x03\x04\x00\x8B\x46NTLMSSP\x00\x03\x00\x00\x00\x00\x00\x00\x00\x40"   \
+           "\x00\x00"                                                                                                  \
+           "\x00\x00\x00\x00\x00\x40\x00\x00\x00\x02\x00\x02\x00\x40\x00\x00\x00\x04\x00\x04\x00\x42\x00\x00\x00\x00"  \
+           "\x00\x00\x00\x46\x00\x00\x00\x00\x00\x00\x00\x46\x00\x00\x00\x01\x02\x08\x00"                              \
+           "D\x00u\x00s\x00")
+#define SICILY_DONE VECTOR("\x30\x0C\x02\x01\x03\x61\x07\x0A\x01\x00\x04\x00\x04\x00")
+
+static void a_sicily_bind_is_one_authentication(void **state)
+{
+    (void)state;
+    for (size_t piece = 0; piece < 8; piece += 1 + piece) {
+        struct dialogue *dialogue = talk_new(TRANSPORT_TCP, 389);
+        dialogue->piece = piece;
+        dialogue_ask(dialogue, SICILY_DISCOVERY);
+        dialogue_answer(dialogue, SICILY_PACKAGES);
+        dialogue_ask(dialogue, SICILY_NEGOTIATE);
+        dialogue_answer(dialogue, SICILY_CHALLENGE);
+        dialogue_ask(dialogue, SICILY_RESPONSE);
+        dialogue_answer(dialogue, SICILY_DONE);
+        dialogue_finish(dialogue);
+        static const char *const steps[] = {"discovery", "negotiate", "response"};
+        assert_int_equal(dialogue_count(dialogue, TABLE_ldap_bind), 3);
+        for (int64_t id = 1; id <= 3; id++) {
+            assert_text(ROW(dialogue, ldap_bind, id)->method, "sicily");
+            assert_text(ROW(dialogue, ldap_bind, id)->mechanism, steps[id - 1]);
+            assert_int_equal(ROW(dialogue, ldap_bind, id)->result, 0);
+        }
+        assert_int_equal(dialogue_count(dialogue, TABLE_ntlm), 1);
+        const struct ntlm_row *row = ROW(dialogue, ntlm, 1);
+        assert_text(row->challenge, "0123456789ABCDEF");
+        assert_text(row->domain, "D");
+        assert_text(row->user, "us");
+        assert_true(row->packet < row->challenge_packet && row->challenge_packet < row->authenticate_packet);
+        dialogue_free(dialogue);
+    }
+}
+
+/* Only after the last step is the client bound. */
+static void what_follows_the_first_steps_of_sicily_says_nothing_of_wrapping(void **state)
+{
+    (void)state;
+    struct dialogue *dialogue = talk_new(TRANSPORT_TCP, 389);
+    dialogue_ask(dialogue, SICILY_NEGOTIATE);
+    dialogue_answer(dialogue, SICILY_CHALLENGE);
+    dialogue_ask(dialogue, SEARCH);
+    dialogue_finish(dialogue);
+    assert_null(ROW(dialogue, ldap_bind, 1)->wrapping.at);
+    dialogue_free(dialogue);
+}
+
+/* ---- Limits ---- */
+
+/* A SearchResultEntry of 2 MB: SEQUENCE, message id 2, [APPLICATION 4]. */
+static void an_entry_that_is_too_long_is_one_that_was_not_read(void **state)
+{
+    (void)state;
+    static uint8_t entry[2 << 20];
+    static const size_t pieces[] = {0, 1460, 7};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        struct dialogue *dialogue = talk_new(TRANSPORT_TCP, 389);
+
+        memcpy(entry, "\x30\x84\x00\x1F\xFF\xFA\x02\x01\x02\x64\x84\x00\x1F\xFF\xF1", 15);
+        dialogue->piece = pieces[i];
+        dialogue_ask(dialogue, SEARCH);
+        dialogue_answer(dialogue, cursor_of(entry, sizeof entry));
+        dialogue_answer(dialogue, DONE);
+        dialogue_finish(dialogue);
+        assert_int_equal(ROW(dialogue, ldap_operation, 1)->entries, 1);
+        assert_int_equal(ROW(dialogue, ldap_operation, 1)->unread, 1);
+        assert_int_equal(ROW(dialogue, ldap_operation, 1)->result, 0);
+        assert_int_equal(dialogue_count(dialogue, TABLE_ldap_entry), 0);
+        dialogue_free(dialogue);
+    }
+}
+
+/* A DelRequest of "cn=a" with that message id, or its response. */
+static void say_delete(struct dialogue *dialogue, unsigned id, bool response)
+{
+    char asked[] = "\x30\x0A\x02\x02--\x4A\x04"
+                   "cn=a";
+    char answered[] = "\x30\x0D\x02\x02--\x6B\x07\x0A\x01\x00\x04\x00\x04\x00";
+    char *bytes = response ? answered : asked;
+    bytes[4] = (char)(id >> 8);
+    bytes[5] = (char)id;
+    if (response)
+        dialogue_answer(dialogue, cursor_of(answered, sizeof answered - 1));
+    else
+        dialogue_ask(dialogue, cursor_of(asked, sizeof asked - 1));
+}
+
+/* Of so many operations that wait at one time: how many get their result. */
+static int64_t results_of(unsigned operations)
+{
+    struct dialogue *dialogue = talk_new(TRANSPORT_TCP, 389);
+    for (unsigned id = 256; id < 256 + operations; id++)
+        say_delete(dialogue, id, false);
+    for (unsigned id = 256; id < 256 + operations; id++)
+        say_delete(dialogue, id, true);
+    dialogue_finish(dialogue);
+    int64_t results = 0;
+    assert_int_equal(dialogue_count(dialogue, TABLE_ldap_operation), operations);
+    for (int64_t id = 1; id <= operations; id++)
+        results += ROW(dialogue, ldap_operation, id)->result == 0;
+    dialogue_free(dialogue);
+    return results;
+}
+
+static void many_operations_may_wait_for_their_results(void **state)
+{
+    (void)state;
+    assert_int_equal(results_of(1), 1);
+    assert_int_equal(results_of(17), 17);
+    assert_int_equal(results_of(1024), 1024);
+    assert_int_equal(results_of(1100), 1024); /* the latest */
 }
 
 static void damaged_messages_do_no_harm(void **state)
@@ -249,6 +378,10 @@ int main(void)
         cmocka_unit_test(a_domain_controller_says_who_it_is),
         cmocka_unit_test(a_deep_filter_ends_in_an_ellipsis),
         cmocka_unit_test(behind_a_gap_reading_goes_on_at_the_next_message),
+        cmocka_unit_test(a_sicily_bind_is_one_authentication),
+        cmocka_unit_test(what_follows_the_first_steps_of_sicily_says_nothing_of_wrapping),
+        cmocka_unit_test(an_entry_that_is_too_long_is_one_that_was_not_read),
+        cmocka_unit_test(many_operations_may_wait_for_their_results),
         cmocka_unit_test(damaged_messages_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
