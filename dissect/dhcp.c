@@ -298,11 +298,16 @@ static void read_message(struct dhcp *dhcp, struct cursor at)
 
 /* ---- The dissector ---- */
 
+static bool is_usual(const struct flow *flow)
+{
+    uint16_t a = flow->port[0], b = flow->port[1];
+    return a == PORT_SERVER || b == PORT_SERVER || a == PORT_CLIENT || b == PORT_CLIENT;
+}
+
 static enum recognition recognise(struct cursor first, const struct flow *flow)
 {
     uint8_t op, hardware_type, hardware_length;
-    uint16_t a = flow->port[0], b = flow->port[1];
-    bool usual = a == PORT_SERVER || b == PORT_SERVER || a == PORT_CLIENT || b == PORT_CLIENT;
+    bool usual = is_usual(flow);
     struct cursor cookie;
     if (!cursor_u8(&first, &op) || !cursor_u8(&first, &hardware_type) || !cursor_u8(&first, &hardware_length) ||
         (op != 1 && op != 2) || hardware_length > HARDWARE_MAX)
@@ -314,10 +319,10 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     return op == 1 ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
 }
 
+/* No client takes 67 or 68 by chance, but 4011. */
 static bool fits(const struct flow *flow, enum direction client)
 {
-    uint16_t server = flow->port[direction_reverse(client)];
-    return server == PORT_SERVER || server == PORT_PROXY || flow->port[client] == PORT_CLIENT;
+    return is_usual(flow) || flow->port[direction_reverse(client)] == PORT_PROXY;
 }
 
 static void dhcp_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)

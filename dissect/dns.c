@@ -126,6 +126,7 @@ static enum recognition datagram_recognise(struct cursor first, const struct flo
     return result == RECOGNISED_MAYBE ? RECOGNISED_NOT : result;
 }
 
+/* No client takes 53 or 137 by chance, but 5353 and 5355. */
 static bool is_server(const struct flow *flow, enum direction client, uint16_t port)
 {
     return flow->port[direction_reverse(client)] == port;
@@ -134,11 +135,6 @@ static bool is_server(const struct flow *flow, enum direction client, uint16_t p
 static enum recognition dns_recognise(struct cursor first, const struct flow *flow)
 {
     return datagram_recognise(first, flow, PORT_DNS);
-}
-
-static bool dns_fits(const struct flow *flow, enum direction client)
-{
-    return is_server(flow, client, PORT_DNS);
 }
 
 static enum recognition mdns_recognise(struct cursor first, const struct flow *flow)
@@ -164,11 +160,6 @@ static bool llmnr_fits(const struct flow *flow, enum direction client)
 static enum recognition nbns_recognise(struct cursor first, const struct flow *flow)
 {
     return datagram_recognise(first, flow, PORT_NBNS);
-}
-
-static bool nbns_fits(const struct flow *flow, enum direction client)
-{
-    return is_server(flow, client, PORT_NBNS);
 }
 
 static enum recognition stream_recognise(struct cursor first, const struct flow *flow)
@@ -619,6 +610,8 @@ static void *dns_open(struct layer *layer, enum direction client)
         return NULL;
     dns->layer = layer;
     dns->protocol = protocol_of(flow->port[direction_reverse(client)]);
+    if (dns->protocol == NULL) /* a reply to the server */
+        dns->protocol = protocol_of(flow->port[client]);
     dns->auth = AUTH_NEW;
     for (size_t i = 0; i < PENDING_FIRST; i++)
         dns->first[i].row = INT_NULL;
@@ -698,7 +691,6 @@ static void dns_close(void *state)
 const struct dissector dns_dissector = {
     .name = "dns",
     .recognise = dns_recognise,
-    .fits = dns_fits,
     .open = dns_open,
     .datagram = dns_datagram,
     .close = dns_close,
@@ -725,7 +717,6 @@ const struct dissector llmnr_dissector = {
 const struct dissector nbns_dissector = {
     .name = "nbns",
     .recognise = nbns_recognise,
-    .fits = nbns_fits,
     .open = dns_open,
     .datagram = dns_datagram,
     .close = dns_close,
@@ -734,7 +725,6 @@ const struct dissector nbns_dissector = {
 const struct dissector dns_stream_dissector = {
     .name = "dns",
     .recognise = stream_recognise,
-    .fits = dns_fits,
     .open = dns_open,
     .data = dns_data,
     .gap = dns_gap,

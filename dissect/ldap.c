@@ -318,8 +318,7 @@ static void read_bind(const struct message *message)
     else
         row.method = TEXT("sicily");
     ldap->step = step_of(tag);
-    if (ldap->step != STEP_NONE)
-        row.mechanism = text_of(STEPS[ldap->step]);
+    row.step = text_of(STEPS[ldap->step]);
     if (ldap->step > STEP_DISCOVERY)
         token = content;
     if (token.left > 0)

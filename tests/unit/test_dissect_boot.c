@@ -200,7 +200,8 @@ static void the_port_of_the_client_says_nothing(void **state)
             dialogue->client_port = swapped ? cases[i].port : 50001;
             dialogue_ask(dialogue, cases[i].asked);
             dialogue_finish(dialogue);
-            assert_true(text_is(dialogue_flow(dialogue, 1)->app, swapped ? NULL : cases[i].app));
+            bool chance = cases[i].port >= 1024; /* a client may have taken it */
+            assert_true(text_is(dialogue_flow(dialogue, 1)->app, swapped && chance ? NULL : cases[i].app));
             dialogue_free(dialogue);
         }
     }

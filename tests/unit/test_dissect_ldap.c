@@ -265,7 +265,7 @@ static void a_sicily_bind_is_one_authentication(void **state)
         assert_int_equal(dialogue_count(dialogue, TABLE_ldap_bind), 3);
         for (int64_t id = 1; id <= 3; id++) {
             assert_text(ROW(dialogue, ldap_bind, id)->method, "sicily");
-            assert_text(ROW(dialogue, ldap_bind, id)->mechanism, steps[id - 1]);
+            assert_text(ROW(dialogue, ldap_bind, id)->step, steps[id - 1]);
             assert_int_equal(ROW(dialogue, ldap_bind, id)->result, 0);
         }
         assert_int_equal(dialogue_count(dialogue, TABLE_ntlm), 1);
