@@ -35,16 +35,22 @@ static struct arena_block *arena_grow(struct arena *arena, size_t size)
     return block;
 }
 
+static void *refuse(struct arena *arena)
+{
+    arena->refused++;
+    return NULL;
+}
+
 void *arena_take(struct arena *arena, size_t size)
 {
     if (size > arena->limit || arena->used > arena->limit - size)
-        return NULL;
+        return refuse(arena);
     size_t rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     struct arena_block *block = arena->blocks;
     if (block == NULL || block->size - block->used < rounded) {
         block = arena_grow(arena, rounded);
         if (block == NULL)
-            return NULL;
+            return refuse(arena);
     }
     void *memory = block->bytes + block->used;
     block->used += rounded;
@@ -88,5 +94,5 @@ void arena_reset(struct arena *arena)
 void arena_free(struct arena *arena)
 {
     arena_release(arena, NULL);
-    *arena = (struct arena){.limit = arena->limit};
+    *arena = (struct arena){.limit = arena->limit, .refused = arena->refused};
 }

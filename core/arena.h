@@ -7,6 +7,7 @@
 #define CMSCOPE_CORE_ARENA_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/error.h"
 
@@ -16,6 +17,7 @@ struct arena {
     struct arena_block *blocks; /* newest first */
     size_t used;                /* bytes handed out since the last reset */
     size_t limit;
+    uint64_t refused; /* allocations that the limit or the system refused, since arena_init */
 };
 
 void arena_init(struct arena *arena, size_t limit);

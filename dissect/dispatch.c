@@ -134,6 +134,8 @@ struct dissect_counts dissect_counts(const struct dissect *dissect)
     struct dissect_counts counts = dissect->counts;
     counts.inflated = dissect->decoder.inflated;
     limit_counts_add(&counts.limits, &dissect->decoder.limits);
+    counts.limits.hit[LIMIT_message_memory] += dissect->decoder.arena.refused;
+    counts.limits.hit[LIMIT_row_texts] += dissect->scratch.refused + dissect->heads.refused + tls_texts_lost(dissect);
     return counts;
 }
 
@@ -300,11 +302,18 @@ static void prefix_flush(struct layer *layer, enum direction direction, struct m
         layer->dissector->data(layer->state, direction, cursor_of(prefix->bytes[direction], length), moment);
 }
 
+static void attempt_failed(struct layer *layer)
+{
+    layer->attempts++;
+    if (layer->attempts == RECOGNITION_ATTEMPTS_MAX)
+        limit_hit(&layer->conversation->dissect->counts.limits, LIMIT_recognition);
+}
+
 static void recognition_failed(struct layer *layer, enum direction direction)
 {
     if (layer->prefix != NULL)
         layer->prefix->length[direction] = 0;
-    layer->attempts++;
+    attempt_failed(layer);
 }
 
 bool layer_open(struct layer *layer, const struct dissector *dissector, enum direction client)
@@ -316,6 +325,7 @@ bool layer_open(struct layer *layer, const struct dissector *dissector, enum dir
     }
     layer->state = dissector->open == NULL ? layer : dissector->open(layer, client);
     if (layer->state == NULL) {
+        layer->conversation->dissect->counts.trouble_system++;
         layer->attempts = RECOGNITION_ATTEMPTS_MAX;
         return false;
     }
@@ -375,7 +385,7 @@ void layer_datagram(struct layer *layer, enum direction direction, struct cursor
     if (layer->dissector == NULL && layer->attempts < RECOGNITION_ATTEMPTS_MAX) {
         enum recognition result = recognise(layer, direction, bytes, true, &dissector);
         if (dissector == NULL)
-            layer->attempts++;
+            attempt_failed(layer);
         else
             layer_open(layer, dissector, result == RECOGNISED_CLIENT ? direction : direction_reverse(direction));
     }

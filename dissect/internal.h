@@ -59,6 +59,8 @@ static inline void fetch_lines(const void *at, size_t lines)
 
 MUST_USE bool tls_setup(struct dissect *dissect); /* tls_keys.c; false when out of memory */
 void tls_teardown(struct dissect *dissect);
+/* Returns how many texts of TLS rows found no memory (SCRATCH_MAX). */
+uint64_t tls_texts_lost(const struct dissect *dissect);
 /* Takes the lines of a TLS key log; `captured` when the capture brought it. Returns how many were understood. */
 size_t tls_take_keylog(struct dissect *dissect, struct text text, bool captured);
 

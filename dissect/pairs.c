@@ -7,7 +7,7 @@
 #include "dissect/settle.h"
 
 #define NANOSECONDS 1e9
-#define TIME_MAX 9.2e18 /* as an order */
+#define TIME_AS_ORDER 9.2e18 /* seconds that fit an int64_t: later times are equal in order */
 
 /* SHA-256, of pieces where the text is long: each with the digest of those before. */
 uint64_t pairs_digest(struct dissect *dissect, struct text text)
@@ -32,7 +32,7 @@ uint64_t pairs_digest(struct dissect *dissect, struct text text)
 int64_t pairs_time(double seconds)
 {
     double time = seconds * NANOSECONDS;
-    return isnan(time) ? INT64_MIN : time > TIME_MAX ? INT64_MAX : time < -TIME_MAX ? INT64_MIN : (int64_t)time;
+    return isnan(time) ? INT64_MIN : time > TIME_AS_ORDER ? INT64_MAX : time < -TIME_AS_ORDER ? INT64_MIN : (int64_t)time;
 }
 
 static uint64_t count_items(const struct pairs *pairs)

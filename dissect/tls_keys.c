@@ -42,6 +42,11 @@ void tls_teardown(struct dissect *dissect)
     dissect->tls = NULL;
 }
 
+uint64_t tls_texts_lost(const struct dissect *dissect)
+{
+    return dissect->tls->arena.refused;
+}
+
 size_t tls_take_keylog(struct dissect *dissect, struct text text, bool captured)
 {
     return tls_keylog_read(dissect->tls->keylog, text, captured);

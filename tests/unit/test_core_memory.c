@@ -57,6 +57,7 @@ static void an_arena_gives_no_more_than_its_limit(void **state)
     assert_null(arena_alloc(&arena, 1001));
     assert_null(arena_alloc(&arena, SIZE_MAX));
     assert_null(arena_alloc(&arena, SIZE_MAX - 15));
+    assert_int_equal(arena.refused, 3);
     assert_non_null(arena_alloc(&arena, 600));
     assert_null(arena_alloc(&arena, 600));
     assert_non_null(arena_alloc(&arena, 300));

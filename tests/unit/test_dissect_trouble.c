@@ -13,6 +13,7 @@
 #include "dissect/internal.h"
 #include "dissect/trouble.h"
 #include "records/store.h"
+#include "tests/unit/dialogue_fixture.h"
 
 struct scene {
     struct store *store;
@@ -124,6 +125,31 @@ static void counters_stay_when_nobody_reads_the_rows(void **state)
     scene_end(&scene);
 }
 
+static void texts_and_messages_without_memory_are_counted(void **state)
+{
+    struct scene scene;
+    (void)state;
+    scene_start(&scene);
+    scene.dissect->scratch.limit = 8;
+    assert_null(arena_take(&scene.dissect->scratch, 9));
+    scene.dissect->decoder.arena.limit = 8;
+    assert_null(arena_take(&scene.dissect->decoder.arena, 9));
+    struct dissect_counts counts = dissect_counts(scene.dissect);
+    assert_int_equal(counts.limits.hit[LIMIT_row_texts], 1);
+    assert_int_equal(counts.limits.hit[LIMIT_message_memory], 1);
+    scene_end(&scene);
+}
+
+static void a_stream_that_nobody_recognises_is_counted_once(void **state)
+{
+    struct dialogue *dialogue = dialogue_new(UINT32_MAX);
+    (void)state;
+    for (int i = 0; i < 200; i++)
+        dialogue_ask_text(dialogue, "\x01no protocol of this world begins like that, nor has it such a length\n");
+    assert_int_equal(dissect_counts(dialogue->dissect).limits.hit[LIMIT_recognition], 1);
+    dialogue_free(dialogue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +157,8 @@ int main(void)
         cmocka_unit_test(a_flow_with_more_kinds_than_have_rows_is_counted),
         cmocka_unit_test(a_limit_has_a_row_and_a_counter),
         cmocka_unit_test(counters_stay_when_nobody_reads_the_rows),
+        cmocka_unit_test(texts_and_messages_without_memory_are_counted),
+        cmocka_unit_test(a_stream_that_nobody_recognises_is_counted_once),
     };
     return cmocka_run_group_tests_name("trouble", tests, NULL, NULL);
 }
