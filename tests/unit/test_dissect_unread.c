@@ -86,7 +86,7 @@ static void a_transfer_coding_that_is_not_undone_is_no_finding(void **state)
 {
     struct dialogue *dialogue = *state;
     dialogue_ask_text(dialogue, "CCM_POST " MP " HTTP/1.1\r\nHost: mp\r\nContent-Type: " SAMPLE_TYPE
-                                "\r\nTransfer-Encoding: gzip, chunked\r\n\r\n4\r\n\x1F\x8B\x08\x01\r\n0\r\n\r\n");
+                                "\r\nTransfer-Encoding: zstd, chunked\r\n\r\n4\r\n\x28\xB5\x2F\xFD\r\n0\r\n\r\n");
     dialogue_finish(dialogue);
     assert_unread(dialogue, 1, "coding");
 }
