@@ -371,6 +371,8 @@ static void write_content_coverage(struct pipeline *pipeline)
     write_counter(pipeline, "tls_flows", counts.tls_flows, false, "TLS connections");
     write_counter(pipeline, "tls_hidden", counts.tls_hidden, false,
                   "of those: with content that stayed hidden, for lack of keys");
+    write_counter(pipeline, "secrets_lost", workers_secrets_lost(pipeline->workers), true,
+                  "bytes of TLS secrets from the capture that there was no memory for");
     write_counter(pipeline, "tls_unverified", counts.tls_unverified, true,
                   "TLS records that do not verify with the keys at hand");
     write_counter(pipeline, "unrecognised_flows", counts.unrecognised, false,

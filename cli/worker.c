@@ -12,7 +12,7 @@
 #include "records/order.h"
 
 #define BATCH_SEGMENTS 256
-#define BATCH_BYTES ((size_t)128 * 1024) /* of payload; a segment has at most 64 KB */
+#define BATCH_BYTES ((size_t)128 * 1024) /* of payload; a batch grows for one segment that has more */
 #define SECRETS_MAX ((size_t)64 << 20)   /* TLS secrets that come between two packets */
 #define QUEUE_BATCHES 8                  /* batches between the reader and one worker: some 1.5 MB */
 #define LANES 4096                       /* pairs of hosts with the same hash, modulo this, have the same worker */
@@ -24,9 +24,9 @@
 /* Segments on their way to a worker, with their payload. */
 struct batch {
     struct buffer secrets; /* TLS key log: for the segments of this batch and all that follow */
-    size_t count, used;
+    size_t count, used, room;
     struct sighting items[BATCH_SEGMENTS];
-    uint8_t bytes[BATCH_BYTES];
+    uint8_t *bytes; /* `room` of them, at least BATCH_BYTES */
 };
 
 struct worker {
@@ -48,6 +48,7 @@ struct worker {
     size_t tail;
     int64_t passed; /* see struct sighting */
     uint64_t dealt; /* work it was given */
+    uint64_t secrets_lost;
 };
 
 struct workers {
@@ -67,6 +68,15 @@ static void forget_secrets(struct batch *batch)
     if (batch->secrets.bytes != NULL)
         explicit_bzero(batch->secrets.bytes, batch->secrets.length);
     buffer_reset(&batch->secrets, 0);
+}
+
+static void batch_free(struct batch *batch)
+{
+    if (batch == NULL)
+        return;
+    forget_secrets(batch);
+    free(batch->bytes);
+    free(batch);
 }
 
 /* ---- The worker's side ---- */
@@ -141,24 +151,64 @@ static void pass_on(struct worker *worker)
     pthread_mutex_unlock(&worker->lock);
 }
 
-/* `now` is what the time of the capture has come to. */
+/* Waits until the worker has done all that it was given. */
+static void wait_until_idle(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    while (worker->filled > 0)
+        pthread_cond_wait(&worker->changed, &worker->lock);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* Makes room for a segment of `length` bytes in an empty batch. The room stays, because where one such segment was
+ * there are more. False when memory is short. */
+static bool batch_reserve(struct batch *batch, size_t length)
+{
+    if (length <= batch->room)
+        return true;
+    uint8_t *bytes = realloc(batch->bytes, length);
+    if (bytes == NULL)
+        return false;
+    batch->bytes = bytes;
+    batch->room = length;
+    return true;
+}
+
+static struct sighting *batch_add(struct worker *worker, const struct segment *segment, struct moment moment,
+                                  int64_t now)
+{
+    struct batch *batch = worker->ring[worker->tail];
+    struct sighting *item = &batch->items[batch->count++];
+    item->segment = *segment;
+    item->moment = moment;
+    item->passed = worker->passed > now ? worker->passed : now;
+    worker->passed = INT64_MIN;
+    return item;
+}
+
+/* Copies the segment into the batch that is being filled. A packet is as large as the capture file says, up to
+ * link_type_longest(): IPv4 with total length 0 and IPv6 jumbograms carry more than 64 KB. `now` is what the time of
+ * the capture has come to. */
 static void queue_segment(struct worker *worker, const struct segment *segment, struct moment moment, int64_t now)
 {
     struct batch *batch = worker->ring[worker->tail];
     size_t length = segment->payload.left;
-    if (batch->count == BATCH_SEGMENTS || length > BATCH_BYTES - batch->used) {
-        pass_on(worker);
+    if (batch->count == BATCH_SEGMENTS || length > batch->room - batch->used) {
+        if (batch->count > 0)
+            pass_on(worker);
         batch = worker->ring[worker->tail];
+        if (!batch_reserve(batch, length)) { /* the worker reads the packet where it is */
+            batch_add(worker, segment, moment, now);
+            pass_on(worker);
+            wait_until_idle(worker);
+            return;
+        }
     }
-    batch->items[batch->count].segment = *segment;
-    batch->items[batch->count].moment = moment;
-    batch->items[batch->count].passed = worker->passed > now ? worker->passed : now;
-    worker->passed = INT64_MIN;
+    struct sighting *item = batch_add(worker, segment, moment, now);
+    item->segment.payload.at = batch->bytes + batch->used;
     if (length > 0)
         memcpy(batch->bytes + batch->used, segment->payload.at, length);
-    batch->items[batch->count].segment.payload.at = batch->bytes + batch->used;
     batch->used += length;
-    batch->count++;
 }
 
 /* When time goes back (captures in turn that overlap), no worker may still have a flow that one alone would have ended
@@ -202,6 +252,17 @@ void workers_segments(struct workers *workers, const struct sighting *sightings,
     }
 }
 
+/* All of them or none: a secret that was cut would be taken for another one. */
+static void keep_secrets(struct worker *worker, struct text keylog)
+{
+    struct buffer *secrets = &worker->ring[worker->tail]->secrets;
+    size_t before = secrets->length;
+    if (buffer_append(secrets, text_cursor(keylog)))
+        return;
+    secrets->length = before;
+    worker->secrets_lost += keylog.length;
+}
+
 void workers_secrets(struct workers *workers, struct text keylog)
 {
     if (!workers->threaded) {
@@ -212,14 +273,14 @@ void workers_secrets(struct workers *workers, struct text keylog)
         struct worker *worker = &workers->items[i];
         if (worker->ring[worker->tail]->count > 0) /* those came before the secrets */
             pass_on(worker);
-        bool kept = buffer_append(&worker->ring[worker->tail]->secrets, text_cursor(keylog));
-        (void)kept; /* when not, its connections stay hidden, and are counted as such */
+        keep_secrets(worker, keylog);
     }
 }
 
 static void close_queue(struct worker *worker)
 {
-    if (worker->ring[worker->tail]->count > 0)
+    const struct batch *last = worker->ring[worker->tail];
+    if (last->count > 0 || last->secrets.length > 0)
         pass_on(worker);
     pthread_mutex_lock(&worker->lock);
     worker->closed = true;
@@ -254,11 +315,11 @@ static bool start_parts(struct worker *worker, size_t count, unsigned needs, con
 static bool start_thread(struct worker *worker)
 {
     for (size_t i = 0; i < QUEUE_BATCHES; i++) {
-        worker->ring[i] = malloc(sizeof *worker->ring[i]);
-        if (worker->ring[i] == NULL)
+        struct batch *batch = calloc(1, sizeof *batch);
+        worker->ring[i] = batch;
+        if (batch == NULL || !batch_reserve(batch, BATCH_BYTES))
             return false;
-        worker->ring[i]->count = worker->ring[i]->used = 0;
-        buffer_init(&worker->ring[i]->secrets, SECRETS_MAX);
+        buffer_init(&batch->secrets, SECRETS_MAX);
     }
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->changed, NULL);
@@ -359,6 +420,14 @@ struct tracker_counts workers_tracker_counts(const struct workers *workers)
     return workers->tracker_counts;
 }
 
+uint64_t workers_secrets_lost(const struct workers *workers)
+{
+    uint64_t lost = 0;
+    for (size_t i = 0; i < workers->count; i++)
+        lost += workers->items[i].secrets_lost;
+    return lost;
+}
+
 struct dissect_counts workers_dissect_counts(const struct workers *workers)
 {
     return dissect_counts(workers->items[0].dissect);
@@ -377,9 +446,7 @@ void workers_free(struct workers *workers)
         if (i > 0)
             store_free(worker->store);
         for (size_t j = 0; j < QUEUE_BATCHES; j++) {
-            if (worker->ring[j] != NULL)
-                forget_secrets(worker->ring[j]);
-            free(worker->ring[j]);
+            batch_free(worker->ring[j]);
         }
     }
     free(workers);

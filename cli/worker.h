@@ -30,7 +30,8 @@ MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *ke
 /* Hands on segments, whose bytes may be forgotten afterwards. */
 void workers_segments(struct workers *workers, const struct sighting *sightings, size_t count);
 
-/* Hands on TLS secrets (a key log) for the segments that follow. What does not fit into memory is left out. */
+/* Hands on TLS secrets (a key log) for the segments that follow. What does not fit into memory is left out
+ * and counted. */
 void workers_secrets(struct workers *workers, struct text keylog);
 
 /* Ends all flows and waits for the workers. Until then the store is that of a worker, which may be writing to it. */
@@ -43,6 +44,8 @@ MUST_USE bool workers_finish(struct workers *workers);
 /* After workers_finish. */
 struct tracker_counts workers_tracker_counts(const struct workers *workers);
 struct dissect_counts workers_dissect_counts(const struct workers *workers);
+/* Bytes of TLS secrets, of all workers together, that there was no memory for. */
+uint64_t workers_secrets_lost(const struct workers *workers);
 
 void workers_free(struct workers *workers);
 
