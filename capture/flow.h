@@ -5,7 +5,7 @@
  * The tracker owns flows. It delivers each direction's bytes in order, each byte once, without copying those that come
  * in order; what comes early waits in the flow's budget. A hole is reported as a gap as soon as it is sure that nothing
  * will fill it: the receiver acknowledged bytes beyond it (they were sent and lost to the capture) and 16 more segments
- * of the flow or a second went by (a capture may show an ACK before its data), the budget is full, or the flow ends.
+ * of the flow in at least 0.1 s, or a second went by (a capture may show an ACK before its data), the budget is full, or the flow ends.
  * Where segments that wait contradict each other, the receiver's policy (overlap.h) says which bytes stay; what was
  * delivered stays in any case.
  *

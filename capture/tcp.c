@@ -7,8 +7,10 @@
  * that much is often in flight; a larger one says that the position was wrong. */
 #define JOIN_WINDOW 65536
 /* A hole that the receiver acknowledged was lost by the capture, unless the capture has packets out of order and the
- * ACK came before the data. These give such data time to come: segments of the flow, or capture time. */
+ * ACK came before the data. These give such data time to come: segments of the flow, but no less than the time by which the
+ * clocks of two taps may differ, or so much capture time. */
 #define GAP_DELAY_SEGMENTS 16
+#define GAP_DELAY_SKEW_NS INT64_C(100000000)
 #define GAP_DELAY_NS INT64_C(1000000000)
 /* Pieces waiting in one direction: bounds the time to find a place among them. 4 MiB in segments of 1,460 are 2,873. */
 #define MAX_WAITING_PIECES 4096
@@ -497,8 +499,9 @@ static int64_t lost_until(const struct half *half)
 static bool delay_passed(const struct disorder *disorder, struct moment moment)
 {
     uint32_t packets = (uint32_t)(disorder->flow->packets[0] + disorder->flow->packets[1]);
-    return packets - disorder->mark_packets >= GAP_DELAY_SEGMENTS ||
-           moment.time_ns - disorder->mark_time >= GAP_DELAY_NS;
+    int64_t time = moment.time_ns - disorder->mark_time;
+    return time >= GAP_DELAY_NS ||
+           (time >= GAP_DELAY_SKEW_NS && packets - disorder->mark_packets >= GAP_DELAY_SEGMENTS);
 }
 
 /* All holes before `due` become gaps. */

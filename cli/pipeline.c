@@ -379,6 +379,8 @@ static void write_content_coverage(struct pipeline *pipeline)
                   "connections with data of which no protocol was recognised");
     write_counter(pipeline, "http_errors", counts.http_errors, true,
                   "HTTP streams that could not be followed at some point");
+    write_counter(pipeline, "http_unread", counts.http_unread, true,
+                  "HTTP connections whose client began with bytes that were not understood, though the server answered");
     write_counter(pipeline, "http_truncated", counts.http_truncated, true,
                   "HTTP bodies of interest with missing bytes");
     write_counter(pipeline, "bodies_dropped", counts.bodies_dropped, true,

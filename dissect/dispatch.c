@@ -4,9 +4,11 @@
 
 #include "dissect/bits.h"
 #include "dissect/configmgr/keyfile.h"
+#include "dissect/hold.h"
 #include "dissect/http_body.h"
 #include "dissect/internal.h"
 #include "dissect/kerberos.h"
+#include "dissect/proxy.h"
 #include "dissect/revocation.h"
 #include "dissect/rpc.h"
 #include "dissect/settle.h"
@@ -50,12 +52,15 @@ static const struct dissector *const DISSECTORS[] = {
 /* Of a dissector's state: what every packet needs stands first. */
 #define STATE_LINES 3
 
-/* First bytes that arrived in pieces too short to tell what they are. */
-#define PREFIX_MAX 32
+/* First bytes that arrived in pieces too short to tell what they are. A header of the PROXY protocol is the longest of
+ * them (proxy.h). */
+#define PREFIX_MAX 128
+_Static_assert(PREFIX_MAX >= PROXY_HEADER_READ_MAX, "a PROXY header that came in pieces must fit");
 
 struct prefix {
     uint8_t bytes[2][PREFIX_MAX];
     size_t length[2];
+    uint32_t skip[2]; /* bytes of a header that are still to come and to be passed over */
 };
 
 struct dissect *dissect_new(const struct sink *sink, unsigned needs)
@@ -217,6 +222,7 @@ static struct flow_row flow_row_of(const struct conversation *conversation)
     const struct dissector *dissector = conversation->layer.dissector;
     row.app = dissector == NULL ? TEXT_NULL : text_of(dissector->name);
     row.encrypted = dissector != NULL && dissector->encrypted;
+    row.proxied = text_of(conversation->proxied);
     row.ipsec = text_of(protection_name(flow->protection, flow->protection_mixed));
     return row;
 }
@@ -265,12 +271,18 @@ static enum recognition recognise(const struct layer *layer, enum direction dire
     return best;
 }
 
-/* Keeps a short beginning of the stream; true when the whole chunk went there and more is needed. */
-static bool prefix_keep(struct layer *layer, enum direction direction, struct cursor bytes)
+/* NULL when out of memory. */
+static struct prefix *prefix_of(struct layer *layer)
 {
     if (layer->prefix == NULL)
         layer->prefix = pool_zero(&layer->conversation->dissect->pool, sizeof *layer->prefix);
-    struct prefix *prefix = layer->prefix;
+    return layer->prefix;
+}
+
+/* Keeps a short beginning of the stream; true when the whole chunk went there and more is needed. */
+static bool prefix_keep(struct layer *layer, enum direction direction, struct cursor bytes)
+{
+    struct prefix *prefix = prefix_of(layer);
     if (prefix == NULL || bytes.left > PREFIX_MAX - prefix->length[direction])
         return false;
     memcpy(prefix->bytes[direction] + prefix->length[direction], bytes.at, bytes.left);
@@ -316,6 +328,51 @@ static void recognition_failed(struct layer *layer, enum direction direction)
     attempt_failed(layer);
 }
 
+/* ---- The PROXY protocol, in front of whatever a connection carries ---- */
+
+/* Passes over what is left of a header. */
+static void skip_header(struct layer *layer, enum direction direction, struct cursor *bytes)
+{
+    struct prefix *prefix = layer->prefix;
+    if (prefix == NULL || prefix->skip[direction] == 0)
+        return;
+    size_t length = bytes->left < prefix->skip[direction] ? bytes->left : prefix->skip[direction];
+    if (cursor_skip(bytes, length))
+        prefix->skip[direction] -= (uint32_t)length;
+}
+
+static void note_client(struct conversation *conversation, const char *client)
+{
+    if (client[0] == '\0' || conversation->proxied != NULL)
+        return;
+    conversation->proxied = pool_take(&conversation->dissect->pool, PROXY_CLIENT_MAX);
+    if (conversation->proxied != NULL)
+        memcpy(conversation->proxied, client, PROXY_CLIENT_MAX);
+}
+
+/* Takes a header off the first bytes of a direction. True when the bytes are used up: they wait, or are of the header. */
+static bool take_header(struct layer *layer, enum direction direction, struct cursor *bytes)
+{
+    uint8_t joined[2 * PREFIX_MAX];
+    struct proxy_header header;
+    skip_header(layer, direction, bytes);
+    if (bytes->left == 0)
+        return true;
+    if ((layer->dropped | layer->introduced) & 1u << direction)
+        return false;
+    enum outcome outcome = proxy_header_read(prefix_view(layer, direction, *bytes, joined), &header);
+    if (outcome == OUTCOME_MORE)
+        return prefix_keep(layer, direction, *bytes);
+    if (outcome != OUTCOME_OK || prefix_of(layer) == NULL)
+        return false;
+    layer->introduced |= (uint8_t)(1u << direction);
+    note_client(layer->conversation, header.client);
+    layer->prefix->skip[direction] = header.length - (uint32_t)layer->prefix->length[direction];
+    layer->prefix->length[direction] = 0;
+    skip_header(layer, direction, bytes);
+    return bytes->left == 0;
+}
+
 bool layer_open(struct layer *layer, const struct dissector *dissector, enum direction client)
 {
     layer->unread = dissector->need != 0 && (layer->conversation->dissect->needs & dissector->need) == 0;
@@ -337,11 +394,14 @@ static void try_recognise(struct layer *layer, enum direction direction, struct 
 {
     uint8_t joined[2 * PREFIX_MAX];
     const struct dissector *dissector = NULL;
+    if (take_header(layer, direction, &bytes))
+        return;
     enum recognition result =
         recognise(layer, direction, prefix_view(layer, direction, bytes, joined), false, &dissector);
     if (result == RECOGNISED_MAYBE && prefix_keep(layer, direction, bytes))
         return;
     if (dissector == NULL) {
+        layer->dropped |= (uint8_t)(1u << direction);
         recognition_failed(layer, direction);
         return;
     }
@@ -363,6 +423,15 @@ void layer_data(struct layer *layer, enum direction direction, struct cursor byt
         try_recognise(layer, direction, bytes, moment);
 }
 
+static void gap_before_recognition(struct layer *layer, enum direction direction, uint64_t bytes)
+{
+    struct prefix *prefix = layer->prefix;
+    if (prefix != NULL && prefix->skip[direction] >= bytes)
+        prefix->skip[direction] -= (uint32_t)bytes;
+    else
+        recognition_failed(layer, direction);
+}
+
 void layer_gap(struct layer *layer, enum direction direction, uint64_t bytes, struct moment moment)
 {
     if (layer->unread)
@@ -370,7 +439,7 @@ void layer_gap(struct layer *layer, enum direction direction, uint64_t bytes, st
     if (layer->dissector != NULL)
         layer->dissector->gap(layer->state, direction, bytes, moment);
     else
-        recognition_failed(layer, direction);
+        gap_before_recognition(layer, direction, bytes);
 }
 
 void layer_ended(struct layer *layer, enum direction direction, struct moment moment)
@@ -412,24 +481,40 @@ static void on_data(void *context, struct flow *flow, enum direction direction, 
 {
     (void)context;
     struct conversation *conversation = flow->user;
-    if (conversation != NULL)
+    if (conversation == NULL)
+        return;
+    if (conversation->hold == NULL && !hold_is_early(conversation, direction)) {
         layer_data(&conversation->layer, direction, bytes, moment);
+        return;
+    }
+    hold_take(conversation,
+              &(struct hold_event){.kind = HOLD_DATA, .direction = direction, .bytes = bytes, .moment = moment});
 }
 
 static void on_gap(void *context, struct flow *flow, enum direction direction, uint64_t bytes, struct moment moment)
 {
     (void)context;
     struct conversation *conversation = flow->user;
-    if (conversation != NULL)
+    if (conversation == NULL)
+        return;
+    conversation->one_sided = conversation->one_sided || flow->packets[direction] == 0;
+    if (conversation->hold == NULL)
         layer_gap(&conversation->layer, direction, bytes, moment);
+    else
+        hold_take(conversation,
+                  &(struct hold_event){.kind = HOLD_GAP, .direction = direction, .gap = bytes, .moment = moment});
 }
 
 static void on_ended(void *context, struct flow *flow, enum direction direction, struct moment moment)
 {
     (void)context;
     struct conversation *conversation = flow->user;
-    if (conversation != NULL)
+    if (conversation == NULL)
+        return;
+    if (conversation->hold == NULL)
         layer_ended(&conversation->layer, direction, moment);
+    else
+        hold_take(conversation, &(struct hold_event){.kind = HOLD_ENDED, .direction = direction, .moment = moment});
 }
 
 static void on_datagram(void *context, struct flow *flow, enum direction direction, struct cursor bytes,
@@ -447,6 +532,7 @@ static void on_closed(void *context, struct flow *flow)
     struct conversation *conversation = flow->user;
     if (conversation == NULL)
         return;
+    hold_release(conversation);
     const struct dissector *dissector = conversation->layer.dissector;
     struct flow_row row = sink_keeps(&dissect->sink, TABLE_flow) ? flow_row_of(conversation) : flow_row_null();
     layer_close(&conversation->layer);
@@ -454,6 +540,7 @@ static void on_closed(void *context, struct flow *flow)
     sink_amend(&dissect->sink, TABLE_flow, conversation->row, &row);
     dissect->counts.unrecognised +=
         dissector == NULL && flow->transport == TRANSPORT_TCP && flow->bytes[0] + flow->bytes[1] > 0;
+    pool_give(&dissect->pool, conversation->proxied, PROXY_CLIENT_MAX);
     pool_give(&dissect->pool, conversation, sizeof *conversation);
     flow->user = NULL;
 }

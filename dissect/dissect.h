@@ -19,6 +19,7 @@ struct dissect_counts {
     uint64_t tls_unverified; /* TLS records whose MAC does not verify with the keys at hand */
     uint64_t unrecognised;   /* flows with data of which no protocol was recognised */
     uint64_t http_errors;    /* HTTP streams that could not be followed at some point */
+    uint64_t http_unread;    /* HTTP connections whose client began with bytes that were not understood */
     uint64_t http_truncated; /* HTTP bodies of interest with missing bytes */
     uint64_t bodies_dropped; /* HTTP bodies of interest not kept: too big, or too many at one time */
     uint64_t messages;       /* ConfigMgr messages */

@@ -67,6 +67,8 @@ struct layer {
     void *state;
     struct prefix *prefix; /* bytes that wait for recognition, or NULL */
     unsigned attempts;     /* chunks that were not recognised */
+    uint8_t dropped;       /* set of 1 << direction: bytes were passed over before the layer was recognised */
+    uint8_t introduced;    /* the same: a header of the PROXY protocol was taken off */
     bool secure;           /* it was decrypted from TLS */
     bool unread;           /* nobody asks what its dissector would tell */
 };
@@ -78,7 +80,15 @@ struct conversation {
     int64_t row; /* id of its row of `flow` */
     struct layer layer;
     struct trouble *troubles; /* trouble.c: rows whose count is not final */
+    struct hold *hold;        /* what waits for the other direction (hold.h), or NULL */
+    char *proxied;            /* whose connection it is: PROXY_CLIENT_MAX bytes (proxy.h), or NULL */
+    bool one_sided;           /* the capture lacks a direction: nothing waits for it */
 };
+
+/* As flow_delivered and flow_acknowledged (capture/flow.h), for bytes that the dissectors have: what waits in hold.h is not
+ * delivered yet, and what is handed on late acknowledges what it did when it was captured. */
+int64_t conversation_delivered(const struct conversation *conversation, enum direction direction);
+int64_t conversation_acknowledged(const struct conversation *conversation, enum direction direction);
 
 /* The address of that side as text, which is valid until this is asked about another conversation. */
 struct text conversation_address(const struct conversation *conversation, enum direction direction);

@@ -139,8 +139,7 @@ enum stream_state {
 
 /* Start line and headers that came in pieces. */
 struct gathered {
-    struct moment moment; /* of the first piece */
-    int64_t offset;       /* in the stream */
+    struct http_start start;
     struct http_scanned scanned;
     struct buffer bytes;
 };
@@ -234,9 +233,9 @@ static void open_tunnel(struct feed *feed, bool connects)
         *flow->tunnel = (struct layer){.conversation = flow->conversation, .secure = flow->secure};
 }
 
-static void begin_request(struct feed *feed, const struct http_head *head, struct moment moment, int64_t offset)
+static void begin_request(struct feed *feed, const struct http_head *head, const struct http_start *start)
 {
-    feed->stream->exchange = exchange_for_request(feed->flow, moment, offset);
+    feed->stream->exchange = exchange_for_request(feed->flow, start);
     if (feed->stream->exchange == NULL) {
         fail(feed);
         return;
@@ -247,17 +246,29 @@ static void begin_request(struct feed *feed, const struct http_head *head, struc
         enter(feed->stream, STATE_LOST, 0);
 }
 
-static void begin_reply(struct feed *feed, const struct http_head *head, struct moment moment)
+/* The server answers, and does not complain, though nothing that the client sent was understood here: requests are
+ * missing. A scanner that sends anything else is told 400 or 408 (RFC 9110 sections 15.5.1, 15.5.9). */
+static void count_unread(struct http_flow *flow, uint16_t status)
+{
+    enum { BAD_REQUEST = 400, REQUEST_TIMEOUT = 408 };
+    if (!flow->passed_over || status == BAD_REQUEST || status == REQUEST_TIMEOUT)
+        return;
+    flow->passed_over = false;
+    flow->conversation->dissect->counts.http_unread++;
+}
+
+static void begin_reply(struct feed *feed, const struct http_head *head, const struct http_start *start)
 {
     enum { SWITCHING = 101, NO_CONTENT = 204, NOT_MODIFIED = 304 };
     if (head->status < 200 && head->status != SWITCHING)
         return; /* interim: the reply is still to come (RFC 9110 section 15.2) */
-    struct http_exchange *exchange = exchange_for_reply(feed->flow, moment);
+    struct http_exchange *exchange = exchange_for_reply(feed->flow, start);
     if (exchange == NULL) {
         fail(feed);
         return;
     }
     feed->stream->exchange = exchange;
+    count_unread(feed->flow, head->status);
     exchange_head(exchange, HTTP_REPLY, head);
     bool connected = exchange->connects && head->status >= 200 && head->status < 300;
     if (connected || head->status == SWITCHING) {
@@ -270,7 +281,7 @@ static void begin_reply(struct feed *feed, const struct http_head *head, struct 
     }
 }
 
-static void begin_message(struct feed *feed, struct cursor bytes, struct moment moment, int64_t offset)
+static void begin_message(struct feed *feed, struct cursor bytes, const struct http_start *start)
 {
     struct arena *arena = &feed->flow->conversation->dissect->heads;
     struct http_head head;
@@ -279,9 +290,9 @@ static void begin_message(struct feed *feed, struct cursor bytes, struct moment 
     if (!http_head_parse(feed->side, bytes, arena, &head))
         fail(feed);
     else if (feed->side == HTTP_REQUEST)
-        begin_request(feed, &head, moment, offset);
+        begin_request(feed, &head, start);
     else
-        begin_reply(feed, &head, moment);
+        begin_reply(feed, &head, start);
 }
 
 /* The rest of start line and headers will not come. What is there of them is told. */
@@ -293,9 +304,9 @@ static void cut_head(struct feed *feed, unsigned notes)
     arena_reset(arena);
     bool known = http_head_parse(feed->side, buffer_cursor(&gathered->bytes), arena, &head);
     if (known && feed->side == HTTP_REQUEST)
-        feed->stream->exchange = exchange_for_request(feed->flow, gathered->moment, gathered->offset);
+        feed->stream->exchange = exchange_for_request(feed->flow, &gathered->start);
     else if (known && head.status >= 200)
-        feed->stream->exchange = exchange_for_reply(feed->flow, gathered->moment);
+        feed->stream->exchange = exchange_for_reply(feed->flow, &gathered->start);
     if (feed->stream->exchange != NULL)
         exchange_head(feed->stream->exchange, feed->side, &head);
     if (feed->stream->exchange != NULL)
@@ -334,9 +345,9 @@ static bool is_bare_reply(const struct feed *feed)
 static void step_close(struct feed *feed);
 
 /* The stream goes on with what no message starts with; `gathered` came before the bytes of the feed. */
-static void no_start(struct feed *feed, struct moment moment)
+static void no_start(struct feed *feed, const struct http_start *start)
 {
-    struct http_exchange *exchange = is_bare_reply(feed) ? exchange_for_reply(feed->flow, moment) : NULL;
+    struct http_exchange *exchange = is_bare_reply(feed) ? exchange_for_reply(feed->flow, start) : NULL;
     if (exchange == NULL) {
         fail(feed);
         return;
@@ -351,14 +362,16 @@ static void no_start(struct feed *feed, struct moment moment)
         step_close(feed);
 }
 
-static int64_t offset_of(const struct feed *feed)
+/* A message that starts with the bytes of the feed. */
+static struct http_start start_of(const struct feed *feed)
 {
-    return flow_delivered(feed->flow->conversation->flow, direction_of(feed->flow, feed->side)) -
-           (int64_t)feed->bytes.left;
+    int64_t end = conversation_delivered(feed->flow->conversation, direction_of(feed->flow, feed->side));
+    return (struct http_start){feed->moment, end - (int64_t)feed->bytes.left, feed->flow->turn};
 }
 
 /* Keeps the bytes until the blank line comes. False when that is too much. */
-static bool gather(struct feed *feed, struct cursor bytes, const struct http_scanned *scanned, int64_t offset)
+static bool gather(struct feed *feed, struct cursor bytes, const struct http_scanned *scanned,
+                   const struct http_start *start)
 {
     struct dissect *dissect = feed->flow->conversation->dissect;
     struct gathered *gathered = feed->stream->gathered;
@@ -368,7 +381,7 @@ static bool gather(struct feed *feed, struct cursor bytes, const struct http_sca
         gathered = feed->stream->gathered = pool_take(&dissect->pool, sizeof *gathered);
         if (gathered == NULL)
             return false;
-        *gathered = (struct gathered){.moment = feed->moment, .offset = offset, .scanned = *scanned};
+        *gathered = (struct gathered){.start = *start, .scanned = *scanned};
         buffer_init_in(&gathered->bytes, &dissect->pool, HTTP_HEAD_MAX);
     }
     return buffer_append(&gathered->bytes, bytes);
@@ -379,18 +392,18 @@ static void start_fresh(struct feed *feed)
 {
     struct http_scanned scanned = {0};
     size_t length = 0;
-    int64_t offset = offset_of(feed);
+    struct http_start start = start_of(feed);
     switch (http_scan(feed->side, feed->bytes, &scanned, &length)) {
     case HTTP_SCAN_DONE:
-        begin_message(feed, take(feed, length), feed->moment, offset);
+        begin_message(feed, take(feed, length), &start);
         return;
     case HTTP_SCAN_MORE:
-        if (!gather(feed, feed->bytes, &scanned, offset))
+        if (!gather(feed, feed->bytes, &scanned, &start))
             fail(feed);
         skip_all(feed);
         return;
     case HTTP_SCAN_BAD:
-        no_start(feed, feed->moment);
+        no_start(feed, &start);
         return;
     }
 }
@@ -406,14 +419,14 @@ static void start_gathered(struct feed *feed)
     if (scan == HTTP_SCAN_DONE) {
         (void)take(feed, length - before);
         feed->stream->gathered = NULL; /* so that it is not freed below us */
-        begin_message(feed, cursor_of(gathered->bytes.bytes, length), gathered->moment, gathered->offset);
+        begin_message(feed, cursor_of(gathered->bytes.bytes, length), &gathered->start);
         buffer_free(&gathered->bytes);
         pool_give(gathered->bytes.pool, gathered, sizeof *gathered);
         return;
     }
     skip_all(feed);
     if (scan == HTTP_SCAN_BAD) {
-        no_start(feed, gathered->moment);
+        no_start(feed, &gathered->start);
     } else if (!fits) {
         feed->flow->conversation->dissect->counts.http_errors++;
         cut_head(feed, HTTP_NOTE_LONG);
@@ -560,6 +573,7 @@ static void *http_open(struct layer *layer, enum direction client)
         .secure = layer->secure,
         .auth = AUTH_NEW,
         .direct = layer == &layer->conversation->layer,
+        .passed_over = layer->conversation->flow->handshake && (layer->dropped & 1u << client) != 0,
         .login =
             (uint8_t)http_login_first(layer != &layer->conversation->layer || layer->conversation->flow->handshake),
     };
@@ -578,6 +592,7 @@ static void http_data(void *state, enum direction direction, struct cursor bytes
 {
     struct feed feed = feed_of(state, direction, bytes, moment);
     enum recognition mine = feed.side == HTTP_REQUEST ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
+    feed.flow->turn++;
     if (feed.stream->state == STATE_LOST && http_recognise(bytes, NULL) == mine)
         enter(feed.stream, STATE_START, 0);
     while (feed.bytes.left > 0)

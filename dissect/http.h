@@ -50,6 +50,7 @@ struct http_exchange {
     uint16_t notes;                /* set of enum http_note */
     uint16_t logins;               /* of the flow when the request came */
     uint8_t login;                 /* enum http_login */
+    uint64_t turn;                 /* http_flow.turn at the start of the request */
     int64_t acked;                 /* what the server had received when it sent the held reply */
     struct http_fields *fields[2]; /* see http_fields.h; NULL: none */
     EVP_MD_CTX *hash[2];           /* NULL when nobody asks for it, or nothing came yet */

@@ -400,8 +400,8 @@ static void make_room(struct http_flow *flow)
 static bool is_behind(const struct http_flow *flow, enum http_side side)
 {
     enum direction direction = side == HTTP_REQUEST ? flow->client : !flow->client;
-    const struct flow *carrier = flow->conversation->flow;
-    return flow->direct && flow_acknowledged(carrier, direction) > flow_delivered(carrier, direction);
+    const struct conversation *carrier = flow->conversation;
+    return flow->direct && conversation_acknowledged(carrier, direction) > conversation_delivered(carrier, direction);
 }
 
 static struct http_exchange *first_held(const struct http_flow *flow)
@@ -443,11 +443,11 @@ static struct http_exchange *held_for(struct http_flow *flow, int64_t offset)
     return NULL;
 }
 
-struct http_exchange *exchange_for_request(struct http_flow *flow, struct moment moment, int64_t offset)
+struct http_exchange *exchange_for_request(struct http_flow *flow, const struct http_start *start)
 {
     const struct http_exchange *oldest = exchange_unanswered(flow);
     bool ahead = oldest != NULL && !oldest->doubtful && !is_behind(flow, HTTP_REPLY);
-    struct http_exchange *exchange = held_for(flow, offset);
+    struct http_exchange *exchange = held_for(flow, start->offset);
     bool paired = exchange != NULL;
     if (!paired) {
         make_room(flow);
@@ -460,19 +460,19 @@ struct http_exchange *exchange_for_request(struct http_flow *flow, struct moment
     exchange->doubtful = flow->hole && !paired;
     flow->hole = flow->hole && !paired;
     exchange->started[HTTP_REQUEST] = true;
-    exchange->moment[HTTP_REQUEST] = moment;
+    exchange->moment[HTTP_REQUEST] = start->moment;
+    exchange->turn = start->turn;
     return exchange;
 }
 
 /* The request that a reply answers behind a hole: the latest one between the reply before and this one. With several a
  * client that asks ahead leaves it open. */
-static struct http_exchange *doubtful_for(struct http_flow *flow, int64_t packet)
+static struct http_exchange *doubtful_for(struct http_flow *flow, uint64_t turn)
 {
     struct http_exchange *latest = NULL;
     size_t count = 0;
     for (struct http_exchange *exchange = flow->first; exchange != NULL; exchange = exchange->next) {
-        int64_t asked = exchange->moment[HTTP_REQUEST].packet;
-        if (!waits(exchange) || asked <= flow->reply_packet || asked > packet)
+        if (!waits(exchange) || exchange->turn <= flow->reply_turn || exchange->turn > turn)
             continue;
         latest = exchange;
         count++;
@@ -488,31 +488,31 @@ static struct http_exchange *doubtful_for(struct http_flow *flow, int64_t packet
     return latest;
 }
 
-static struct http_exchange *asked_for(struct http_flow *flow, int64_t packet)
+static struct http_exchange *asked_for(struct http_flow *flow, uint64_t turn)
 {
     struct http_exchange *oldest = exchange_unanswered(flow);
-    if (oldest == NULL || oldest->moment[HTTP_REQUEST].packet > packet || first_held(flow) != NULL)
+    if (oldest == NULL || oldest->turn > turn || first_held(flow) != NULL)
         return NULL;
-    return oldest->doubtful ? doubtful_for(flow, packet) : oldest;
+    return oldest->doubtful ? doubtful_for(flow, turn) : oldest;
 }
 
-struct http_exchange *exchange_for_reply(struct http_flow *flow, struct moment moment)
+struct http_exchange *exchange_for_reply(struct http_flow *flow, const struct http_start *start)
 {
-    struct http_exchange *exchange = asked_for(flow, moment.packet);
+    struct http_exchange *exchange = asked_for(flow, start->turn);
     if (exchange == NULL) {
         make_room(flow);
         exchange = exchange_new(flow);
         if (exchange == NULL)
             return NULL;
         exchange->held = is_behind(flow, HTTP_REQUEST);
-        exchange->acked = exchange->held ? flow_acknowledged(flow->conversation->flow, flow->client) : 0;
+        exchange->acked = exchange->held ? conversation_acknowledged(flow->conversation, flow->client) : 0;
         if (!exchange->held)
             flow->owed = false;
     }
     flow->replied = true;
-    flow->reply_packet = moment.packet;
+    flow->reply_turn = start->turn;
     exchange->started[HTTP_REPLY] = true;
-    exchange->moment[HTTP_REPLY] = moment;
+    exchange->moment[HTTP_REPLY] = start->moment;
     return exchange;
 }
 
@@ -522,7 +522,7 @@ void exchange_hole(struct http_flow *flow, enum http_side side, bool lost)
     if (side == HTTP_REQUEST) {
         flow->hole = true;
         flow->owed = flow->owed || lost;
-        release_held(flow, flow->direct ? flow_delivered(flow->conversation->flow, flow->client) : INT64_MAX);
+        release_held(flow, flow->direct ? conversation_delivered(flow->conversation, flow->client) : INT64_MAX);
         return;
     }
     flow->owed = false;

@@ -26,7 +26,8 @@ struct http_flow {
     struct http_stream stream[2];       /* by enum http_side */
     struct auth auth;                   /* NTLM authenticates the connection */
     struct http_user *user;             /* who is logged on to it, or NULL: see http_login.h */
-    int64_t reply_packet;               /* of the latest reply */
+    uint64_t turn;                      /* pieces of both streams so far: their order of cause and effect */
+    uint64_t reply_turn;                /* of the latest reply's start */
     uint32_t open;                      /* exchanges */
     uint8_t client;                     /* enum direction */
     uint8_t login;                      /* enum http_login */
@@ -37,14 +38,22 @@ struct http_flow {
     bool hole;                          /* requests may be missing before the next one */
     bool owed;                          /* they are, and no reply was seen that may be theirs */
     bool replied;                       /* a reply was seen */
+    bool passed_over;                   /* the client sent bytes first that are no HTTP here */
     uint8_t server;                     /* where its address stands in `addresses` */
     uint16_t size;                      /* of this with the addresses */
     char addresses[];                   /* as text: client, server */
 };
 
-/* The exchange of a request that starts; of a reply with that first packet. NULL when out of memory. */
-struct http_exchange *exchange_for_request(struct http_flow *flow, struct moment moment, int64_t offset);
-struct http_exchange *exchange_for_reply(struct http_flow *flow, struct moment moment);
+/* Where a request or reply starts. */
+struct http_start {
+    struct moment moment;
+    int64_t offset; /* in its stream */
+    uint64_t turn;  /* http_flow.turn then */
+};
+
+/* The exchange of a request, or of a reply, that starts. NULL when out of memory. */
+struct http_exchange *exchange_for_request(struct http_flow *flow, const struct http_start *start);
+struct http_exchange *exchange_for_reply(struct http_flow *flow, const struct http_start *start);
 
 /* The oldest request without a reply, or NULL. */
 struct http_exchange *exchange_unanswered(const struct http_flow *flow);

@@ -187,10 +187,10 @@ static inline void shake_hands(struct play *play)
     assert_log(play, "opened\n");
 }
 
-/* Segments that bring nothing, as many as it takes until an acknowledged hole is given up. */
+/* Segments that bring nothing, as many and for as long as it takes until an acknowledged hole is given up. */
 static inline void let_pass(struct play *play, uint32_t client_next, uint32_t server_next)
 {
-    for (int i = 0; i < 17; i++)
+    for (int i = 0; i < 17; i++, play->moment.time_ns += SECOND / 100)
         in(play, "A", server_next, client_next, "");
 }
 

@@ -148,6 +148,20 @@ static void an_acknowledged_hole_becomes_a_gap_after_a_second(void **state)
     play_free(play);
 }
 
+static void what_a_tap_has_late_is_no_gap_however_much_came_meanwhile(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    play->silent = true;
+    for (uint32_t i = 0; i < 50; i++) /* a reply of fifty segments in 50 ms, which acknowledges a request */
+        in(play, "A", SERVER + 1 + 2 * i, CLIENT + 4, "hi");
+    play->silent = false;
+    out(play, "A", CLIENT + 1, SERVER + 1, "abc");
+    assert_log(play, "out abc\n");
+    play_free(play);
+}
+
 static void a_lost_request_is_a_gap_though_nothing_waits_behind_it(void **state)
 {
     (void)state;
@@ -661,6 +675,7 @@ int main(void)
         cmocka_unit_test(an_ack_seen_before_its_data_makes_no_gap),
         cmocka_unit_test(an_acknowledged_hole_becomes_a_gap_after_some_segments),
         cmocka_unit_test(an_acknowledged_hole_becomes_a_gap_after_a_second),
+        cmocka_unit_test(what_a_tap_has_late_is_no_gap_however_much_came_meanwhile),
         cmocka_unit_test(a_lost_request_is_a_gap_though_nothing_waits_behind_it),
         cmocka_unit_test(one_forged_ack_makes_no_gap),
         cmocka_unit_test(holes_at_the_end_become_gaps_before_the_close),
