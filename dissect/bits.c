@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dissect/bits_internal.h"
+#include "dissect/trouble.h"
 
 struct bits *bits_new(void)
 {
@@ -62,14 +63,18 @@ bool bits_wants(const struct http_exchange *exchange, enum http_side side)
            kind_of(http_header(exchange, HTTP_REQUEST, "bits-packet-type")) == BITS_FRAGMENT;
 }
 
-static struct bits_text keep_text(struct bits *bits, struct text text)
+static struct bits_text keep_text(struct dissect *dissect, struct text text)
 {
+    struct bits *bits = dissect->bits;
     struct bits_text kept = {BITS_NO_TEXT, 0};
     size_t length = text.length < BITS_TEXT_MAX ? text.length : BITS_TEXT_MAX;
     size_t before = bits->texts.length;
     if (text.at == NULL)
         return kept;
+    if (length < text.length)
+        limit_hit(&dissect->counts.limits, LIMIT_bits_text);
     if (!buffer_append(&bits->texts, cursor_of(text.at, length))) {
+        limit_hit(&dissect->counts.limits, LIMIT_bits_texts);
         bits->texts.length = before;
         return kept;
     }
@@ -109,6 +114,8 @@ static void read_fragment(struct http_exchange *exchange, struct bits_packet *pa
     packet->has_content = packet->length <= BITS_BYTES_MAX - packet->content &&
                           spill_append(bits->content, body.at, (size_t)packet->length) != NULL;
     exchange->dissect->counts.bodies_dropped += !packet->has_content;
+    if (!packet->has_content)
+        trouble_limit(exchange->conversation, "bits", LIMIT_bits_bytes, exchange->moment[HTTP_REQUEST]);
 }
 
 void bits_request(struct http_exchange *exchange)
@@ -119,6 +126,7 @@ void bits_request(struct http_exchange *exchange)
     struct bits_packet *packet = new_packet(bits);
     if (packet == NULL) {
         exchange->dissect->counts.bodies_dropped++;
+        trouble_limit(exchange->conversation, "bits", LIMIT_bits_packets, exchange->moment[HTTP_REQUEST]);
         return;
     }
     exchange->mp.bits = bits->count;
@@ -127,11 +135,11 @@ void bits_request(struct http_exchange *exchange)
     packet->flow = exchange->conversation->row;
     packet->secure = exchange->secure;
     packet->kind = kind_of(http_header(exchange, HTTP_REQUEST, "bits-packet-type"));
-    packet->session = keep_text(bits, http_header(exchange, HTTP_REQUEST, "bits-session-id"));
-    packet->url = keep_text(bits, http_uri(exchange));
-    packet->name = keep_text(bits, http_header(exchange, HTTP_REQUEST, "content-name"));
-    packet->client = keep_text(bits, text_of(exchange->client));
-    packet->server = keep_text(bits, text_of(exchange->server));
+    packet->session = keep_text(exchange->dissect, http_header(exchange, HTTP_REQUEST, "bits-session-id"));
+    packet->url = keep_text(exchange->dissect, http_uri(exchange));
+    packet->name = keep_text(exchange->dissect, http_header(exchange, HTTP_REQUEST, "content-name"));
+    packet->client = keep_text(exchange->dissect, text_of(exchange->client));
+    packet->server = keep_text(exchange->dissect, text_of(exchange->server));
     packet->reply_url = packet->error = (struct bits_text){BITS_NO_TEXT, 0};
     if (packet->kind == BITS_FRAGMENT)
         read_fragment(exchange, packet);
@@ -145,10 +153,11 @@ void bits_reply(struct http_exchange *exchange)
     struct bits_packet *packet = &bits->packets[exchange->mp.bits - 1];
     packet->status = http_status(exchange);
     if (packet->session.at == BITS_NO_TEXT)
-        packet->session = keep_text(bits, http_header(exchange, HTTP_REPLY, "bits-session-id"));
-    packet->reply_url = keep_text(bits, http_header(exchange, HTTP_REPLY, "bits-reply-url"));
+        packet->session = keep_text(exchange->dissect, http_header(exchange, HTTP_REPLY, "bits-session-id"));
+    packet->reply_url = keep_text(exchange->dissect, http_header(exchange, HTTP_REPLY, "bits-reply-url"));
     struct text error = http_header(exchange, HTTP_REPLY, "bits-error");
-    packet->error = keep_text(bits, error.at != NULL ? error : http_header(exchange, HTTP_REPLY, "bits-error-code"));
+    packet->error =
+        keep_text(exchange->dissect, error.at != NULL ? error : http_header(exchange, HTTP_REPLY, "bits-error-code"));
 }
 
 /* ---- Joining workers ---- */

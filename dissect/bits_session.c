@@ -107,19 +107,24 @@ static void add_fragment(const struct bits *bits, const struct bits_packet *pack
         add_problem(problem, "there are too many fragments");
 }
 
-static void gather(const struct session *session, bool with_content, struct bits_cover *cover, struct bits_row *row)
+static void gather(const struct session *session, bool with_content, struct limit_counts *limits,
+                   struct bits_cover *cover, struct bits_row *row)
 {
     size_t fragments = 0;
     *cover = (struct bits_cover){.total = total_of(session)};
     if (with_content && cover->total > 0 && cover->total <= BITS_UPLOAD_MAX)
         cover->bytes = malloc((size_t)cover->total);
-    if (with_content && cover->total > BITS_UPLOAD_MAX)
+    if (with_content && cover->total > BITS_UPLOAD_MAX) {
         add_problem(&row->problem, "the upload is too large to be read");
+        limit_hit(limits, LIMIT_bits_upload);
+    }
     for (size_t i = 0; i < session->count; i++) {
         const struct bits_packet *packet = session->packets[i].packet;
         if (packet->kind != BITS_FRAGMENT)
             continue;
         fragments++;
+        if (fragments == BITS_FRAGMENTS_MAX + 1)
+            limit_hit(limits, LIMIT_bits_fragments);
         if (fragments > BITS_FRAGMENTS_MAX)
             add_problem(&row->problem, "there are too many fragments");
         else if (accepted(packet))
@@ -303,7 +308,7 @@ static void finish_session(struct dissect *dissect, const struct session *sessio
     bool with_content = dissect->needs & (NEED_FIELD | NEED_UPLOAD);
     struct bits_cover cover;
     struct bits_row row = row_of(session);
-    gather(session, with_content, &cover, &row);
+    gather(session, with_content, &dissect->counts.limits, &cover, &row);
     row.state = text_of(state_of(session, &cover));
     bool whole = cover.bytes != NULL && cover.received == cover.total;
     struct cursor bytes = whole ? cursor_of(cover.bytes, (size_t)cover.total) : CURSOR_EMPTY;

@@ -160,6 +160,7 @@ void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t ba
     uint64_t inflated = counts.inflated; /* kept by the decoder, see dissect_counts */
     counts.inflated = 0;
     counts.keys_locked = 0; /* every worker read the same files */
+    counts.limits.hit[LIMIT_tls_keylog] = 0;
     counts_add(&into->counts, &counts);
     into->decoder.inflated += inflated;
     into->counts.unsettled += ccm_keys_absorb(into->decoder.keys, from->decoder.keys);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dissect/internal.h"
+#include "dissect/trouble.h"
 
 struct held {
     struct held *next;
@@ -111,8 +112,10 @@ static bool keep(struct conversation *conversation, const struct hold_event *eve
     struct hold *hold = conversation->hold;
     size_t size = sizeof(struct held) + event->bytes.left;
     uint64_t kept = hold == NULL ? 0 : hold->kept;
-    if (kept + size > HOLD_MAX || dissect->bodies_total + size > dissect->bodies_max)
+    if (kept + size > HOLD_MAX || dissect->bodies_total + size > dissect->bodies_max) {
+        trouble_limit(conversation, "tcp", kept + size > HOLD_MAX ? LIMIT_hold : LIMIT_http_memory, event->moment);
         return false;
+    }
     if (hold == NULL)
         hold = conversation->hold = pool_zero(&dissect->pool, sizeof *hold);
     struct held *held = hold == NULL ? NULL : pool_take(&dissect->pool, size);

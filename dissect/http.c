@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "dissect/http_login.h"
+#include "dissect/trouble.h"
 
 #define METHOD_LENGTH_MAX 24              /* of a method where HTTP is recognised */
 #define CHUNK_LINE_MAX 16384u             /* a chunk's size with its extensions */
@@ -41,46 +42,29 @@ static enum recognition target_recognise(struct text method, struct text target)
     return text_starts_like(target, "http:") || text_starts_like(target, "https") ? RECOGNISED_CLIENT : RECOGNISED_NOT;
 }
 
-/* Methods that real clients send: RFC 9110, WebDAV (RFC 4918, 3253, 5323), PATCH, BITS ([MS-BPAU]), ConfigMgr, RPC over HTTP
- * ([MS-RPCH]). Only these are believed before the line with the version is whole. */
-static bool is_known_method(struct text method)
+/* Whether bytes came before that were not recognised: a server that spoke first, as those of FTP and SMTP do. One of HTTP
+ * never does. */
+static bool something_else_came(const struct flow *flow)
 {
-    static const char *const methods[] = {
-        "GET",     "POST",     "HEAD",    "CCM_POST",  "PUT",          "DELETE",       "OPTIONS",
-        "CONNECT", "TRACE",    "PATCH",   "COPY",      "MOVE",         "PROPFIND",     "PROPPATCH",
-        "LOCK",    "UNLOCK",   "MKCOL",   "BITS_POST", "RPC_IN_DATA",  "RPC_OUT_DATA", "REPORT",
-        "SEARCH",  "CHECKOUT", "CHECKIN", "MERGE",     "BITS_COMMAND",
-    };
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (text_is(method, methods[i]))
-            return true;
-    }
-    return false;
+    const struct conversation *conversation = flow == NULL ? NULL : flow->user;
+    return conversation != NULL && conversation->layer.dropped != 0;
 }
 
-/* Whether the other side was heard before these bytes. A server of HTTP never speaks first; those of FTP, SMTP and other
- * protocols of text do. */
-static bool other_spoke_first(const struct flow *flow)
-{
-    return flow != NULL && flow->handshake && flow->bytes[DIRECTION_OUT] > 0 && flow->bytes[DIRECTION_IN] > 0;
-}
-
-/* The end of a request line: its version, which other protocols of text do not have. HTTP/0.9 has none (RFC 1945 section 5),
- * and GET only. */
+/* The end of a request line: its version, which other protocols of text do not have. HTTP/0.9 has none (RFC 1945 section 5). */
 static enum recognition line_recognise(struct text method, struct text target, const struct flow *flow)
 {
-    static const char version[] = " HTTP/";
+    static const char version[] = "HTTP/";
     const char *end = memchr(target.at, '\n', target.length);
     if (end == NULL)
-        return is_known_method(method) ? RECOGNISED_CLIENT : RECOGNISED_MAYBE;
+        return http_method_known(method) ? RECOGNISED_CLIENT : RECOGNISED_MAYBE;
     struct text line = text_trim((struct text){target.at, (size_t)(end - target.at)});
     size_t last = line.length;
     while (last > 0 && line.at[last - 1] != ' ' && line.at[last - 1] != '\t')
         last--;
     struct text word = {line.at + last, line.length - last};
-    if (last > 0 && text_starts_like(word, version + 1))
+    if (last > 0 && text_starts_like(word, version))
         return RECOGNISED_CLIENT;
-    return text_is(method, "GET") && !other_spoke_first(flow) ? RECOGNISED_CLIENT : RECOGNISED_NOT;
+    return http_bare_allowed(method, line) && !something_else_came(flow) ? RECOGNISED_CLIENT : RECOGNISED_NOT;
 }
 
 static enum recognition request_recognise(struct text text, const struct flow *flow)
@@ -179,9 +163,26 @@ static void lose(struct feed *feed, bool lost)
     exchange_hole(feed->flow, feed->side, lost);
 }
 
-static void fail(struct feed *feed)
+/* The stream says what it must not; `what` was being read. */
+static void fail(struct feed *feed, const char *what)
 {
     feed->flow->conversation->dissect->counts.http_errors++;
+    trouble_report(feed->flow->conversation, "http", OUTCOME_MALFORMED, what, UINT64_MAX, feed->moment);
+    lose(feed, true);
+}
+
+static void fail_memory(struct feed *feed)
+{
+    feed->flow->conversation->dissect->counts.http_errors++;
+    trouble_report(feed->flow->conversation, "http", OUTCOME_SYSTEM, "message", UINT64_MAX, feed->moment);
+    lose(feed, true);
+}
+
+/* The stream is not followed beyond a limit. */
+static void fail_limit(struct feed *feed, enum limit limit)
+{
+    feed->flow->conversation->dissect->counts.http_errors++;
+    trouble_limit(feed->flow->conversation, "http", limit, feed->moment);
     lose(feed, true);
 }
 
@@ -237,7 +238,7 @@ static void begin_request(struct feed *feed, const struct http_head *head, const
 {
     feed->stream->exchange = exchange_for_request(feed->flow, start);
     if (feed->stream->exchange == NULL) {
-        fail(feed);
+        fail_memory(feed);
         return;
     }
     exchange_head(feed->stream->exchange, HTTP_REQUEST, head);
@@ -255,6 +256,8 @@ static void count_unread(struct http_flow *flow, uint16_t status)
         return;
     flow->passed_over = false;
     flow->conversation->dissect->counts.http_unread++;
+    trouble_report(flow->conversation, "http", OUTCOME_UNSUPPORTED, "first bytes of the client", 0,
+                   flow->conversation->flow->last);
 }
 
 static void begin_reply(struct feed *feed, const struct http_head *head, const struct http_start *start)
@@ -264,7 +267,7 @@ static void begin_reply(struct feed *feed, const struct http_head *head, const s
         return; /* interim: the reply is still to come (RFC 9110 section 15.2) */
     struct http_exchange *exchange = exchange_for_reply(feed->flow, start);
     if (exchange == NULL) {
-        fail(feed);
+        fail_memory(feed);
         return;
     }
     feed->stream->exchange = exchange;
@@ -288,7 +291,7 @@ static void begin_message(struct feed *feed, struct cursor bytes, const struct h
     arena_reset(arena);
     enter(feed->stream, STATE_START, 0);
     if (!http_head_parse(feed->side, bytes, arena, &head))
-        fail(feed);
+        fail(feed, "start line");
     else if (feed->side == HTTP_REQUEST)
         begin_request(feed, &head, start);
     else
@@ -349,7 +352,7 @@ static void no_start(struct feed *feed, const struct http_start *start)
 {
     struct http_exchange *exchange = is_bare_reply(feed) ? exchange_for_reply(feed->flow, start) : NULL;
     if (exchange == NULL) {
-        fail(feed);
+        fail(feed, "start line");
         return;
     }
     feed->stream->exchange = exchange;
@@ -399,7 +402,7 @@ static void start_fresh(struct feed *feed)
         return;
     case HTTP_SCAN_MORE:
         if (!gather(feed, feed->bytes, &scanned, &start))
-            fail(feed);
+            fail_limit(feed, LIMIT_http_memory);
         skip_all(feed);
         return;
     case HTTP_SCAN_BAD:
@@ -429,6 +432,7 @@ static void start_gathered(struct feed *feed)
         no_start(feed, &gathered->start);
     } else if (!fits) {
         feed->flow->conversation->dissect->counts.http_errors++;
+        trouble_limit(feed->flow->conversation, "http", LIMIT_http_head, feed->moment);
         cut_head(feed, HTTP_NOTE_LONG);
     }
 }
@@ -479,8 +483,10 @@ static void step_chunk_size(struct feed *feed)
         stream->state = STATE_CHUNK_EXTENSION;
     } else if (stream->count > 0 && c == '\n') {
         enter(stream, stream->left == 0 ? STATE_TRAILER : STATE_CHUNK_DATA, stream->left);
+    } else if (isxdigit(c)) {
+        fail_limit(feed, LIMIT_http_chunk_size);
     } else if (stream->count > 0 || (c != ' ' && c != '\t')) {
-        fail(feed);
+        fail(feed, "size of a chunk");
     }
 }
 
@@ -490,7 +496,7 @@ static void step_chunk_extension(struct feed *feed)
     const uint8_t *end = memchr(feed->bytes.at, '\n', feed->bytes.left);
     size_t length = end == NULL ? feed->bytes.left : (size_t)(end - feed->bytes.at) + 1;
     if (length > CHUNK_LINE_MAX || stream->count + length > CHUNK_LINE_MAX) {
-        fail(feed);
+        fail_limit(feed, LIMIT_http_chunk_line);
         return;
     }
     stream->count += (uint32_t)take(feed, length).left;
@@ -514,7 +520,7 @@ static void step_chunk_end(struct feed *feed)
     if (c == '\n')
         enter(feed->stream, STATE_CHUNK_SIZE, 0);
     else if (c != '\r')
-        fail(feed);
+        fail(feed, "end of a chunk");
 }
 
 static void step_trailer(struct feed *feed)
@@ -524,7 +530,7 @@ static void step_trailer(struct feed *feed)
     if (c == '\n' && stream->count == 0)
         end_message(feed);
     else if (++stream->left > TRAILER_MAX)
-        fail(feed);
+        fail_limit(feed, LIMIT_http_trailer);
     else if (c == '\n')
         stream->count = 0;
     else if (c != '\r')

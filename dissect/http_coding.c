@@ -117,6 +117,11 @@ bool http_coding_ended(const struct http_coding *coding)
     return true;
 }
 
+bool http_coding_limited(const struct http_coding *coding)
+{
+    return coding->decoded > HTTP_DECODED_MAX;
+}
+
 static bool decode(struct http_coding *coding, size_t index, struct cursor bytes);
 
 /* The first two bytes tell gzip (RFC 1952), zlib (RFC 1950) and, what some send as "deflate", neither. */

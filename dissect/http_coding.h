@@ -21,6 +21,8 @@ enum outcome http_coding_new(struct text content, struct text transfer, struct h
 /* Gives what the bytes become to `sink`. False when they cannot be decoded or become too much: now, or before. A body
  * that claims to be coded and does not begin so is given as it is. */
 MUST_USE bool http_coding_take(struct http_coding *coding, struct cursor bytes, http_coding_sink *sink, void *context);
+/* Whether it failed because the body became too much (HTTP_DECODED_MAX). */
+bool http_coding_limited(const struct http_coding *coding);
 /* Whether the end of the coded data was reached (or the body is given as it is). */
 bool http_coding_ended(const struct http_coding *coding);
 void http_coding_free(struct http_coding *coding);

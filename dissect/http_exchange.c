@@ -8,6 +8,7 @@
 #include "dissect/http_login.h"
 #include "dissect/mp.h"
 #include "dissect/service.h"
+#include "dissect/trouble.h"
 
 /* Requests of a connection that wait for a reply; more come when the capture holds one side only. */
 #define EXCHANGES_OPEN_MAX 256
@@ -149,11 +150,12 @@ static void hash(struct http_exchange *exchange, enum http_side side, struct cur
     EVP_DigestUpdate(exchange->hash[side], bytes.at, bytes.left);
 }
 
-/* There is no memory for more of the body. */
-static void drop_rest(struct http_exchange *exchange, enum http_side side)
+/* No more of the body is kept, because of that limit. */
+static void drop_rest(struct http_exchange *exchange, enum http_side side, enum limit limit)
 {
     exchange->truncated[side] = exchange->limited[side] = true;
     exchange->dissect->counts.bodies_dropped++;
+    trouble_limit(exchange->conversation, "http", limit, exchange->moment[side]);
 }
 
 static void gather(struct http_exchange *exchange, enum http_side side, struct cursor bytes)
@@ -163,11 +165,12 @@ static void gather(struct http_exchange *exchange, enum http_side side, struct c
     if (!exchange->wanted[side] || exchange->truncated[side])
         return;
     size_t before = body->length;
+    bool fits = before + bytes.left <= HTTP_BODY_MAX;
     bool whole =
         dissect->bodies_total + bytes.left <= dissect->bodies_max && http_body_append(body, &dissect->pool, bytes);
     dissect->bodies_total += body->length - before;
     if (!whole)
-        drop_rest(exchange, side);
+        drop_rest(exchange, side, fits ? LIMIT_http_memory : LIMIT_http_body);
 }
 
 struct decoded_body {
@@ -187,10 +190,16 @@ static void decode(struct http_exchange *exchange, enum http_side side, struct c
     struct decoded_body decoded = {exchange, side};
     if (exchange->truncated[side] || http_coding_take(exchange->coding[side], bytes, on_decoded, &decoded))
         return;
+    bool limited = http_coding_limited(exchange->coding[side]);
     exchange->truncated[side] = true;
-    exchange->unread[side] = "its Content-Encoding does not decode";
+    exchange->unread[side] = limited ? "its body decodes to too much" : "its body does not decode";
     exchange->notes |= HTTP_NOTE_BROKEN_CODING;
     exchange->dissect->counts.http_errors++;
+    if (limited)
+        trouble_limit(exchange->conversation, "http", LIMIT_http_decoded, exchange->moment[side]);
+    else
+        trouble_report(exchange->conversation, "http", OUTCOME_MALFORMED, "coded body", exchange->bytes[side],
+                       exchange->moment[side]);
 }
 
 /* Is the body handed on as soon as it is whole? */
@@ -238,9 +247,13 @@ static void deliver(struct http_exchange *exchange, enum http_side side)
     exchange->delivered[side] = true;
     dissect->bodies_total -= http_body_kept(&exchange->body[side]);
     if (!http_body_join(&exchange->body[side], &dissect->pool, &dissect->joined))
-        drop_rest(exchange, side);
-    if (exchange->wanted[side])
-        dissect->counts.http_truncated += exchange->truncated[side];
+        drop_rest(exchange, side, LIMIT_http_memory);
+    if (exchange->wanted[side] && exchange->truncated[side]) {
+        dissect->counts.http_truncated++;
+        if (!exchange->limited[side] && exchange->unread[side] == NULL)
+            trouble_report(exchange->conversation, "http", OUTCOME_MORE, "body", exchange->bytes[side],
+                           exchange->moment[side]);
+    }
     if (exchange->row == INT_NULL && (exchange->wanted[side] || exchange->service != NULL))
         write_row(exchange);
     if (side == HTTP_REQUEST)
@@ -344,6 +357,10 @@ static void prepare_coding(struct http_exchange *exchange, enum http_side side)
     if (outcome == OUTCOME_OK)
         return;
     exchange->notes |= HTTP_NOTE_UNREAD_CODING;
+    if (outcome == OUTCOME_LIMIT)
+        trouble_limit(exchange->conversation, "http", LIMIT_http_codings, exchange->moment[side]);
+    else if (exchange->wanted[side])
+        trouble_report(exchange->conversation, "http", outcome, "coding of a body", UINT64_MAX, exchange->moment[side]);
     exchange->unread[side] = outcome == OUTCOME_LIMIT    ? "its body has too many codings"
                              : outcome == OUTCOME_SYSTEM ? "there was no memory to decode its body"
                                                          : "its body is coded in a way that is not read here";
@@ -354,6 +371,8 @@ void exchange_head(struct http_exchange *exchange, enum http_side side, const st
     struct dissect *dissect = exchange->dissect;
     if (dissect->bodies_total + HTTP_HEAD_MAX <= dissect->bodies_max)
         exchange->fields[side] = http_fields_new(head, &dissect->heads, &dissect->pool);
+    else
+        trouble_limit(exchange->conversation, "http", LIMIT_http_memory, exchange->moment[side]);
     dissect->bodies_total += http_fields_size(exchange->fields[side]);
     exchange->notes |= (uint16_t)head->notes;
     if (side == HTTP_REQUEST) {
@@ -390,10 +409,13 @@ static bool waits(const struct http_exchange *exchange)
 /* Keeps the number of open exchanges in bounds: the oldest is given up, unless its message is being read. */
 static void make_room(struct http_flow *flow)
 {
-    uint32_t most = flow->conversation->dissect->exchanges < EXCHANGES_TOTAL_MAX ? EXCHANGES_OPEN_MAX : 1;
-    if (flow->open >= most && flow->first != flow->stream[HTTP_REQUEST].exchange &&
-        flow->first != flow->stream[HTTP_REPLY].exchange)
-        finish(flow->first);
+    bool total = flow->conversation->dissect->exchanges >= EXCHANGES_TOTAL_MAX;
+    if (flow->open < (total ? 1 : EXCHANGES_OPEN_MAX) || flow->first == flow->stream[HTTP_REQUEST].exchange ||
+        flow->first == flow->stream[HTTP_REPLY].exchange)
+        return;
+    trouble_limit(flow->conversation, "http", total ? LIMIT_http_open_total : LIMIT_http_open,
+                  flow->first->moment[HTTP_REQUEST]);
+    finish(flow->first);
 }
 
 /* Bytes of that side that the other one has and that did not come to light here: 0 when all did. */

@@ -157,13 +157,40 @@ static bool status_line(struct text line, struct http_head *head)
     return digits == 3 && status >= 100 && (rest.length == 3 || !isdigit((unsigned char)rest.at[3]));
 }
 
-/* Reads a start line; `whole`: its end was seen. A request without version is one of HTTP/0.9, which knows GET only (RFC 1945
- * section 5). */
+/* Methods that real clients send: RFC 9110, WebDAV (RFC 4918, 3253, 5323), PATCH, BITS ([MS-BPAU]), ConfigMgr, RPC over HTTP
+ * ([MS-RPCH]). Only these are believed without a version. */
+bool http_method_known(struct text method)
+{
+    static const char *const methods[] = {
+        "GET",     "POST",     "HEAD",    "CCM_POST",  "PUT",          "DELETE",       "OPTIONS",
+        "CONNECT", "TRACE",    "PATCH",   "COPY",      "MOVE",         "PROPFIND",     "PROPPATCH",
+        "LOCK",    "UNLOCK",   "MKCOL",   "BITS_POST", "RPC_IN_DATA",  "RPC_OUT_DATA", "REPORT",
+        "SEARCH",  "CHECKOUT", "CHECKIN", "MERGE",     "BITS_COMMAND",
+    };
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (text_is(method, methods[i]))
+            return true;
+    }
+    return false;
+}
+
+bool http_bare_allowed(struct text method, struct text target)
+{
+    bool one_word = target.length == 0 || memchr(target.at, ' ', target.length) == NULL;
+    return text_is(method, "GET") || (http_method_known(method) && one_word);
+}
+
+/* Reads a start line; `whole`: its end was seen. */
 static bool start_line(enum http_side side, struct text line, bool whole, struct http_head *head)
 {
     if (side == HTTP_REPLY)
         return status_line(line, head);
-    return request_line(line, head) && (!whole || !head->bare || text_is(head->fields[HTTP_FIELD_METHOD], "GET"));
+    if (!request_line(line, head))
+        return false;
+    struct text method = head->fields[HTTP_FIELD_METHOD];
+    if (head->bare && whole && !text_is(method, "GET"))
+        head->notes |= HTTP_NOTE_VERSION;
+    return !whole || !head->bare || http_bare_allowed(method, head->fields[HTTP_FIELD_TARGET]);
 }
 
 /* ---- Finding the end ---- */

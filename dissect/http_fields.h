@@ -95,6 +95,12 @@ enum http_note {
 /* "conflicting Content-Length, ..." in the arena; TEXT_NULL when there is none. */
 struct text http_notes_text(unsigned notes, struct arena *arena);
 
+/* Whether it is a method of HTTP or one of its extensions. */
+bool http_method_known(struct text method);
+/* Whether a request line without a version can be one: HTTP/0.9 knows GET only (RFC 1945 section 5), but what clients that are
+ * wrong send is a request to them. `target`: the rest of the line. */
+bool http_bare_allowed(struct text method, struct text target);
+
 /* ---- Finding the end ---- */
 
 enum http_scan {

@@ -26,6 +26,7 @@ struct addresses {
     size_t count, room;
     struct arena arena;
     bool full;
+    struct limit_counts *limits;
 };
 
 static int compare(const void *a, const void *b)
@@ -52,8 +53,10 @@ static struct text directory_key(struct addresses *all, struct text url)
     struct cursor plain;
     char *key =
         text_percent_decode(text_from(name), &all->arena, &plain) ? arena_take(&all->arena, plain.left + 5) : NULL;
-    if (key == NULL)
+    if (key == NULL) {
+        limit_hit(all->limits, LIMIT_revocation_decoded);
         return TEXT_NULL;
+    }
     memcpy(key, "ldap:", 5);
     memcpy(key + 5, plain.at, plain.left);
     return (struct text){key, plain.left + 5};
@@ -66,6 +69,8 @@ static bool has_room(struct addresses *all)
     size_t room = all->room == 0 ? 64 : 2 * all->room;
     struct named *grown = all->count >= ADDRESSES_MAX ? NULL : realloc(all->items, room * sizeof *grown);
     all->full = grown == NULL;
+    if (all->full)
+        limit_hit(all->limits, LIMIT_revocation_addresses);
     if (grown == NULL)
         return false;
     all->items = grown;
@@ -237,7 +242,7 @@ static void fetch_directory(struct dissect *dissect, const struct addresses *all
 
 void revocation_finish(struct dissect *dissect)
 {
-    struct addresses all = {0};
+    struct addresses all = {.limits = &dissect->counts.limits};
     arena_init(&all.arena, DECODED_MAX);
     if (dissect->needs & NEED_REVOCATION)
         name_of_certificates(dissect, &all);

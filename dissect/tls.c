@@ -218,6 +218,7 @@ static void not_a_record(struct tls *tls)
 {
     tls->passive = true;
     tls_row_problem(tls, "bytes that are no TLS record: nothing more is read");
+    tls_trouble(tls, OUTCOME_MALFORMED, "record");
 }
 
 /* The header is there: what follows? */
@@ -342,6 +343,8 @@ static void borders_lost(struct tls *tls, enum direction direction, uint64_t byt
         uint64_t records = bytes / (HEADER + tls_protection_overhead(stream->keys)) + 2;
         stream->searching = true;
         stream->search_max += records < SEARCH_MAX ? (unsigned)records : SEARCH_MAX;
+        if (records > SEARCH_MAX)
+            tls_limit(tls, LIMIT_tls_search);
     } else if (stream->keys != NULL) {
         tls_drop_keys(tls, direction);
         tls_row_problem(tls, "a gap in the capture: this cipher cannot be read on behind it");
@@ -374,6 +377,8 @@ static void *tls_open(struct layer *layer, enum direction client)
 {
     struct dissect *dissect = layer->conversation->dissect;
     struct tls *tls = calloc(1, sizeof *tls);
+    if (tls != NULL && dissect->tls->depth >= TLS_DEPTH_MAX)
+        limit_hit(&dissect->counts.limits, LIMIT_tls_depth);
     if (tls == NULL || dissect->tls->depth >= TLS_DEPTH_MAX) {
         free(tls);
         return NULL;

@@ -29,8 +29,10 @@ enum message {
 
 bool tls_keep(struct tls *tls, struct buffer *buffer, struct cursor bytes)
 {
-    if (tls->memory->waiting + bytes.left > TLS_WAITING_MAX)
+    if (tls->memory->waiting + bytes.left > TLS_WAITING_MAX) {
+        tls_limit(tls, LIMIT_tls_waiting);
         return false;
+    }
     size_t before = buffer->length;
     bool kept = buffer_append(buffer, bytes);
     tls->memory->waiting += buffer->length - before;
@@ -64,6 +66,8 @@ static void session_look_up(struct tls *tls, int which, enum tls_handle kind, st
     const struct tls_session *session =
         tls_sessions_find(tls->memory->sessions, tls->outer->conversation->flow, kind, handle);
     tls->known[which] = session != NULL;
+    if (session == NULL && handle.left > 0 && tls_sessions_forgotten(tls->memory->sessions) > 0)
+        tls_limit(tls, LIMIT_tls_sessions);
     if (session != NULL)
         tls->offered[which] = *session;
 }
@@ -370,14 +374,17 @@ static void message(struct tls *tls, enum direction direction, uint8_t type, str
             tls_key_update(tls, direction);
         return;
     }
-    if (type == COMPRESSED_CERTIFICATE)
+    if (type == COMPRESSED_CERTIFICATE) {
         tls_row_problem(tls, "a certificate is compressed (RFC 8879), which is not read");
-    else
+        tls_trouble(tls, OUTCOME_UNSUPPORTED, "compressed certificate");
+    } else
         good = client ? from_client(tls, direction, type, body) : from_server(tls, type, body);
     if (client && type == CLIENT_HELLO && tls_wants_transcript(tls) && !tls_keep(tls, &tls->transcript, whole))
         tls_release(tls, &tls->transcript);
-    if (!good)
+    if (!good) {
         tls_row_problem(tls, "a handshake message contradicts itself");
+        tls_trouble(tls, OUTCOME_MALFORMED, "handshake message");
+    }
 }
 
 /* Reads whole messages off `bytes`; what is left is the start of one. False when that one is too long to wait for. */
@@ -417,8 +424,10 @@ void tls_handshake_bytes(struct tls *tls, enum direction direction, struct curso
     }
     rest = waited ? buffer_cursor(&stream->messages) : bytes;
     bool good = messages(tls, direction, &rest);
-    if (!good)
+    if (!good) {
         tls_row_problem(tls, "a handshake message is too long to be kept");
+        tls_limit(tls, LIMIT_tls_message);
+    }
     if (!good || rest.left == 0) {
         tls_release(tls, &stream->messages);
         return;
@@ -439,7 +448,9 @@ void tls_handshake_lost(struct tls *tls, enum direction direction)
     struct tls_stream *stream = &tls->stream[direction];
     tls_release(tls, &stream->messages);
     tls_release(tls, &tls->transcript);
-    if (!stream->encrypted)
+    if (!stream->encrypted) {
         tls_row_problem(tls, "a gap in the handshake: a part of it is missing");
+        tls_trouble(tls, OUTCOME_MORE, "handshake");
+    }
     stream->messages_lost = true;
 }

@@ -12,6 +12,7 @@
 #include "dissect/tls_keylog.h"
 #include "dissect/tls_protection.h"
 #include "dissect/tls_session.h"
+#include "dissect/trouble.h"
 
 #define TLS_MESSAGE_MAX ((size_t)256 << 10)   /* one handshake message: chains and lists of CAs have some 20 KB */
 #define TLS_WAITING_MAX ((uint64_t)128 << 20) /* bytes of unfinished records and messages, of all connections */
@@ -183,6 +184,10 @@ void tls_row_verified(struct tls *tls);
 void tls_row_resumed(struct tls *tls, const char *by, const struct tls_session *session);
 void tls_row_decrypted(struct tls *tls);
 void tls_row_alert(struct tls *tls, enum direction direction, struct cursor content);
+/* A limit was hit: counted, and a row of trouble. */
+void tls_limit(const struct tls *tls, enum limit limit);
+/* A record or message was not read: counted, and a row of trouble. */
+void tls_trouble(const struct tls *tls, enum outcome reason, const char *what);
 /* The first problem is kept. */
 void tls_row_problem(struct tls *tls, const char *problem);
 void tls_row_close(struct tls *tls);

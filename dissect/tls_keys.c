@@ -49,7 +49,10 @@ uint64_t tls_texts_lost(const struct dissect *dissect)
 
 size_t tls_take_keylog(struct dissect *dissect, struct text text, bool captured)
 {
-    return tls_keylog_read(dissect->tls->keylog, text, captured);
+    size_t lost = tls_keylog_lost(dissect->tls->keylog);
+    size_t taken = tls_keylog_read(dissect->tls->keylog, text, captured);
+    dissect->counts.limits.hit[LIMIT_tls_keylog] += tls_keylog_lost(dissect->tls->keylog) - lost;
+    return taken;
 }
 
 static const struct tls_crypto *crypto_of(struct tls *tls)
@@ -406,11 +409,14 @@ static bool try_open(struct tls_stream *stream, struct cursor body, uint64_t seq
 }
 
 /* Behind a gap: one of the next sequence numbers is right. */
-static bool search(struct tls_stream *stream, struct cursor body, uint8_t *out, uint8_t *type, size_t *length)
+static bool search(const struct tls *tls, struct tls_stream *stream, struct cursor body, uint8_t *out, uint8_t *type,
+                   size_t *length)
 {
     stream->search_max++;
-    if (stream->searches++ >= SEARCHES_MAX)
+    if (stream->searches++ >= SEARCHES_MAX) {
+        tls_limit(tls, LIMIT_tls_searches);
         return false;
+    }
     for (unsigned i = 0; i <= stream->search_max; i++) {
         if (try_open(stream, body, stream->sequence + i, out, type, length)) {
             stream->sequence += i;
@@ -486,6 +492,9 @@ static void not_verified(struct tls *tls, enum direction direction)
         tls_row_problem(tls, "records do not verify: they were changed, or are not of this connection");
     if ((stream->opened == 0 && tls->version != TLS_1_3) || stream->failures >= FAILURES_MAX)
         tls_drop_keys(tls, direction);
+    if (stream->failures >= FAILURES_MAX)
+        tls_limit(tls, LIMIT_tls_failures);
+    tls_trouble(tls, OUTCOME_MALFORMED, "record that does not verify");
 }
 
 bool tls_open_record(struct tls *tls, enum direction direction, struct cursor body, uint8_t *type,
@@ -498,7 +507,7 @@ bool tls_open_record(struct tls *tls, enum direction direction, struct cursor bo
         stream->sequence++;
         return false;
     }
-    bool good = stream->searching ? search(stream, body, out, type, &length)
+    bool good = stream->searching ? search(tls, stream, body, out, type, &length)
                                   : try_open(stream, body, stream->sequence, out, type, &length);
     good = good || try_other_keys(tls, direction, body, out, type, &length);
     if (!stream->searching || good)

@@ -71,6 +71,8 @@ static struct text protocols(struct tls *tls, struct cursor list)
         all = text_format(arena, "%.*s%s%.*s", (int)all.length, all.at == NULL ? "" : all.at, all.at == NULL ? "" : ",",
                           (int)clean.length, clean.at == NULL ? "" : clean.at);
     }
+    if (list.left > 0)
+        tls_limit(tls, LIMIT_tls_protocols);
     return all;
 }
 
@@ -247,6 +249,16 @@ static struct text fingerprint(struct tls *tls, struct cursor der)
                     cursor_of(digest, ccm_hash(tls->dissect->decoder.keys, CCM_SHA256, der, digest)));
 }
 
+/* What is left of a chain: more certificates than are read, or nonsense. */
+static void tls_chain_rest(const struct tls *tls, struct cursor list)
+{
+    uint32_t length;
+    if (cursor_be24(&list, &length) && cursor_skip(&list, length))
+        tls_limit(tls, LIMIT_tls_chain);
+    else
+        tls_trouble(tls, OUTCOME_MALFORMED, "list of certificates");
+}
+
 void tls_row_certificates(struct tls *tls, bool server, struct cursor list)
 {
     struct cursor der, first = CURSOR_EMPTY, extensions;
@@ -262,6 +274,8 @@ void tls_row_certificates(struct tls *tls, bool server, struct cursor list)
         if (tls->dissect->needs & NEED_REGISTRATION)
             certificate_row(tls, server, place, der);
     }
+    if (list.left > 0)
+        tls_chain_rest(tls, list);
     if (tls->row == INT_NULL)
         return;
     struct tls_row row = row_get(tls);
@@ -294,6 +308,8 @@ void tls_row_requested(struct tls *tls, struct cursor authorities)
         (void)kept; /* a list that is too long is cut; ca_count tells */
         row.ca_count++;
     }
+    if (row.ca_count > NAMES_MAX)
+        tls_limit(tls, LIMIT_tls_names);
     row.ca_names = names.length == 0 ? TEXT_NULL : text_clean(arena, buffer_cursor(&names));
     row_put(tls, &row);
     buffer_free(&names);
@@ -360,8 +376,20 @@ void tls_row_alert(struct tls *tls, enum direction direction, struct cursor cont
             text_format(arena, "%.*s%s%s %s %.*s", (int)row.alert.length, row.alert.at == NULL ? "" : row.alert.at,
                         row.alert.at == NULL ? "" : "; ", direction == tls->client ? "client" : "server",
                         level == 2 ? "fatal" : "warning", (int)name.length, name.at == NULL ? "" : name.at);
+    } else {
+        tls_limit(tls, LIMIT_tls_alerts);
     }
     row_put(tls, &row);
+}
+
+void tls_limit(const struct tls *tls, enum limit limit)
+{
+    trouble_limit(tls->outer->conversation, "tls", limit, tls->moment);
+}
+
+void tls_trouble(const struct tls *tls, enum outcome reason, const char *what)
+{
+    trouble_report(tls->outer->conversation, "tls", reason, what, UINT64_MAX, tls->moment);
 }
 
 void tls_row_problem(struct tls *tls, const char *problem)

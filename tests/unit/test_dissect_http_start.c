@@ -87,6 +87,7 @@ static void other_protocols_of_text_are_not_http(void **state)
         {{'>', "NICK me\r\n"}, {'>', "LIST *\r\n"}, {'>', "WHO *\r\n"}},
         {{'>', "OPTIONS sip:a@b SIP/2.0\r\n\r\n"}, {'<', "SIP/2.0 200 OK\r\n\r\n"}},
         {{'>', "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"}, {'<', "RTSP/1.0 200 OK\r\n\r\n"}},
+        {{'<', "220 ftp ready\r\n"}, {'>', "DELETE /x\r\n"}, {'>', "COPY /y\r\n"}},
         {{'>', "SETUP /stream RTSP/1.0\r\n\r\n"}},
         {{'<', "200 news\r\n"}, {'>', "LIST *\r\n"}, {'>', "GROUP /x\r\n"}},
         {{'>', "OPTIONS /service ICAP/1.0\r\n\r\n"}},
@@ -101,18 +102,27 @@ static void other_protocols_of_text_are_not_http(void **state)
     }
 }
 
-static void a_request_of_http09_is_a_get(void **state)
+static void a_request_without_version_is_one_of_http09_or_of_a_client_that_is_wrong(void **state)
 {
-    static const struct turn good[] = {{'>', "GET /old\r\n"}, {'<', "<html>"}, {0}};
-    static const struct turn bad[] = {{'>', "POST /old\r\n"}, {'<', "<html>"}, {0}};
+    static const struct {
+        struct turn turns[3];
+        int64_t count;
+        const char *notes;
+    } cases[] = {
+        {{{'>', "GET /old\r\n"}, {'<', "<html>"}}, 1, NULL},
+        {{{'>', "POST /old\r\n"}, {'<', "<html>"}}, 1, "bad version"},
+        {{{'>', "SETUP /old\r\n"}, {'<', "<html>"}}, 0, NULL},
+    };
     (void)state;
-    struct dialogue *dialogue = talk(good, 0);
-    assert_int_equal(dialogue_count(dialogue, TABLE_http), 1);
-    assert_int_equal(dialogue_http(dialogue, 1)->response_bytes, 6);
-    dialogue_free(dialogue);
-    dialogue = talk(bad, 0);
-    assert_int_equal(dialogue_count(dialogue, TABLE_http), 0);
-    dialogue_free(dialogue);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dialogue *dialogue = talk(cases[i].turns, 0);
+        assert_int_equal(dialogue_count(dialogue, TABLE_http), cases[i].count);
+        if (cases[i].count > 0) {
+            assert_int_equal(dialogue_http(dialogue, 1)->response_bytes, 6);
+            assert_true(text_equal(dialogue_http(dialogue, 1)->notes, text_of(cases[i].notes)));
+        }
+        dialogue_free(dialogue);
+    }
 }
 
 static void requests_of_any_method_are_recognised_with_their_version(void **state)
@@ -189,7 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_lines_before_a_message_are_passed_over),
         cmocka_unit_test(other_protocols_of_text_are_not_http),
-        cmocka_unit_test(a_request_of_http09_is_a_get),
+        cmocka_unit_test(a_request_without_version_is_one_of_http09_or_of_a_client_that_is_wrong),
         cmocka_unit_test(requests_of_any_method_are_recognised_with_their_version),
         cmocka_unit_test(a_coding_that_is_not_read_is_noted),
         cmocka_unit_test(a_transfer_coding_comes_off),
