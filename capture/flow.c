@@ -603,6 +603,7 @@ static void take_datagram(struct tracker *tracker, struct flow *flow, uint64_t h
     touch(tracker, flow);
     flow->bytes[direction] += segment->payload.left;
     flow->missing += segment->payload_bytes - segment->payload.left;
+    flow->cut = segment->payload.left < segment->payload_bytes;
     if (tracker->tcp.events.datagram != NULL)
         tracker->tcp.events.datagram(tracker->tcp.events.context, flow, direction, segment->payload, moment);
 }

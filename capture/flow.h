@@ -57,6 +57,7 @@ struct flow {
     uint8_t protection;    /* enum protection, of its first packet */
     bool protection_mixed; /* other packets had another one */
     bool handshake;        /* the opening SYN was seen */
+    bool cut;              /* of the datagram at hand the capture has the beginning only */
     uint8_t state;         /* enum flow_state */
 
     /* For whoever listens to the events. */

@@ -470,9 +470,10 @@ static void write_flow_coverage(struct pipeline *pipeline)
                   "of those holes: nothing acknowledges them, so they were never sent rather than lost to the capture");
     write_counter(pipeline, "udp_conversations", counts.datagram_flows, false, "UDP conversations");
     write_counter(pipeline, "refused", counts.refused, false, "connections that were refused or not answered");
-    write_counter(pipeline, "unacceptable", counts.unacceptable, false,
-                  "TCP segments without data that their receiver drops, so that nothing follows from them: an RST or FIN "
-                  "outside of the window, an answer that does not acknowledge the SYN");
+    write_counter(
+        pipeline, "unacceptable", counts.unacceptable, false,
+        "TCP segments without data that their receiver drops, so that nothing follows from them: an RST or FIN "
+        "outside of the window, an answer that does not acknowledge the SYN");
     write_counter(pipeline, "unacceptable_data", counts.unacceptable_data, true,
                   "TCP segments with data that their receiver drops: outside of the window, or before the connection");
     write_counter(pipeline, "cut_segments", counts.cut_segments, true, "segments that the snapshot length cut");

@@ -16,6 +16,7 @@
 #include "dissect/frames.h"
 #include "dissect/internal.h"
 #include "dissect/listing.h"
+#include "dissect/trouble.h"
 
 #define HEADER_BYTES 12
 #define QUESTIONS_MAX 64 /* of one message, each a row; mDNS asks for several names at once */
@@ -461,24 +462,27 @@ static bool grow(struct dns *dns)
     return true;
 }
 
-/* A place for a message that came at that time: a free one, or one whose message is too old to be answered, or another
+/* A place for a message that came then: a free one, or one whose message is too old to be answered, or another
  * one when no room can be made: that of the oldest, whose reply will be a row of its own. */
-static struct pending *take_place(struct dns *dns, int64_t time_ns)
+static struct pending *take_place(struct dns *dns, struct moment moment)
 {
     struct pending *oldest = NULL, *place;
     size_t number = 0;
     for (; (place = place_at(dns, number)) != NULL; number++) {
-        if (place->row == INT_NULL || time_ns - place->time_ns > PENDING_AGE_NS)
+        if (place->row == INT_NULL || moment.time_ns - place->time_ns > PENDING_AGE_NS)
             return place;
         if (oldest == NULL || place->time_ns < oldest->time_ns)
             oldest = place;
     }
-    return grow(dns) ? place_at(dns, number) : oldest;
+    if (grow(dns))
+        return place_at(dns, number);
+    trouble_limit(dns->layer->conversation, dns->protocol->name, LIMIT_dns_pending, moment);
+    return oldest;
 }
 
 static void remember(struct message *message)
 {
-    *take_place(message->dns, message->moment.time_ns) = (struct pending){
+    *take_place(message->dns, message->moment) = (struct pending){
         .row = message->row_id,
         .time_ns = message->moment.time_ns,
         .question = hash_question(&message->row),

@@ -16,6 +16,7 @@
 #include "dissect/ldap_filter.h"
 #include "dissect/sasl.h"
 #include "dissect/sspi.h"
+#include "dissect/trouble.h"
 
 #define MESSAGE_MAX ((size_t)1 << 20) /* an entry with a group of thousands of members is smaller */
 #define PENDING_FIRST 16              /* operations of a connection that wait for their result */
@@ -189,14 +190,15 @@ static bool grow(struct ldap *ldap)
 }
 
 /* A free place, or that of an operation that waits for long. */
-static struct pending *take_place(struct ldap *ldap)
+static struct pending *take_place(struct ldap *ldap, struct moment moment)
 {
     for (size_t i = 0; i < ldap->pending_room; i++) {
         struct pending *place = &ldap->pending[(ldap->next + i) % ldap->pending_room];
         if (place->id == 0)
             return place;
     }
-    grow(ldap);
+    if (!grow(ldap))
+        trouble_limit(ldap->layer->conversation, "ldap", LIMIT_ldap_pending, moment);
     struct pending *place = &ldap->pending[ldap->next];
     ldap->next = (ldap->next + 1) % ldap->pending_room;
     return place;
@@ -205,7 +207,7 @@ static struct pending *take_place(struct ldap *ldap)
 static struct pending *begin_operation(const struct message *message, struct ldap_operation_row *row)
 {
     struct ldap *ldap = message->ldap;
-    struct pending *pending = take_place(ldap);
+    struct pending *pending = take_place(ldap, message->moment);
     row->configmgr = (row->dn.at != NULL && ldap_is_configmgr(row->dn)) ||
                      (row->filter.at != NULL && ldap_is_configmgr(row->filter)) ||
                      (row->attributes.at != NULL && ldap_is_configmgr(row->attributes));
@@ -650,11 +652,12 @@ static void count_unread(struct ldap *ldap, int64_t id, bool entry)
 }
 
 /* A message or token that is too long, of which the beginning is there. */
-static void pass_over(struct ldap *ldap, enum direction direction, struct cursor beginning)
+static void pass_over(struct ldap *ldap, enum direction direction, struct cursor beginning, struct moment moment)
 {
     uint8_t tag, operation = 0;
     uint64_t length;
     int64_t id = 0;
+    trouble_limit(ldap->layer->conversation, "ldap", LIMIT_ldap_message, moment);
     if (direction == ldap->client)
         return;
     bool known = ber_head(&beginning, &tag, &length) == OUTCOME_OK && tag == BER_SEQUENCE &&
@@ -714,7 +717,7 @@ static void ldap_data(void *state, enum direction direction, struct cursor bytes
     frames_open(frames, bytes);
     while (frames_next(frames, measure, &frame)) {
         if (frames->cut)
-            pass_over(ldap, direction, frame);
+            pass_over(ldap, direction, frame, moment);
         else if (cursor_starts(frame, "\0", 1))
             read_token(ldap, direction, frame, moment);
         else

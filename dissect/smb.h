@@ -12,17 +12,16 @@
 #include "core/buffer.h"
 #include "dissect/auth.h"
 #include "dissect/internal.h"
+#include "dissect/smb_table.h"
 
-/* What a connection remembers at one time. A hostile one gets no more; beyond, messages are counted with their
- * connection only. */
-#define SMB_SESSIONS_MAX 64
-#define SMB_TREES_MAX 256
-#define SMB_FILES_MAX 512
-#define SMB_PENDING_MAX 1024 /* requests that wait for an answer: Windows grants at most 512 to 8192, uses tens */
+/* What a connection remembers at one time, where the budget of memory allows (smb_table.h). Beyond, what was used least
+ * recently is written and forgotten. Windows grants at most 8192 requests that wait, and 16384 open files. */
+#define SMB_SESSIONS_MAX 1024
+#define SMB_TREES_MAX 4096
+#define SMB_FILES_MAX 16384
+#define SMB_PENDING_MAX 8192
 
 #define SMB_HEAD_MAX ((size_t)72 * 1024) /* of a message that is kept: a security token has at most 64 KB */
-
-#define SMB_NONE (-1) /* no session, tree or file */
 
 enum smb_operation {
     SMB_OPEN = 1 << 0,
@@ -46,8 +45,10 @@ struct smb_counts {
 struct smb_session {
     bool used;
     bool established; /* set up, or met in the middle */
+    uint32_t serial;  /* tells it from others in the same place */
     uint64_t id;      /* 0: not told yet; SMB1: UID */
     int64_t row;
+    size_t trees, files; /* that belong to it */
     struct auth auth;
     struct smb_counts counts;
 };
@@ -55,9 +56,10 @@ struct smb_session {
 struct smb_tree {
     bool used;
     bool pipe; /* IPC$ */
-    uint32_t id;
+    uint32_t id, serial;
     int session;
     int64_t row;
+    size_t files;        /* that belong to it */
     const char *purpose; /* of the share, or NULL */
     uint64_t data, data_signed, read_bytes, written_bytes;
 };
@@ -82,7 +84,8 @@ struct smb_pending {
     uint16_t command;
     uint32_t detail; /* information class, control code, subcommand */
     int session, tree, file;
-    uint32_t file_serial;
+    uint32_t session_serial, tree_serial, file_serial;
+    int64_t time_ns;
 };
 
 /* How far one direction has come. */
@@ -116,8 +119,8 @@ struct smb {
     struct smb_tree *trees;
     struct smb_file *files;
     struct smb_pending *pending;
-    size_t session_room, tree_room, file_room, pending_room;
-    size_t file_victim;
+    struct smb_table session_table, tree_table, file_table;
+    size_t pending_room, layers; /* pipes that are read */
     uint32_t serial;
 };
 
@@ -131,6 +134,8 @@ void smb_row_put(struct smb *smb, const struct smb_row *row);
 int smb_session_find(struct smb *smb, uint64_t id);
 int smb_session_add(struct smb *smb, uint64_t id);
 int smb_session_get(struct smb *smb, uint64_t id);
+/* The id that the server gave. */
+void smb_session_identify(struct smb *smb, int place, uint64_t id);
 void smb_session_remove(struct smb *smb, int place);
 /* Writes what is known of the session into its row. `status`: of the set-up. */
 void smb_session_status(struct smb *smb, int place, uint32_t status, const char *auth);
@@ -138,6 +143,8 @@ void smb_session_status(struct smb *smb, int place, uint32_t status, const char 
 int smb_tree_find(struct smb *smb, int session, uint32_t id);
 int smb_tree_add(struct smb *smb, int session, struct text path);
 int smb_tree_get(struct smb *smb, int session, uint32_t id);
+/* The id that the server gave. */
+void smb_tree_identify(struct smb *smb, int place, uint32_t id);
 void smb_tree_remove(struct smb *smb, int place);
 
 /* What a message adds to the row of a tree or file. Texts may be TEXT_NULL: nothing new. */
@@ -163,7 +170,11 @@ void smb_pipe_data(struct smb *smb, int place, enum direction direction, struct 
 struct smb_pending *smb_pending_add(struct smb *smb, uint64_t id, uint16_t command);
 /* Looks, without taking. NULL when there is none. */
 struct smb_pending *smb_pending_find(struct smb *smb, uint64_t id);
-/* The file of a request, if it still is the same. */
+/* Remembers what a request is about. */
+void smb_pending_set(const struct smb *smb, struct smb_pending *pending, int session, int tree, int file);
+/* The session, share and file of a request, each if it still is the same; `pending` may be NULL. */
+int smb_pending_session(const struct smb *smb, const struct smb_pending *pending);
+int smb_pending_tree(const struct smb *smb, const struct smb_pending *pending);
 int smb_pending_file(const struct smb *smb, const struct smb_pending *pending);
 
 /* Counts a message in clear. `data`: it is about files. */

@@ -336,13 +336,13 @@ static void session_setup_response(struct smb *smb, struct message *message, str
 {
     struct text texts[3] = {TEXT_NULL, TEXT_NULL, TEXT_NULL};
     struct cursor part;
-    int place = message->pending == NULL ? SMB_NONE : message->pending->session;
-    if (place == SMB_NONE || (size_t)place >= smb->session_room || !smb->sessions[place].used)
+    int place = smb_pending_session(smb, message->pending);
+    if (place == SMB_NONE)
         return;
     struct smb_session *session = &smb->sessions[place];
     message->session = place;
     if (session->id == 0)
-        session->id = message->uid;
+        smb_session_identify(smb, place, message->uid);
     const char *auth = NULL;
     if (count(block) == 4 && cursor_take(&block->bytes, word(block, 3), &part))
         auth_token(&session->auth, &smb->carrier, part, smb->moment);
@@ -375,8 +375,8 @@ static void tree_connect_response(struct smb *smb, struct message *message, stru
     static const struct {
         const char *service, *type;
     } types[] = {{"A:", "disk"}, {"IPC", "pipe"}, {"LPT1:", "print"}};
-    int tree = message->pending == NULL ? SMB_NONE : message->pending->tree;
-    if (tree == SMB_NONE || (size_t)tree >= smb->tree_room || !smb->trees[tree].used)
+    int tree = smb_pending_tree(smb, message->pending);
+    if (tree == SMB_NONE)
         return;
     struct text status = ntstatus_text(message->status, &smb->dissect->scratch), type = TEXT_NULL;
     if (message->status != NTSTATUS_SUCCESS) {
@@ -391,7 +391,7 @@ static void tree_connect_response(struct smb *smb, struct message *message, stru
         if (text_is(service, types[i].service))
             type = text_of(types[i].type);
     }
-    smb->trees[tree].id = message->tid;
+    smb_tree_identify(smb, tree, message->tid);
     message->tree = tree;
     smb_tree_answer(smb, tree, status, type, false);
     smb_tree_file_system(smb, tree, take_text(smb, message, block));
@@ -678,8 +678,7 @@ static void find_places(struct smb *smb, struct message *message)
     const struct smb_pending *pending = message->pending;
     if (message->response && pending != NULL) {
         message->file = smb_pending_file(smb, pending);
-        if (pending->tree != SMB_NONE && (size_t)pending->tree < smb->tree_room && smb->trees[pending->tree].used)
-            message->tree = pending->tree;
+        message->tree = smb_pending_tree(smb, pending);
     } else if (!message->response && message->session != SMB_NONE && is_data(message->command)) {
         message->tree = smb_tree_get(smb, message->session, message->tid);
     } else if (!message->response && message->session != SMB_NONE) {
@@ -693,10 +692,7 @@ static void remember(struct smb *smb, const struct message *message)
         message->command == NT_CANCEL ? NULL : smb_pending_add(smb, message->key, message->command);
     if (pending == NULL)
         return;
-    pending->session = message->session;
-    pending->tree = message->tree;
-    pending->file = message->file;
-    pending->file_serial = message->file == SMB_NONE ? 0 : smb->files[message->file].serial;
+    smb_pending_set(smb, pending, message->session, message->tree, message->file);
     pending->detail = message->detail;
 }
 

@@ -301,13 +301,14 @@ static void session_setup_response(struct smb *smb, struct message *message)
 {
     struct cursor at = message->body;
     uint16_t size, flags, offset, length;
-    int place = message->pending != NULL && message->pending->session != SMB_NONE ? message->pending->session
-                                                                                  : message->session;
-    if (place == SMB_NONE || (size_t)place >= smb->session_room || !smb->sessions[place].used)
+    int place = smb_pending_session(smb, message->pending);
+    if (place == SMB_NONE)
+        place = message->session;
+    if (place == SMB_NONE)
         return;
     struct smb_session *session = &smb->sessions[place];
     if (session->id == 0)
-        session->id = message->session_id;
+        smb_session_identify(smb, place, message->session_id);
     message->session = place;
     const char *auth = NULL;
     if (!(ntstatus_is_error(message->status) && message->status != NTSTATUS_MORE_PROCESSING_REQUIRED) &&
@@ -347,8 +348,8 @@ static void tree_connect_response(struct smb *smb, struct message *message)
     uint16_t size;
     uint8_t type, reserved;
     uint32_t flags;
-    int tree = message->pending == NULL ? SMB_NONE : message->pending->tree;
-    if (tree == SMB_NONE || (size_t)tree >= smb->tree_room || !smb->trees[tree].used)
+    int tree = smb_pending_tree(smb, message->pending);
+    if (tree == SMB_NONE)
         return;
     struct text status = ntstatus_text(message->status, &smb->dissect->scratch);
     if (message->status != NTSTATUS_SUCCESS || !cursor_le16(&at, &size) || !cursor_u8(&at, &type) ||
@@ -357,7 +358,7 @@ static void tree_connect_response(struct smb *smb, struct message *message)
         smb_tree_remove(smb, tree);
         return;
     }
-    smb->trees[tree].id = message->tree_id;
+    smb_tree_identify(smb, tree, message->tree_id);
     message->tree = tree;
     smb_tree_answer(smb, tree, status, text_of(types[type & 3]), flags & 0x8000);
 }
@@ -610,10 +611,7 @@ static void request(struct smb *smb, struct message *message)
     struct smb_pending *pending =
         message->command == CANCEL ? NULL : smb_pending_add(smb, message->id, message->command);
     if (pending != NULL) {
-        pending->session = message->session;
-        pending->tree = message->tree;
-        pending->file = file;
-        pending->file_serial = file == SMB_NONE ? 0 : smb->files[file].serial;
+        smb_pending_set(smb, pending, message->session, message->tree, file);
     }
     if (message->command == QUERY_INFO)
         query_info_request(message, pending);
@@ -634,9 +632,7 @@ static void response(struct smb *smb, struct message *message)
         pending = NULL;
     message->pending = pending;
     message->session = smb_session_find(smb, message->session_id);
-    if (pending != NULL && pending->tree != SMB_NONE && (size_t)pending->tree < smb->tree_room &&
-        smb->trees[pending->tree].used)
-        message->tree = pending->tree;
+    message->tree = smb_pending_tree(smb, pending);
     int file = smb_pending_file(smb, pending);
     if (message->status == NTSTATUS_PENDING && message->flags & FLAG_ASYNC) {
         smb_count(smb, message->session, message->tree, file, false, message->flags & FLAG_SIGNED);

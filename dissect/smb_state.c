@@ -1,4 +1,5 @@
 /* dissect/smb_state.c: sessions, shares, files and waiting requests of an SMB connection, and their rows; see smb.h. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,28 +7,44 @@
 #include "dissect/rpc.h"
 #include "dissect/share.h"
 #include "dissect/smb.h"
+#include "dissect/trouble.h"
 
-#define ROOM_FIRST 8
+#define PENDING_AGE_NS ((int64_t)60 * 1000000000) /* a request is answered before: else the answer was missed */
 #define OPERATIONS_TEXT_MAX 96
 
 /* ---- Tables ---- */
 
-/* An unused place among `*room` elements that start with a bool `used`; grows up to `max`. SMB_NONE when full. */
-static int slot_take(void **items, size_t *room, size_t size, size_t max)
+static uint32_t hash_bytes(const void *bytes, size_t length, uint32_t hash)
 {
-    for (size_t i = 0; i < *room; i++) {
-        if (!*((const bool *)((const char *)*items + i * size)))
-            return (int)i;
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ at[i]) * 16777619u; /* FNV-1a */
+    return hash;
+}
+
+static uint32_t hash_session(uint64_t id)
+{
+    return hash_bytes(&id, sizeof id, 0);
+}
+
+static uint32_t hash_tree(int session, uint32_t id)
+{
+    return hash_bytes(&id, sizeof id, (uint32_t)session);
+}
+
+static uint32_t hash_file(const uint8_t id[16])
+{
+    return hash_bytes(id, 16, 0);
+}
+
+/* Compounds do not go on with what is gone. */
+static void forget_in_streams(struct smb *smb, size_t member, int place)
+{
+    for (size_t i = 0; i < 2; i++) {
+        int *at = (int *)((char *)&smb->streams[i] + member);
+        if (*at == place)
+            *at = SMB_NONE;
     }
-    size_t wanted = *room == 0 ? ROOM_FIRST : *room * 2;
-    void *grown = *room >= max ? NULL : realloc(*items, wanted * size);
-    if (grown == NULL)
-        return SMB_NONE;
-    memset((char *)grown + *room * size, 0, (wanted - *room) * size);
-    *items = grown;
-    int first = (int)*room;
-    *room = wanted;
-    return first;
 }
 
 static const void *kept_row(const struct smb *smb, enum table table, int64_t id)
@@ -67,11 +84,20 @@ void smb_row_put(struct smb *smb, const struct smb_row *row)
 
 int smb_session_find(struct smb *smb, uint64_t id)
 {
-    for (size_t i = 0; id != 0 && i < smb->session_room; i++) {
-        if (smb->sessions[i].used && smb->sessions[i].id == id)
-            return (int)i;
-    }
-    return SMB_NONE;
+    struct smb_table *table = &smb->session_table;
+    int place = id == 0 ? SMB_NONE : smb_table_first(table, hash_session(id));
+    while (place != SMB_NONE && smb->sessions[place].id != id)
+        place = smb_table_next(table, place);
+    if (place != SMB_NONE)
+        smb_table_touch(table, place);
+    return place;
+}
+
+void smb_session_identify(struct smb *smb, int place, uint64_t id)
+{
+    smb->sessions[place].id = id;
+    if (id != 0)
+        smb_table_index(&smb->session_table, place, hash_session(id));
 }
 
 /* What was negotiated, without what another session added. */
@@ -80,18 +106,30 @@ static void row_forget_session(struct smb *smb, struct smb_row *row)
     row->packet = smb->moment.packet;
     row->time = moment_seconds(smb->moment);
     row->session = row->status = row->auth = row->user = row->domain = row->host = row->service = TEXT_NULL;
-    row->ntlm = row->kerberos = row->encryption_required = row->bound = INT_NULL;
+    row->ntlm = row->kerberos = row->encryption_required = row->bound = row->guest = INT_NULL;
     row->messages = row->messages_signed = row->data_messages = row->data_signed = row->signed_ = INT_NULL;
     row->encrypted_messages = row->encrypted = INT_NULL;
 }
 
+static int session_place(struct smb *smb)
+{
+    struct smb_table *table = &smb->session_table;
+    int place = smb_table_take(smb->dissect, table, (void **)&smb->sessions, sizeof *smb->sessions, SMB_SESSIONS_MAX);
+    if (place != SMB_NONE || table->room == 0)
+        return place;
+    trouble_limit(smb->conversation, "smb", LIMIT_smb_sessions, smb->moment);
+    smb_session_remove(smb, table->oldest);
+    return smb_table_take(smb->dissect, table, (void **)&smb->sessions, sizeof *smb->sessions, SMB_SESSIONS_MAX);
+}
+
 int smb_session_add(struct smb *smb, uint64_t id)
 {
-    int place = slot_take((void **)&smb->sessions, &smb->session_room, sizeof *smb->sessions, SMB_SESSIONS_MAX);
+    int place = session_place(smb);
     if (place == SMB_NONE)
         return SMB_NONE;
     struct smb_session *session = &smb->sessions[place];
-    *session = (struct smb_session){.used = true, .id = id, .row = INT_NULL, .auth = AUTH_NEW};
+    *session = (struct smb_session){.used = true, .serial = ++smb->serial, .row = INT_NULL, .auth = AUTH_NEW};
+    smb_session_identify(smb, place, id);
     struct smb_row row = smb_row_get(smb);
     if (smb->row_taken) {
         row_forget_session(smb, &row);
@@ -164,6 +202,8 @@ void smb_session_status(struct smb *smb, int place, uint32_t status, const char 
     struct smb_row row = *kept;
     row.status = ntstatus_text(status, &smb->dissect->scratch);
     row.auth = text_of(auth != NULL ? auth : auth_name(&session->auth));
+    if (status == NTSTATUS_SUCCESS)
+        row.guest = auth != NULL && strcmp(auth, "guest") == 0;
     session->established = session->established || !ntstatus_is_error(status);
     sink_amend(&smb->dissect->sink, TABLE_smb, session->row, &row);
     session_write(smb, session);
@@ -173,16 +213,19 @@ void smb_session_remove(struct smb *smb, int place)
 {
     if (place == SMB_NONE || !smb->sessions[place].used)
         return;
-    for (size_t i = 0; i < smb->file_room; i++) {
+    struct smb_session *session = &smb->sessions[place];
+    for (size_t i = 0; i < smb->file_table.room && session->files > 0; i++) {
         if (smb->files[i].used && smb->files[i].session == place)
             smb_file_remove(smb, (int)i);
     }
-    for (size_t i = 0; i < smb->tree_room; i++) {
+    for (size_t i = 0; i < smb->tree_table.room && session->trees > 0; i++) {
         if (smb->trees[i].used && smb->trees[i].session == place)
             smb_tree_remove(smb, (int)i);
     }
-    session_write(smb, &smb->sessions[place]);
-    smb->sessions[place].used = false;
+    session_write(smb, session);
+    session->used = false;
+    smb_table_give(&smb->session_table, place);
+    forget_in_streams(smb, offsetof(struct smb_stream, session), place);
 }
 
 static int64_t session_row(const struct smb *smb, int session)
@@ -194,12 +237,19 @@ static int64_t session_row(const struct smb *smb, int session)
 
 int smb_tree_find(struct smb *smb, int session, uint32_t id)
 {
-    for (size_t i = 0; i < smb->tree_room; i++) {
-        const struct smb_tree *tree = &smb->trees[i];
-        if (tree->used && tree->id == id && tree->session == session)
-            return (int)i;
-    }
-    return SMB_NONE;
+    struct smb_table *table = &smb->tree_table;
+    int place = smb_table_first(table, hash_tree(session, id));
+    while (place != SMB_NONE && (smb->trees[place].id != id || smb->trees[place].session != session))
+        place = smb_table_next(table, place);
+    if (place != SMB_NONE)
+        smb_table_touch(table, place);
+    return place;
+}
+
+void smb_tree_identify(struct smb *smb, int place, uint32_t id)
+{
+    smb->trees[place].id = id;
+    smb_table_index(&smb->tree_table, place, hash_tree(smb->trees[place].session, id));
 }
 
 /* "\\host\share" into its parts; some clients send one backslash, or none. */
@@ -220,9 +270,20 @@ static void split_path(struct text path, struct text *host, struct text *share)
     *share = (struct text){path.at + at + 1, path.length - at - 1};
 }
 
+static int tree_place(struct smb *smb)
+{
+    struct smb_table *table = &smb->tree_table;
+    int place = smb_table_take(smb->dissect, table, (void **)&smb->trees, sizeof *smb->trees, SMB_TREES_MAX);
+    if (place != SMB_NONE || table->room == 0)
+        return place;
+    trouble_limit(smb->conversation, "smb", LIMIT_smb_trees, smb->moment);
+    smb_tree_remove(smb, table->oldest);
+    return smb_table_take(smb->dissect, table, (void **)&smb->trees, sizeof *smb->trees, SMB_TREES_MAX);
+}
+
 int smb_tree_add(struct smb *smb, int session, struct text path)
 {
-    int place = slot_take((void **)&smb->trees, &smb->tree_room, sizeof *smb->trees, SMB_TREES_MAX);
+    int place = tree_place(smb);
     if (place == SMB_NONE)
         return SMB_NONE;
     struct smb_tree_row row = smb_tree_row_null();
@@ -236,7 +297,10 @@ int smb_tree_add(struct smb *smb, int session, struct text path)
     if (path.at != NULL)
         split_path(path, &row.host, &row.share);
     struct smb_tree *tree = &smb->trees[place];
-    *tree = (struct smb_tree){.used = true, .session = session, .purpose = share_purpose(row.share)};
+    *tree = (struct smb_tree){
+        .used = true, .serial = ++smb->serial, .session = session, .purpose = share_purpose(row.share)};
+    if (session != SMB_NONE)
+        smb->sessions[session].trees++;
     tree->pipe = tree->purpose != NULL && strcmp(tree->purpose, "ipc") == 0;
     row.purpose = text_of(tree->purpose);
     tree->row = sink_append(&smb->dissect->sink, TABLE_smb_tree, &row);
@@ -250,7 +314,7 @@ int smb_tree_get(struct smb *smb, int session, uint32_t id)
         return place;
     place = smb_tree_add(smb, session, TEXT_NULL);
     if (place != SMB_NONE)
-        smb->trees[place].id = id;
+        smb_tree_identify(smb, place, id);
     return place;
 }
 
@@ -283,7 +347,7 @@ void smb_tree_remove(struct smb *smb, int place)
     if (place == SMB_NONE || !smb->trees[place].used)
         return;
     struct smb_tree *tree = &smb->trees[place];
-    for (size_t i = 0; i < smb->file_room; i++) {
+    for (size_t i = 0; i < smb->file_table.room && tree->files > 0; i++) {
         if (smb->files[i].used && smb->files[i].tree == place)
             smb_file_remove(smb, (int)i);
     }
@@ -297,29 +361,35 @@ void smb_tree_remove(struct smb *smb, int place)
         sink_amend(&smb->dissect->sink, TABLE_smb_tree, tree->row, &row);
     }
     tree->used = false;
+    if (tree->session != SMB_NONE)
+        smb->sessions[tree->session].trees--;
+    smb_table_give(&smb->tree_table, place);
+    forget_in_streams(smb, offsetof(struct smb_stream, tree), place);
 }
 
 /* ---- Files ---- */
 
 int smb_file_find(struct smb *smb, int tree, const uint8_t id[16])
 {
-    for (size_t i = 0; i < smb->file_room; i++) {
-        const struct smb_file *file = &smb->files[i];
-        if (file->used && file->identified && memcmp(file->id, id, sizeof file->id) == 0 &&
-            (tree == SMB_NONE || file->tree == tree))
-            return (int)i;
-    }
-    return SMB_NONE;
+    struct smb_table *table = &smb->file_table;
+    int place = smb_table_first(table, hash_file(id));
+    while (place != SMB_NONE && (memcmp(smb->files[place].id, id, sizeof smb->files[place].id) != 0 ||
+                                 (tree != SMB_NONE && smb->files[place].tree != tree)))
+        place = smb_table_next(table, place);
+    if (place != SMB_NONE)
+        smb_table_touch(table, place);
+    return place;
 }
 
 static int file_place(struct smb *smb)
 {
-    int place = slot_take((void **)&smb->files, &smb->file_room, sizeof *smb->files, SMB_FILES_MAX);
-    if (place != SMB_NONE || smb->file_room == 0)
+    struct smb_table *table = &smb->file_table;
+    int place = smb_table_take(smb->dissect, table, (void **)&smb->files, sizeof *smb->files, SMB_FILES_MAX);
+    if (place != SMB_NONE || table->room == 0)
         return place;
-    place = (int)(smb->file_victim++ % smb->file_room);
-    smb_file_remove(smb, place);
-    return place;
+    trouble_limit(smb->conversation, "smb", LIMIT_smb_files, smb->moment);
+    smb_file_remove(smb, table->oldest);
+    return smb_table_take(smb->dissect, table, (void **)&smb->files, sizeof *smb->files, SMB_FILES_MAX);
 }
 
 int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsigned operations, bool directory)
@@ -334,6 +404,8 @@ int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsig
     row.time = moment_seconds(smb->moment);
     row.flow = smb->conversation->row;
     row.smb = session_row(smb, session);
+    row.client = conversation_address(smb->conversation, smb->client);
+    row.server = conversation_address(smb->conversation, direction_reverse(smb->client));
     row.tree = share == NULL ? INT_NULL : share->row;
     row.name = name;
     row.pipe = pipe;
@@ -346,6 +418,10 @@ int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsig
                                           .tree = tree,
                                           .operations = operations,
                                           .serial = ++smb->serial};
+    if (session != SMB_NONE)
+        smb->sessions[session].files++;
+    if (tree != SMB_NONE)
+        smb->trees[tree].files++;
     smb->files[place].row = sink_append(&smb->dissect->sink, TABLE_smb_file, &row);
     return place;
 }
@@ -358,6 +434,7 @@ void smb_file_identify(struct smb *smb, int place, const uint8_t id[16])
         smb_file_remove(smb, before); /* its close was not seen */
     memcpy(file->id, id, sizeof file->id);
     file->identified = true;
+    smb_table_index(&smb->file_table, place, hash_file(id));
 }
 
 int smb_file_get(struct smb *smb, int session, int tree, const uint8_t id[16])
@@ -455,9 +532,16 @@ void smb_file_remove(struct smb *smb, int place)
     struct smb_file *file = &smb->files[place];
     struct layer *layer = file->layer;
     file_write(smb, file);
+    if (file->session != SMB_NONE)
+        smb->sessions[file->session].files--;
+    if (file->tree != SMB_NONE)
+        smb->trees[file->tree].files--;
     *file = (struct smb_file){0};
+    smb_table_give(&smb->file_table, place);
+    forget_in_streams(smb, offsetof(struct smb_stream, file), place);
     if (layer == NULL)
         return;
+    smb->layers--;
     layer_close(layer); /* NOLINT(clang-analyzer-unix.Malloc): no two files share a layer */
     free(layer);
 }
@@ -486,6 +570,7 @@ void smb_file_is_pipe(struct smb *smb, int place)
     file->layer->secure = smb->layer->secure;
     if (layer_open(file->layer, &rpc_dissector, smb->client)) {
         rpc_carried_by(file->layer->state, file->row);
+        smb->layers++;
         return;
     }
     free(file->layer);
@@ -500,7 +585,7 @@ void smb_pipe_data(struct smb *smb, int place, enum direction direction, struct 
 
 void smb_state_gap(struct smb *smb, enum direction direction)
 {
-    for (size_t i = 0; i < smb->file_room; i++) {
+    for (size_t i = 0; i < smb->file_table.room && smb->layers > 0; i++) {
         if (smb->files[i].used && smb->files[i].layer != NULL)
             layer_gap(smb->files[i].layer, direction, 0, smb->moment);
     }
@@ -508,17 +593,28 @@ void smb_state_gap(struct smb *smb, enum direction direction)
 
 /* ---- Requests that wait: a table with one place for each id modulo its size ---- */
 
+static size_t pending_charged(size_t room)
+{
+    return room <= SMB_ROOM_FIRST ? 0 : (room - SMB_ROOM_FIRST) * sizeof(struct smb_pending);
+}
+
 static bool pending_grow(struct smb *smb)
 {
-    size_t wanted = smb->pending_room == 0 ? ROOM_FIRST : smb->pending_room * 2;
-    struct smb_pending *grown = smb->pending_room >= SMB_PENDING_MAX ? NULL : calloc(wanted, sizeof *grown);
-    if (grown == NULL)
+    struct dissect *dissect = smb->dissect;
+    size_t wanted = smb->pending_room == 0 ? SMB_ROOM_FIRST : smb->pending_room * 2;
+    size_t charge = pending_charged(wanted) - pending_charged(smb->pending_room);
+    if (wanted > SMB_PENDING_MAX || !budget_take(dissect, charge))
         return false;
+    struct smb_pending *grown = pool_zero(&dissect->pool, wanted * sizeof *grown);
+    if (grown == NULL) {
+        budget_give(dissect, charge);
+        return false;
+    }
     for (size_t i = 0; i < smb->pending_room; i++) {
         if (smb->pending[i].used)
             grown[smb->pending[i].id & (wanted - 1)] = smb->pending[i];
     }
-    free(smb->pending);
+    pool_give(&dissect->pool, smb->pending, smb->pending_room * sizeof *smb->pending);
     smb->pending = grown;
     smb->pending_room = wanted;
     return true;
@@ -531,8 +627,15 @@ struct smb_pending *smb_pending_add(struct smb *smb, uint64_t id, uint16_t comma
     struct smb_pending *place = &smb->pending[id & (smb->pending_room - 1)];
     while (place->used && place->id != id && pending_grow(smb))
         place = &smb->pending[id & (smb->pending_room - 1)];
-    *place = (struct smb_pending){
-        .used = true, .id = id, .command = command, .session = SMB_NONE, .tree = SMB_NONE, .file = SMB_NONE};
+    if (place->used && place->id != id && smb->moment.time_ns - place->time_ns < PENDING_AGE_NS)
+        trouble_limit(smb->conversation, "smb", LIMIT_smb_pending, smb->moment);
+    *place = (struct smb_pending){.used = true,
+                                  .id = id,
+                                  .command = command,
+                                  .session = SMB_NONE,
+                                  .tree = SMB_NONE,
+                                  .file = SMB_NONE,
+                                  .time_ns = smb->moment.time_ns};
     return place;
 }
 
@@ -542,12 +645,36 @@ struct smb_pending *smb_pending_find(struct smb *smb, uint64_t id)
     return place != NULL && place->used && place->id == id ? place : NULL;
 }
 
+void smb_pending_set(const struct smb *smb, struct smb_pending *pending, int session, int tree, int file)
+{
+    pending->session = session;
+    pending->tree = tree;
+    pending->file = file;
+    pending->session_serial = session == SMB_NONE ? 0 : smb->sessions[session].serial;
+    pending->tree_serial = tree == SMB_NONE ? 0 : smb->trees[tree].serial;
+    pending->file_serial = file == SMB_NONE ? 0 : smb->files[file].serial;
+}
+
+int smb_pending_session(const struct smb *smb, const struct smb_pending *pending)
+{
+    int place = pending == NULL ? SMB_NONE : pending->session;
+    bool same =
+        place != SMB_NONE && smb->sessions[place].used && smb->sessions[place].serial == pending->session_serial;
+    return same ? place : SMB_NONE;
+}
+
+int smb_pending_tree(const struct smb *smb, const struct smb_pending *pending)
+{
+    int place = pending == NULL ? SMB_NONE : pending->tree;
+    bool same = place != SMB_NONE && smb->trees[place].used && smb->trees[place].serial == pending->tree_serial;
+    return same ? place : SMB_NONE;
+}
+
 int smb_pending_file(const struct smb *smb, const struct smb_pending *pending)
 {
-    if (pending == NULL || pending->file == SMB_NONE || (size_t)pending->file >= smb->file_room ||
-        !smb->files[pending->file].used || smb->files[pending->file].serial != pending->file_serial)
-        return SMB_NONE;
-    return pending->file;
+    int place = pending == NULL ? SMB_NONE : pending->file;
+    bool same = place != SMB_NONE && smb->files[place].used && smb->files[place].serial == pending->file_serial;
+    return same ? place : SMB_NONE;
 }
 
 /* ---- Counting ---- */
@@ -573,18 +700,20 @@ void smb_count(struct smb *smb, int session, int tree, int file, bool data, bool
 
 void smb_state_close(struct smb *smb)
 {
-    for (size_t i = 0; i < smb->file_room; i++)
+    struct dissect *dissect = smb->dissect;
+    for (size_t i = 0; i < smb->file_table.room; i++)
         smb_file_remove(smb, (int)i);
-    for (size_t i = 0; i < smb->tree_room; i++)
+    for (size_t i = 0; i < smb->tree_table.room; i++)
         smb_tree_remove(smb, (int)i);
-    for (size_t i = 0; i < smb->session_room; i++) {
-        arena_reset(&smb->dissect->scratch);
+    for (size_t i = 0; i < smb->session_table.room; i++) {
+        arena_reset(&dissect->scratch);
         smb_session_remove(smb, (int)i);
     }
-    free(smb->files);
-    free(smb->trees);
-    free(smb->sessions);
-    free(smb->pending);
+    smb_table_free(dissect, &smb->file_table, smb->files, sizeof *smb->files);
+    smb_table_free(dissect, &smb->tree_table, smb->trees, sizeof *smb->trees);
+    smb_table_free(dissect, &smb->session_table, smb->sessions, sizeof *smb->sessions);
+    pool_give(&dissect->pool, smb->pending, smb->pending_room * sizeof *smb->pending);
+    budget_give(dissect, pending_charged(smb->pending_room));
 }
 
 struct text smb_utf16(struct smb *smb, struct cursor name)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 4096
+#define BUCKETS 65536
 #define KEY_MAX 32    /* bytes of a random or a session id */
 #define SECRET_MAX 64 /* bytes of a secret */
 

@@ -8,9 +8,9 @@
 -- Kerberos logon.
 WITH
 push AS (
-    SELECT 'smb_file' AS evidence, smb_file.id, smb_file.packet, smb_file.time, smb_tree.client, smb_tree.server, smb.auth,
+    SELECT 'smb_file' AS evidence, smb_file.id, smb_file.packet, smb_file.time, smb_file.client, smb_file.server, smb.auth,
            smb.domain, smb.user
-    FROM smb_file JOIN smb_tree ON smb_tree.id = smb_file.tree JOIN smb ON smb.id = smb_file.smb
+    FROM smb_file LEFT JOIN smb ON smb.id = smb_file.smb
     WHERE smb_file.purpose = 'client-push' AND smb_file.status IS 'SUCCESS'
       AND (smb_file.written_bytes > 0 OR smb_file.operation LIKE '%create%')
     UNION ALL

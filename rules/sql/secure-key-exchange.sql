@@ -8,15 +8,15 @@
 -- Cannot be told: the option itself; keys that were exchanged before the capture, which is usual; what is inside IPsec.
 WITH
 key_file AS (
-    SELECT smb_file.id, smb_file.packet, smb_file.time, smb_tree.client, smb_tree.server, smb_tree.purpose AS share,
-           smb_tree.client || ' -> ' || smb_tree.server || ' ' || smb_file.name AS subject,
+    SELECT smb_file.id, smb_file.packet, smb_file.time, smb_file.client, smb_file.server, smb_tree.purpose AS share,
+           smb_file.client || ' -> ' || smb_file.server || ' ' || smb_file.name AS subject,
            coalesce(smb_file.data_signed < smb_file.data_messages, 0) AND flow.ipsec IS NULL AS unguarded
-    FROM smb_file JOIN smb_tree ON smb_tree.id = smb_file.tree LEFT JOIN flow ON flow.id = smb_file.flow
+    FROM smb_file LEFT JOIN smb_tree ON smb_tree.id = smb_file.tree LEFT JOIN flow ON flow.id = smb_file.flow
     WHERE smb_file.purpose = 'key-exchange' AND coalesce(smb_file.directory, 0) = 0 AND smb_file.bytes > 0
 ),
 job AS (
-    SELECT smb_file.id, smb_file.packet, smb_file.time, smb_tree.client, smb_tree.server, smb_file.name
-    FROM smb_file JOIN smb_tree ON smb_tree.id = smb_file.tree
+    SELECT id, packet, time, client, server, name
+    FROM smb_file
     WHERE smb_file.purpose LIKE 'sender-%' AND smb_file.written_bytes > 0
 ),
 pair AS (

@@ -85,7 +85,7 @@ EXPLAINED = {
         17, "lines that are no HTTP request (`GET/ HTTP/1.1`): tshark exports them as bodies of messages without headers"
     ),
     ("public/ipv6-http-atomic-frag.pcap", THEIRS): (
-        2, "of four HTTP/0.9 replies one stands before its request and one has no end: neither is known to be whole"
+        1, "one of four HTTP/0.9 replies has no end: it is not known to be whole"
     ),
     ("public/tcp-reassembly-evil.pcap", OURS): (6, HTTP_0_9),
 }

@@ -154,8 +154,9 @@ def test_refused():
         login = b.Smb2().ask(b.NEGOTIATE, b.negotiate_request(0x210), b.negotiate_reply(0x210), session=0)
         login.ask(b.SETUP, b.setup_request(b.ntlm_authenticate()), b.setup_reply(b"", flags), status=status)
         path = capture(f"login-{flags}", (445, login.turns))
-        lab.expect_equal(rows("SELECT auth, status FROM smb", path),
-                         [{"auth": auth, "status": "LOGON_FAILURE" if status else "SUCCESS"}], "session")
+        lab.expect_equal(rows("SELECT auth, status, guest, user FROM smb", path),
+                         [{"auth": auth, "status": "LOGON_FAILURE" if status else "SUCCESS",
+                           "guest": None if status else int(auth == "guest"), "user": "PRI-SITE$"}], "session")
 
 
 def test_smb1():

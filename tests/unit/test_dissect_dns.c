@@ -209,6 +209,7 @@ static int64_t rows_of(unsigned questions, int64_t seconds)
         say_number(dialogue, i, true);
     dialogue_finish(dialogue);
     int64_t rows = dialogue_count(dialogue, TABLE_name_query);
+    assert_int_equal(dissect_counts(dialogue->dissect).limits.hit[LIMIT_dns_pending] > 0, rows > questions);
     dialogue_free(dialogue);
     return rows;
 }

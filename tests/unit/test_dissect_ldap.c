@@ -312,6 +312,7 @@ static void an_entry_that_is_too_long_is_one_that_was_not_read(void **state)
         assert_int_equal(ROW(dialogue, ldap_operation, 1)->unread, 1);
         assert_int_equal(ROW(dialogue, ldap_operation, 1)->result, 0);
         assert_int_equal(dialogue_count(dialogue, TABLE_ldap_entry), 0);
+        assert_int_equal(dissect_counts(dialogue->dissect).limits.hit[LIMIT_ldap_message], 1);
         dialogue_free(dialogue);
     }
 }
@@ -344,6 +345,7 @@ static int64_t results_of(unsigned operations)
     assert_int_equal(dialogue_count(dialogue, TABLE_ldap_operation), operations);
     for (int64_t id = 1; id <= operations; id++)
         results += ROW(dialogue, ldap_operation, id)->result == 0;
+    assert_int_equal(dissect_counts(dialogue->dissect).limits.hit[LIMIT_ldap_pending], operations - results);
     dialogue_free(dialogue);
     return results;
 }
