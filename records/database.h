@@ -41,6 +41,8 @@ struct text database_text(sqlite3_stmt *statement, int column);
 table_set database_unread(const struct database *database, unsigned needs);
 /* Likewise the columns of a table that are needed: for store_narrow. */
 column_set database_columns(const struct database *database, enum table table, unsigned needs);
+/* Whether a statement that was prepared reads the table. */
+bool database_reads(const struct database *database, enum table table);
 
 /* Copies all tables into the SQLite file `path`, which must not exist or must be a database made by this function (it
  * is replaced, all at once). Same names of tables and columns, same ids. Only its owner can read the file.
