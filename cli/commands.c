@@ -85,6 +85,8 @@ static int run_question(const struct options *options, struct question *question
     struct pipeline_result result;
     question->needs =
         options->bodies ? question->needs | NEED_BODY | NEED_PAYLOAD : question->needs & ~(unsigned)NEED_BODY;
+    if (database_reads(database, TABLE_coverage)) /* it tells what cannot be read of each protocol */
+        question->needs |= NEED_SERVERS | NEED_NAMES;
     if (options->database != NULL)
         question->needs |= NEED_DATABASE;
     else

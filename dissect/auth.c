@@ -14,6 +14,7 @@
 #include "dissect/internal.h"
 #include "dissect/kerberos.h"
 #include "dissect/ntlm.h"
+#include "dissect/trouble.h"
 
 #define WRAPPINGS_MAX 4 /* GSS around SPNEGO around GSS around a message */
 
@@ -99,8 +100,13 @@ static void take_ntlm(struct auth *auth, const struct auth_carrier *carrier, str
     struct dissect *dissect = carrier->conversation->dissect;
     const struct sink *sink = &dissect->sink;
     struct ntlm_message message;
-    if (!ntlm_parse(token, &dissect->scratch, &message))
+    if (!ntlm_parse(token, &dissect->scratch, &message)) {
+        trouble_report(carrier->conversation, "ntlm", OUTCOME_MALFORMED, ntlm_type_name(message.type), UINT64_MAX,
+                       moment);
         return;
+    }
+    if (message.pairs_left_out)
+        trouble_limit(carrier->conversation, "ntlm", LIMIT_ntlm_pairs, moment);
     auth->method = AUTH_NTLM;
     if (auth->complete || message.type == NTLM_TYPE_NEGOTIATE) {
         auth->ntlm = INT_NULL; /* another try */
@@ -130,8 +136,12 @@ static void take_kerberos(struct auth *auth, const struct auth_carrier *carrier,
                           struct moment moment)
 {
     struct kerberos_message message;
-    if (!kerberos_parse(token, &carrier->conversation->dissect->scratch, &message))
+    if (!kerberos_parse(token, &carrier->conversation->dissect->scratch, &message)) {
+        if (message.type != 0) /* others are tokens of GSS without names: MIC, Wrap, deletion of a context */
+            trouble_report(carrier->conversation, "kerberos", OUTCOME_MALFORMED, kerberos_type_name(message.type),
+                           UINT64_MAX, moment);
         return;
+    }
     int64_t row = kerberos_record(carrier->conversation, carrier->name, carrier->client, &message, moment);
     if (message.type == KERBEROS_AP_REQ)
         auth->kerberos = row;

@@ -8,6 +8,7 @@
 
 #include "dissect/internal.h"
 #include "dissect/listing.h"
+#include "dissect/trouble.h"
 
 #define HARDWARE_MAX 16
 #define NAME_BYTES 64
@@ -328,11 +329,14 @@ static bool fits(const struct flow *flow, enum direction client)
 static void dhcp_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct layer *layer = state;
-    const struct conversation *conversation = layer->conversation;
+    struct conversation *conversation = layer->conversation;
     enum recognition side = recognise(bytes, conversation->flow);
     enum direction client = side == RECOGNISED_CLIENT ? direction : direction_reverse(direction);
-    if (side == RECOGNISED_NOT || !fits(conversation->flow, client))
+    if (side == RECOGNISED_NOT || !fits(conversation->flow, client)) {
+        if (bytes.left > 0)
+            trouble_report(conversation, "dhcp", outcome_of_bytes(conversation), "header", 0, moment);
         return;
+    }
     struct dhcp dhcp = {.dissect = conversation->dissect, .row = dhcp_row_null()};
     struct dhcp_row *row = &dhcp.row;
     arena_reset(&dhcp.dissect->scratch);
@@ -352,6 +356,10 @@ static void dhcp_datagram(void *state, enum direction direction, struct cursor b
     row->wins_servers = listing_text(&dhcp.wins);
     row->tftp_servers = listing_text(&dhcp.tftp);
     sink_append(&dhcp.dissect->sink, TABLE_dhcp, row);
+    if (dhcp.options > OPTIONS_MAX)
+        trouble_limit(conversation, "dhcp", LIMIT_dhcp_options, moment);
+    else if (row->malformed.at != NULL)
+        trouble_report(conversation, "dhcp", outcome_of_bytes(conversation), "message", UINT64_MAX, moment);
 }
 
 const struct dissector dhcp_dissector = {

@@ -21,7 +21,7 @@
 #define HEADER_BYTES 12
 #define QUESTIONS_MAX 64 /* of one message, each a row; mDNS asks for several names at once */
 #define SECTION_MAX 4096 /* records that a section can hold; more make the bytes something else */
-#define RECORDS_MAX 64   /* that are read of one message */
+#define RECORDS_MAX 1024 /* that are read of one message; a transfer of a zone has more */
 #define PENDING_FIRST 8  /* messages of a conversation that wait for a reply; more take memory of the budget */
 #define PENDING_MAX 1024 /* a resolver that asks ahead has some hundred on the way */
 #define PENDING_AGE_NS ((int64_t)120 * 1000000000) /* nobody waits longer: resolvers give up after 30 s */
@@ -362,8 +362,11 @@ static void read_records(struct message *message)
     unsigned read = 0;
     for (unsigned section = 0; section < 3; section++) {
         for (unsigned i = 0; i < message->counts[section]; i++) {
-            if (read++ == RECORDS_MAX)
+            if (read++ == RECORDS_MAX) {
+                trouble_limit(message->dns->layer->conversation, message->dns->protocol->name, LIMIT_dns_records,
+                              message->moment);
                 return;
+            }
             if (!read_record(message, section != 1, section == 2)) {
                 message->row.malformed = TEXT("a record is cut off or its name is wrong");
                 return;
@@ -600,6 +603,9 @@ static void read_message(struct dns *dns, enum direction direction, struct curso
         remember(&message);
     if (message.row.malformed.at == NULL)
         read_records(&message);
+    if (message.row.malformed.at != NULL)
+        trouble_report(dns->layer->conversation, dns->protocol->name, outcome_of_bytes(dns->layer->conversation),
+                       "message", message.bytes.left - message.at.left, moment);
     message.row.answer = listing_text(&message.answers);
     sink_amend(&dissect->sink, TABLE_name_query, message.row_id, &message.row);
 }
@@ -634,10 +640,13 @@ static bool is_about_key(const struct dns *dns, struct cursor bytes)
 
 static void take_message(struct dns *dns, enum direction direction, struct cursor bytes, struct moment moment)
 {
-    const struct conversation *conversation = dns->layer->conversation;
-    if (recognise_header(bytes, dns->protocol) > RECOGNISED_MAYBE &&
-        (conversation->dissect->needs & NEED_NAMES || is_about_key(dns, bytes)))
+    struct conversation *conversation = dns->layer->conversation;
+    if (recognise_header(bytes, dns->protocol) <= RECOGNISED_MAYBE) {
+        if (bytes.left > 0)
+            trouble_report(conversation, dns->protocol->name, outcome_of_bytes(conversation), "header", 0, moment);
+    } else if (conversation->dissect->needs & NEED_NAMES || is_about_key(dns, bytes)) {
         read_message(dns, direction, bytes, moment);
+    }
 }
 
 static void dns_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
@@ -664,19 +673,36 @@ static void dns_data(void *state, enum direction direction, struct cursor bytes,
         frames_init(dns->frames[direction], UINT16_MAX + (size_t)2);
     }
     struct cursor frame;
+    bool lost = dns->frames[direction]->lost;
     frames_open(dns->frames[direction], bytes);
     while (frames_next(dns->frames[direction], measure, &frame)) {
         if (cursor_skip(&frame, 2))
             take_message(dns, direction, frame, moment);
     }
+    if (dns->frames[direction]->lost && !lost)
+        trouble_report(dns->layer->conversation, dns->protocol->name, OUTCOME_MALFORMED, "length of a message", 0,
+                       moment);
+}
+
+/* The rest of a message will not come. */
+static void report_cut(const struct dns *dns, enum direction direction, struct moment moment)
+{
+    if (dns->frames[direction] != NULL && frames_within(dns->frames[direction]))
+        trouble_report(dns->layer->conversation, dns->protocol->name, OUTCOME_MORE, "message", UINT64_MAX, moment);
 }
 
 static void dns_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
 {
     struct dns *dns = state;
-    (void)bytes, (void)moment;
+    (void)bytes;
+    report_cut(dns, direction, moment);
     if (dns->frames[direction] != NULL)
         dns->frames[direction]->lost = true; /* nothing tells where the next message begins */
+}
+
+static void dns_ended(void *state, enum direction direction, struct moment moment)
+{
+    report_cut(state, direction, moment);
 }
 
 static void dns_close(void *state)
@@ -732,5 +758,6 @@ const struct dissector dns_stream_dissector = {
     .open = dns_open,
     .data = dns_data,
     .gap = dns_gap,
+    .ended = dns_ended,
     .close = dns_close,
 };

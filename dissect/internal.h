@@ -50,6 +50,19 @@ static inline void budget_give(struct dissect *dissect, size_t bytes)
     dissect->bodies_total -= bytes;
 }
 
+/* Why a datagram, or a frame that is whole in its stream, could not be read to its end. */
+static inline enum outcome outcome_of_bytes(const struct conversation *conversation)
+{
+    return conversation->flow->cut ? OUTCOME_MORE : OUTCOME_MALFORMED;
+}
+
+/* Whether the ends of the stream are seen: then what is missing of a message never came. Where the capture stops, it may
+ * have come later. */
+static inline bool is_over(const struct conversation *conversation)
+{
+    return conversation->flow->state == FLOW_CLOSED || conversation->flow->state == FLOW_RESET;
+}
+
 /* Asks for lines of memory that are needed soon; the address may be any. */
 static inline void fetch_lines(const void *at, size_t lines)
 {

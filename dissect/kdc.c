@@ -5,6 +5,7 @@
 #include "core/buffer.h"
 #include "dissect/internal.h"
 #include "dissect/kerberos.h"
+#include "dissect/trouble.h"
 
 #define LENGTH_BYTES 4
 #define MESSAGE_MAX ((size_t)128 * 1024) /* a ticket has at most 64 KB */
@@ -59,6 +60,17 @@ static void take_message(struct kdc *kdc, struct cursor bytes, struct moment mom
     arena_reset(arena);
     if (kerberos_parse(bytes, arena, &message))
         kerberos_record(kdc->conversation, "kdc", kdc->client, &message, moment);
+    else
+        trouble_report(kdc->conversation, "kerberos", outcome_of_bytes(kdc->conversation),
+                       message.type == 0 ? "message that is none of a KDC" : kerberos_type_name(message.type),
+                       UINT64_MAX, moment);
+}
+
+/* A message was begun, and its end is not there. */
+static void report_cut(struct kdc *kdc, enum direction direction, struct moment moment)
+{
+    if (kdc->streams[direction].head.length > 0)
+        trouble_report(kdc->conversation, "kerberos", OUTCOME_MORE, "message", UINT64_MAX, moment);
 }
 
 static void kdc_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
@@ -87,6 +99,7 @@ static void kdc_data(void *state, enum direction direction, struct cursor bytes,
     while (bytes.left > 0) {
         size_t length = message_length(buffer_cursor(head));
         if (length == SIZE_MAX) {
+            trouble_report(kdc->conversation, "kerberos", OUTCOME_MALFORMED, "length of a message", 0, moment);
             kdc->streams[direction].lost = true;
             buffer_reset(head, HEAD_KEEP);
             return;
@@ -104,15 +117,25 @@ static void kdc_data(void *state, enum direction direction, struct cursor bytes,
 
 static void kdc_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
 {
-    (void)bytes, (void)moment;
+    (void)bytes;
     struct kdc *kdc = state;
+    report_cut(kdc, direction, moment);
     kdc->streams[direction].lost = true;
+    buffer_reset(&kdc->streams[direction].head, HEAD_KEEP);
+}
+
+static void kdc_ended(void *state, enum direction direction, struct moment moment)
+{
+    struct kdc *kdc = state;
+    report_cut(kdc, direction, moment);
     buffer_reset(&kdc->streams[direction].head, HEAD_KEEP);
 }
 
 static void kdc_close(void *state)
 {
     struct kdc *kdc = state;
+    for (enum direction direction = DIRECTION_OUT; direction <= DIRECTION_IN && is_over(kdc->conversation); direction++)
+        report_cut(kdc, direction, kdc->conversation->flow->last);
     buffer_free(&kdc->streams[0].head);
     buffer_free(&kdc->streams[1].head);
     free(kdc);
@@ -125,6 +148,7 @@ const struct dissector kdc_dissector = {
     .open = kdc_open,
     .data = kdc_data,
     .gap = kdc_gap,
+    .ended = kdc_ended,
     .close = kdc_close,
 };
 

@@ -244,10 +244,11 @@ bool kerberos_parse(struct cursor bytes, struct arena *arena, struct kerberos_me
     uint8_t tag;
     struct cursor body;
     *message = (struct kerberos_message){.etype = INT_NULL, .error = INT_NULL};
+    if (bytes.left > 0 && kerberos_type_name((enum kerberos_type)(bytes.at[0] - BER_APPLICATION_0)) != NULL)
+        message->type = (enum kerberos_type)(bytes.at[0] - BER_APPLICATION_0);
     if (!ber_any(&bytes, &tag, &body) || tag < BER_APPLICATION_0 || tag >= BER_CONTEXT_0 ||
         !ber_take(&body, BER_SEQUENCE, &body))
         return false;
-    message->type = (enum kerberos_type)(tag - BER_APPLICATION_0);
     switch (message->type) {
     case KERBEROS_AS_REQ:
     case KERBEROS_TGS_REQ:
@@ -261,8 +262,9 @@ bool kerberos_parse(struct cursor bytes, struct arena *arena, struct kerberos_me
         return true;
     case KERBEROS_ERROR:
         return parse_error(body, arena, message);
+    default:
+        return false;
     }
-    return false;
 }
 
 /* [APPLICATION type], SEQUENCE, then pvno: [1] INTEGER 5 in requests, [0] INTEGER 5 in the others. */

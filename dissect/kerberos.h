@@ -34,7 +34,8 @@ struct kerberos_message {
     int64_t error;            /* error-code */
 };
 
-/* Reads one message, which must start `bytes`. False when it is none of these, or cut off in what is asked for. */
+/* Reads one message, which must start `bytes`. False when it is none of these (then `type` is 0), or malformed, or cut off in
+ * what is asked for. */
 MUST_USE bool kerberos_parse(struct cursor bytes, struct arena *arena, struct kerberos_message *message);
 
 /* "AS-REQ" ...; names of encryption types ("aes256-cts-hmac-sha1-96") and errors ("KDC_ERR_S_PRINCIPAL_UNKNOWN"), NULL

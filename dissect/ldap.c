@@ -21,7 +21,7 @@
 #define MESSAGE_MAX ((size_t)1 << 20) /* an entry with a group of thousands of members is smaller */
 #define PENDING_FIRST 16              /* operations of a connection that wait for their result */
 #define PENDING_MAX 1024              /* as many with memory of the budget: notifications wait for months */
-#define ATTRIBUTES_MAX 64
+#define ATTRIBUTES_MAX 256            /* of a request */
 #define ID_MAX INT64_C(0x7FFFFFFF)
 #define STARTTLS "1.3.6.1.4.1.1466.20037"
 
@@ -147,6 +147,16 @@ static struct dissect *dissect_of(const struct ldap *ldap)
     return ldap->layer->conversation->dissect;
 }
 
+static void report(const struct ldap *ldap, enum outcome outcome, const char *what, struct moment moment)
+{
+    trouble_report(ldap->layer->conversation, "ldap", outcome, what, UINT64_MAX, moment);
+}
+
+static void left_out(const struct ldap *ldap, enum limit limit, struct moment moment)
+{
+    trouble_limit(ldap->layer->conversation, "ldap", limit, moment);
+}
+
 static struct text clean(const struct message *message, struct cursor bytes)
 {
     return text_utf8(&dissect_of(message->ldap)->scratch, text_from(bytes));
@@ -198,7 +208,7 @@ static struct pending *take_place(struct ldap *ldap, struct moment moment)
             return place;
     }
     if (!grow(ldap))
-        trouble_limit(ldap->layer->conversation, "ldap", LIMIT_ldap_pending, moment);
+        left_out(ldap, LIMIT_ldap_pending, moment);
     struct pending *place = &ldap->pending[ldap->next];
     ldap->next = (ldap->next + 1) % ldap->pending_room;
     return place;
@@ -281,19 +291,23 @@ static void take_auth(const struct message *message, struct cursor token)
         auth_token(&ldap->auth, &carrier, token, message->moment);
 }
 
-static void read_sasl(const struct message *message, struct cursor content, struct ldap_bind_row *row,
+static bool read_sasl(const struct message *message, struct cursor content, struct ldap_bind_row *row,
                       struct cursor *token)
 {
     struct cursor mechanism;
     row->method = TEXT("sasl");
     if (!ber_take(&content, BER_OCTET_STRING, &mechanism))
-        return;
+        return false;
     row->mechanism = clean(message, mechanism);
-    if (ber_take(&content, BER_OCTET_STRING, token))
-        row->auth = sspi_mechanism(*token);
+    if (content.left == 0) /* the credentials are optional */
+        return true;
+    if (!ber_take(&content, BER_OCTET_STRING, token))
+        return false;
+    row->auth = sspi_mechanism(*token);
+    return true;
 }
 
-static void read_bind(const struct message *message)
+static bool read_bind(const struct message *message)
 {
     struct ldap *ldap = message->ldap;
     const struct conversation *conversation = ldap->layer->conversation;
@@ -303,7 +317,7 @@ static void read_bind(const struct message *message)
     uint8_t tag;
     if (!ber_take_number(&at, BER_INTEGER, &row.version) || !ber_take(&at, BER_OCTET_STRING, &name) ||
         !ber_any(&at, &tag, &content))
-        return;
+        return false;
     row.packet = message->moment.packet;
     row.time = moment_seconds(message->moment);
     row.flow = conversation->row;
@@ -313,8 +327,9 @@ static void read_bind(const struct message *message)
     row.name = clean(message, name);
     row.tls = ldap->layer->secure;
     row.password_sent = tag == AUTH_SIMPLE && content.left > 0;
+    bool read = true;
     if (tag == AUTH_SASL)
-        read_sasl(message, content, &row, &token);
+        read = read_sasl(message, content, &row, &token);
     else if (tag == AUTH_SIMPLE)
         row.method = text_of(content.left == 0 ? "anonymous" : "simple"); /* RFC 4513 section 5.1 */
     else
@@ -330,6 +345,7 @@ static void read_bind(const struct message *message)
     ldap->sasl = tag != AUTH_SIMPLE;
     ldap->bound = false;
     take_auth(message, token);
+    return read;
 }
 
 /* Result code, matched name, diagnostic message: the parts of LDAPResult (RFC 4511 section 4.1.9). */
@@ -339,14 +355,16 @@ static bool take_result(struct cursor *at, int64_t *result, struct cursor *match
            ber_take(at, BER_OCTET_STRING, diagnostic);
 }
 
-static void read_bind_response(const struct message *message)
+static bool read_bind_response(const struct message *message)
 {
     struct ldap *ldap = message->ldap;
     struct cursor at = message->content, matched, diagnostic;
     struct ldap_bind_row row;
     int64_t result;
-    if (ldap->bind_id != message->id || !kept_bind(ldap, &row) || !take_result(&at, &result, &matched, &diagnostic))
-        return;
+    if (!take_result(&at, &result, &matched, &diagnostic))
+        return false;
+    if (ldap->bind_id != message->id || !kept_bind(ldap, &row))
+        return true; /* its request was not seen */
     row.result = result;
     row.diagnostic = diagnostic.left == 0 ? TEXT_NULL : clean(message, diagnostic);
     ldap->bound = result == 0 && (ldap->step == STEP_NONE || ldap->step == STEP_RESPONSE);
@@ -359,11 +377,12 @@ static void read_bind_response(const struct message *message)
         if (tag == SERVER_CREDENTIALS)
             take_auth(message, token);
     }
+    return at.left == 0;
 }
 
 /* ---- Requests ---- */
 
-static void read_search(const struct message *message)
+static bool read_search(const struct message *message)
 {
     static const char *const scopes[] = {"base", "one", "sub"};
     struct cursor at = message->content, base, list, attribute;
@@ -377,16 +396,21 @@ static void read_search(const struct message *message)
     if (!ber_take(&at, BER_OCTET_STRING, &base) || !ber_take_number(&at, BER_ENUMERATED, &scope) ||
         !ber_take_number(&at, BER_ENUMERATED, &number) || !ber_take_number(&at, BER_INTEGER, &number) ||
         !ber_take_number(&at, BER_INTEGER, &number) || !ber_take(&at, BER_BOOLEAN, &types))
-        return;
+        return false;
     row.dn = clean(message, base);
     row.scope = scope >= 0 && scope < 3 ? text_of(scopes[scope]) : TEXT_NULL;
-    if (ldap_filter_take(&at, &filter) && ber_take(&at, BER_SEQUENCE, &list)) {
-        while (attributes.items < ATTRIBUTES_MAX && ber_take(&list, BER_OCTET_STRING, &attribute))
+    bool read = ldap_filter_take(&at, &filter) && ber_take(&at, BER_SEQUENCE, &list);
+    while (read && attributes.items < ATTRIBUTES_MAX && list.left > 0) {
+        read = ber_take(&list, BER_OCTET_STRING, &attribute);
+        if (read)
             listing_add(&attributes, clean(message, attribute));
     }
+    if (read && list.left > 0)
+        left_out(message->ldap, LIMIT_ldap_attributes, message->moment);
     row.filter = listing_text(&filter);
     row.attributes = listing_text(&attributes);
     begin_operation(message, &row);
+    return read;
 }
 
 static struct ldap_place place_of(const struct message *message, int64_t operation, bool written)
@@ -401,15 +425,20 @@ static struct ldap_place place_of(const struct message *message, int64_t operati
 }
 
 /* Names of the attributes of an add. */
-static void list_attributes(const struct message *message, struct cursor attributes, struct listing *names)
+static bool list_attributes(const struct message *message, struct cursor attributes, struct listing *names)
 {
     struct cursor attribute, type;
-    while (names->items < ATTRIBUTES_MAX && ber_take(&attributes, BER_SEQUENCE, &attribute) &&
-           ber_take(&attribute, BER_OCTET_STRING, &type))
+    while (names->items < ATTRIBUTES_MAX && attributes.left > 0) {
+        if (!ber_take(&attributes, BER_SEQUENCE, &attribute) || !ber_take(&attribute, BER_OCTET_STRING, &type))
+            return false;
         listing_add(names, clean(message, type));
+    }
+    if (attributes.left > 0)
+        left_out(message->ldap, LIMIT_ldap_attributes, message->moment);
+    return true;
 }
 
-static void read_add(const struct message *message)
+static bool read_add(const struct message *message)
 {
     struct cursor at = message->content, dn, attributes;
     struct listing names;
@@ -417,16 +446,16 @@ static void read_add(const struct message *message)
     row.operation = TEXT("add");
     listing_init(&names);
     if (!ber_take(&at, BER_OCTET_STRING, &dn) || !ber_take(&at, BER_SEQUENCE, &attributes))
-        return;
-    list_attributes(message, attributes, &names);
+        return false;
+    bool read = list_attributes(message, attributes, &names);
     row.dn = clean(message, dn);
     row.attributes = listing_text(&names);
     struct ldap_place place = place_of(message, begin_operation(message, &row)->row, true);
-    ldap_entry_read(&place, text_from(dn), attributes);
+    return ldap_entry_read(&place, text_from(dn), attributes) && read;
 }
 
 /* Each change: SEQUENCE { operation ENUMERATED, attribute SEQUENCE { type, SET OF value } }. */
-static void read_modify(const struct message *message)
+static bool read_modify(const struct message *message)
 {
     struct cursor at = message->content, dn, changes, change, rest, attribute, type;
     struct listing names;
@@ -435,89 +464,102 @@ static void read_modify(const struct message *message)
     row.operation = TEXT("modify");
     listing_init(&names);
     if (!ber_take(&at, BER_OCTET_STRING, &dn) || !ber_take(&at, BER_SEQUENCE, &changes))
-        return;
+        return false;
     rest = changes;
     while (names.items < ATTRIBUTES_MAX && ber_take(&rest, BER_SEQUENCE, &change) &&
            ber_take_number(&change, BER_ENUMERATED, &kind) && ber_take(&change, BER_SEQUENCE, &attribute) &&
            ber_take(&attribute, BER_OCTET_STRING, &type))
         listing_add(&names, clean(message, type));
+    bool read = rest.left == 0 || names.items == ATTRIBUTES_MAX;
+    if (read && rest.left > 0)
+        left_out(message->ldap, LIMIT_ldap_attributes, message->moment);
     row.dn = clean(message, dn);
     row.attributes = listing_text(&names);
     struct ldap_place place = place_of(message, begin_operation(message, &row)->row, true);
     for (int i = 0; i < ATTRIBUTES_MAX && ber_take(&changes, BER_SEQUENCE, &change); i++) {
         if (ber_take_number(&change, BER_ENUMERATED, &kind))
-            ldap_entry_read(&place, text_from(dn), change);
+            read = ldap_entry_read(&place, text_from(dn), change) && read;
     }
+    return read;
 }
 
 /* Requests of which only the object is told. */
-static void read_object(const struct message *message, const char *operation)
+static bool read_object(const struct message *message)
 {
     struct cursor at = message->content, dn;
     struct ldap_operation_row row = operation_row(message);
-    row.operation = text_of(operation);
+    row.operation = text_of(message->operation == DELETE_REQUEST   ? "delete"
+                            : message->operation == RENAME_REQUEST ? "rename"
+                                                                   : "compare");
     if (message->operation == DELETE_REQUEST)
         dn = at;
     else if (!ber_take(&at, BER_OCTET_STRING, &dn))
-        return;
+        return false;
     row.dn = clean(message, dn);
     begin_operation(message, &row);
+    return true;
 }
 
-static void read_extended(const struct message *message)
+static bool read_extended(const struct message *message)
 {
     struct cursor at = message->content, name;
     struct ldap_operation_row row = operation_row(message);
     if (!ber_take(&at, 0x80, &name))
-        return;
+        return false;
     bool starttls = text_is(text_from(name), STARTTLS);
     row.operation = text_of(starttls ? "starttls" : "extended");
     row.dn = clean(message, name);
     begin_operation(message, &row)->starttls = starttls;
+    return true;
 }
 
 /* ---- Replies ---- */
 
-static void read_entry(const struct message *message)
+static bool read_entry(const struct message *message)
 {
     struct pending *pending = find_operation(message, true);
     struct cursor at = message->content, dn, attributes;
     pending->entries++;
-    if (!ber_take(&at, BER_OCTET_STRING, &dn) || !ber_take(&at, BER_SEQUENCE, &attributes))
-        return;
+    bool read = ber_take(&at, BER_OCTET_STRING, &dn) && ber_take(&at, BER_SEQUENCE, &attributes);
     struct ldap_place place = place_of(message, pending->row, false);
-    ldap_entry_read(&place, text_from(dn), attributes);
+    read = read && ldap_entry_read(&place, text_from(dn), attributes);
+    pending->unread += !read;
+    return read;
 }
 
 /* Keeps the first of the references that an operation brought. */
-static void keep_referral(const struct message *message, int64_t id, struct cursor at)
+static bool keep_referral(const struct message *message, int64_t id, struct cursor at)
 {
     struct ldap_operation_row row;
     struct cursor uri;
-    if (!ber_take(&at, BER_OCTET_STRING, &uri) || !kept_operation(message->ldap, id, &row) || row.referral.at != NULL)
-        return;
+    if (!ber_take(&at, BER_OCTET_STRING, &uri))
+        return false;
+    if (!kept_operation(message->ldap, id, &row) || row.referral.at != NULL)
+        return true;
     row.referral = clean(message, uri);
     sink_amend(&dissect_of(message->ldap)->sink, TABLE_ldap_operation, id, &row);
+    return true;
 }
 
-static void read_reference(const struct message *message)
+static bool read_reference(const struct message *message)
 {
     struct pending *pending = find_operation(message, true);
     pending->references++;
-    keep_referral(message, pending->row, message->content);
+    return keep_referral(message, pending->row, message->content);
 }
 
 /* The client wants no result any more. */
-static void read_abandon(const struct message *message)
+static bool read_abandon(const struct message *message)
 {
     struct ldap *ldap = message->ldap;
-    int64_t id = 0;
-    for (size_t i = 0; i < message->content.left; i++)
-        id = id << 8 | message->content.at[i];
-    for (size_t i = 0; i < ldap->pending_room && id != 0; i++) {
+    int64_t id;
+    if (!ber_number(message->content, &id))
+        return false;
+    for (size_t i = 0; i < ldap->pending_room; i++) {
         if (ldap->pending[i].id == id)
             ldap->pending[i].id = 0;
     }
+    return true;
 }
 
 static void start_tls(struct ldap *ldap)
@@ -527,17 +569,18 @@ static void start_tls(struct ldap *ldap)
         ldap->inner.dissector = NULL;
 }
 
-static void read_done(const struct message *message)
+static bool read_done(const struct message *message)
 {
     struct ldap *ldap = message->ldap;
     struct pending *pending = find_operation(message, message->operation == SEARCH_DONE);
     struct cursor at = message->content, matched, diagnostic, referral;
     struct ldap_operation_row row;
     int64_t result;
-    if (pending == NULL || !take_result(&at, &result, &matched, &diagnostic))
-        return;
-    if (ber_take(&at, 0xA3, &referral))
-        keep_referral(message, pending->row, referral);
+    if (!take_result(&at, &result, &matched, &diagnostic))
+        return false;
+    if (pending == NULL)
+        return true;
+    bool read = !ber_take(&at, 0xA3, &referral) || keep_referral(message, pending->row, referral);
     if (kept_operation(ldap, pending->row, &row)) {
         row.result = result;
         if (message->operation == SEARCH_DONE) {
@@ -550,62 +593,53 @@ static void read_done(const struct message *message)
     if (pending->starttls && result == 0)
         start_tls(ldap);
     pending->id = 0;
+    return read;
 }
 
 /* ---- Messages ---- */
 
-static void read_operation(const struct message *message)
+static bool read_nothing(const struct message *message)
 {
-    switch (message->operation) {
-    case BIND_REQUEST:
-        read_bind(message);
-        return;
-    case BIND_RESPONSE:
-        read_bind_response(message);
-        return;
-    case SEARCH_REQUEST:
-        read_search(message);
-        return;
-    case SEARCH_ENTRY:
-        read_entry(message);
-        return;
-    case SEARCH_REFERENCE:
-        read_reference(message);
-        return;
-    case ADD_REQUEST:
-        read_add(message);
-        return;
-    case MODIFY_REQUEST:
-        read_modify(message);
-        return;
-    case DELETE_REQUEST:
-        read_object(message, "delete");
-        return;
-    case RENAME_REQUEST:
-        read_object(message, "rename");
-        return;
-    case COMPARE_REQUEST:
-        read_object(message, "compare");
-        return;
-    case EXTENDED_REQUEST:
-        read_extended(message);
-        return;
-    case ABANDON:
-        if (message->content.left <= 4)
-            read_abandon(message);
-        return;
-    case SEARCH_DONE:
-    case MODIFY_RESPONSE:
-    case ADD_RESPONSE:
-    case DELETE_RESPONSE:
-    case RENAME_RESPONSE:
-    case COMPARE_RESPONSE:
-    case EXTENDED_RESPONSE:
-        read_done(message);
-        return;
-    default:
-        return;
+    (void)message;
+    return true;
+}
+
+static const struct operation {
+    uint8_t tag;
+    bool request;
+    const char *name;
+    bool (*read)(const struct message *message); /* false: malformed */
+} OPERATIONS[] = {
+    {BIND_REQUEST, true, "BindRequest", read_bind},
+    {BIND_RESPONSE, false, "BindResponse", read_bind_response},
+    {UNBIND, true, "UnbindRequest", read_nothing},
+    {SEARCH_REQUEST, true, "SearchRequest", read_search},
+    {SEARCH_ENTRY, false, "SearchResultEntry", read_entry},
+    {SEARCH_DONE, false, "SearchResultDone", read_done},
+    {SEARCH_REFERENCE, false, "SearchResultReference", read_reference},
+    {MODIFY_REQUEST, true, "ModifyRequest", read_modify},
+    {MODIFY_RESPONSE, false, "ModifyResponse", read_done},
+    {ADD_REQUEST, true, "AddRequest", read_add},
+    {ADD_RESPONSE, false, "AddResponse", read_done},
+    {DELETE_REQUEST, true, "DelRequest", read_object},
+    {DELETE_RESPONSE, false, "DelResponse", read_done},
+    {RENAME_REQUEST, true, "ModifyDNRequest", read_object},
+    {RENAME_RESPONSE, false, "ModifyDNResponse", read_done},
+    {COMPARE_REQUEST, true, "CompareRequest", read_object},
+    {COMPARE_RESPONSE, false, "CompareResponse", read_done},
+    {ABANDON, true, "AbandonRequest", read_abandon},
+    {EXTENDED_REQUEST, true, "ExtendedRequest", read_extended},
+    {EXTENDED_RESPONSE, false, "ExtendedResponse", read_done},
+    {INTERMEDIATE_RESPONSE, false, "IntermediateResponse", read_nothing},
+};
+
+static const struct operation *find_kind(uint8_t tag)
+{
+    for (size_t i = 0; i < sizeof OPERATIONS / sizeof OPERATIONS[0]; i++) {
+        if (OPERATIONS[i].tag == tag)
+            return &OPERATIONS[i];
     }
+    return NULL;
 }
 
 /* One or more messages, one after the other. */
@@ -614,15 +648,23 @@ static void read_messages(struct ldap *ldap, enum direction direction, struct cu
     struct cursor whole;
     while (ber_take(&bytes, BER_SEQUENCE, &whole)) {
         struct message message = {.ldap = ldap, .direction = direction, .moment = moment};
-        if (!ber_take_number(&whole, BER_INTEGER, &message.id) || message.id < 0 || message.id > ID_MAX ||
-            !ber_any(&whole, &message.operation, &message.content) || !is_operation(message.operation) ||
-            is_request(message.operation) != (direction == ldap->client))
+        bool framed = ber_take_number(&whole, BER_INTEGER, &message.id) && message.id >= 0 && message.id <= ID_MAX &&
+                      ber_any(&whole, &message.operation, &message.content);
+        const struct operation *operation = framed ? find_kind(message.operation) : NULL;
+        if (operation == NULL) {
+            report(ldap, OUTCOME_MALFORMED, framed ? "operation" : "message", moment);
             continue;
+        }
+        if (operation->request != (direction == ldap->client))
+            continue; /* a notice of disconnection, or nonsense */
         arena_reset(&dissect_of(ldap)->scratch);
         if (!ldap->wrapped && message.operation != BIND_REQUEST && message.operation != BIND_RESPONSE)
             tell_wrapping(ldap, "none");
-        read_operation(&message);
+        if (!operation->read(&message))
+            report(ldap, OUTCOME_MALFORMED, operation->name, moment);
     }
+    if (bytes.left > 0)
+        report(ldap, outcome_of_bytes(ldap->layer->conversation), "message", moment);
 }
 
 static void read_token(struct ldap *ldap, enum direction direction, struct cursor token, struct moment moment)
@@ -657,7 +699,7 @@ static void pass_over(struct ldap *ldap, enum direction direction, struct cursor
     uint8_t tag, operation = 0;
     uint64_t length;
     int64_t id = 0;
-    trouble_limit(ldap->layer->conversation, "ldap", LIMIT_ldap_message, moment);
+    left_out(ldap, LIMIT_ldap_message, moment);
     if (direction == ldap->client)
         return;
     bool known = ber_head(&beginning, &tag, &length) == OUTCOME_OK && tag == BER_SEQUENCE &&
@@ -714,6 +756,7 @@ static void ldap_data(void *state, enum direction direction, struct cursor bytes
     }
     if (frames->lost && recognise(bytes, ldap->layer->conversation->flow) > RECOGNISED_MAYBE)
         frames_reset(frames);
+    bool lost = frames->lost;
     frames_open(frames, bytes);
     while (frames_next(frames, measure, &frame)) {
         if (frames->cut)
@@ -723,6 +766,8 @@ static void ldap_data(void *state, enum direction direction, struct cursor bytes
         else
             read_messages(ldap, direction, frame, moment);
     }
+    if (frames->lost && !lost)
+        report(ldap, OUTCOME_MALFORMED, "length of a message", moment);
 }
 
 static void ldap_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
@@ -734,6 +779,8 @@ static void ldap_gap(void *state, enum direction direction, uint64_t bytes, stru
     }
     if (frames_gap(&ldap->frames[direction], bytes))
         return;
+    if (frames_within(&ldap->frames[direction]))
+        report(ldap, OUTCOME_MORE, "message with a gap", moment);
     if (direction != ldap->client)
         count_unread(ldap, 0, false);
     frames_reset(&ldap->frames[direction]);
@@ -744,6 +791,8 @@ static void ldap_ended(void *state, enum direction direction, struct moment mome
 {
     struct ldap *ldap = state;
     layer_ended(&ldap->inner, direction, moment);
+    if (frames_within(&ldap->frames[direction]))
+        report(ldap, OUTCOME_MORE, "message that the stream ends in", moment);
 }
 
 static void ldap_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)

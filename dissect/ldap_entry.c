@@ -4,9 +4,10 @@
 #include "dissect/configmgr/ber.h"
 #include "dissect/dns_name.h"
 #include "dissect/internal.h"
+#include "dissect/trouble.h"
 
-#define ATTRIBUTES_MAX 128
-#define VALUES_MAX 256                     /* rows of one entry */
+#define ATTRIBUTES_MAX 1024                /* an object of Active Directory has some hundred */
+#define VALUES_MAX 4096                    /* rows of one entry: boundaries of a large site */
 #define TEXT_VALUE_MAX ((size_t)64 * 1024) /* capabilities are some kilobytes of XML */
 #define BINARY_VALUE_MAX ((size_t)4096)
 
@@ -73,7 +74,7 @@ static void emit_value(const struct ldap_place *place, struct ldap_entry_row *ro
     sink_append(&dissect->sink, TABLE_ldap_entry, row);
 }
 
-static void emit_attribute(const struct ldap_place *place, struct ldap_entry_row *row, struct cursor values,
+static bool emit_attribute(const struct ldap_place *place, struct ldap_entry_row *row, struct cursor values,
                            unsigned *count)
 {
     struct cursor value;
@@ -81,6 +82,11 @@ static void emit_attribute(const struct ldap_place *place, struct ldap_entry_row
         emit_value(place, row, value);
         ++*count;
     }
+    if (values.left > 0 && *count == VALUES_MAX) {
+        trouble_limit(place->conversation, "ldap", LIMIT_ldap_values, place->moment);
+        return true;
+    }
+    return values.left == 0;
 }
 
 /* ---- Answers of domain controllers: u16 opcode, u16, u32 flags, GUID, names as in DNS ---- */
@@ -132,7 +138,7 @@ static struct text class_of(struct cursor attributes, bool *configmgr)
     return class;
 }
 
-void ldap_entry_read(const struct ldap_place *place, struct text dn, struct cursor attributes)
+bool ldap_entry_read(const struct ldap_place *place, struct text dn, struct cursor attributes)
 {
     struct arena *arena = &place->conversation->dissect->scratch;
     bool configmgr = ldap_is_configmgr(dn);
@@ -140,6 +146,7 @@ void ldap_entry_read(const struct ldap_place *place, struct text dn, struct curs
     struct text class = class_of(attributes, &configmgr), name;
     struct cursor values, value;
     unsigned count = 0;
+    bool read = true;
     row.packet = place->moment.packet;
     row.time = moment_seconds(place->moment);
     row.flow = place->conversation->row;
@@ -152,7 +159,12 @@ void ldap_entry_read(const struct ldap_place *place, struct text dn, struct curs
             emit_netlogon(place, value);
         } else if (configmgr || is_revocation(name)) {
             row.attribute = text_utf8(arena, name);
-            emit_attribute(place, &row, values, &count);
+            read = emit_attribute(place, &row, values, &count) && read;
         }
     }
+    if (attributes.left > 0 && take_attribute(&attributes, &name, &values))
+        trouble_limit(place->conversation, "ldap", LIMIT_ldap_entry_attributes, place->moment);
+    else if (attributes.left > 0)
+        read = false;
+    return read;
 }

@@ -6,7 +6,7 @@
 
 /* Where rows of an entry belong. */
 struct ldap_place {
-    const struct conversation *conversation;
+    struct conversation *conversation;
     struct moment moment;
     enum direction client;
     int64_t operation; /* row of ldap_operation */
@@ -17,7 +17,7 @@ struct ldap_place {
 bool ldap_is_configmgr(struct text text);
 
 /* `attributes` is a row of SEQUENCE { type, SET OF value } (RFC 4511 section 4.1.7). Appends rows of ldap_entry for what
- * concerns ConfigMgr or revocation lists, of netlogon_ping for the attribute netlogon. */
-void ldap_entry_read(const struct ldap_place *place, struct text dn, struct cursor attributes);
+ * concerns ConfigMgr or revocation lists, of netlogon_ping for the attribute netlogon. False: they are malformed. */
+MUST_USE bool ldap_entry_read(const struct ldap_place *place, struct text dn, struct cursor attributes);
 
 #endif

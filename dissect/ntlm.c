@@ -102,6 +102,7 @@ static void take_pairs(struct cursor pairs, struct arena *arena, struct ntlm_mes
         else if (id < sizeof texts / sizeof texts[0] && texts[id] != NULL)
             *texts[id] = text_from_utf16(arena, value, false, NULL);
     }
+    message->pairs_left_out = true;
 }
 
 /* ---- Messages ---- */
@@ -187,11 +188,25 @@ bool ntlm_parse(struct cursor bytes, struct arena *arena, struct ntlm_message *m
         !cursor_le32(&header, &type))
         return false;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (types[i].type != type)
+            continue;
         message->type = types[i].type;
-        if (types[i].type == type)
-            return types[i].parse(header, bytes, arena, message);
+        return types[i].parse(header, bytes, arena, message);
     }
     return false;
+}
+
+const char *ntlm_type_name(enum ntlm_type type)
+{
+    switch (type) {
+    case NTLM_TYPE_NEGOTIATE:
+        return "NEGOTIATE";
+    case NTLM_TYPE_CHALLENGE:
+        return "CHALLENGE";
+    case NTLM_TYPE_AUTHENTICATE:
+        return "AUTHENTICATE";
+    }
+    return "message of an unknown type";
 }
 
 /* ---- HTTP ---- */

@@ -43,10 +43,15 @@ struct ntlm_message {
     struct text domain, user, workstation, service;
     enum ntlm_response response;
     bool mic, channel_bindings;
+    bool pairs_left_out; /* there were too many AV_PAIRs */
 };
 
-/* Reads the message that starts `bytes`. False when it is none, or cut off. Nothing of the responses is kept. */
+/* Reads the message that starts `bytes`. False when it is none, or cut off: then `type` tells which it was, 0 when that is
+ * not known. Nothing of the responses is kept. */
 MUST_USE bool ntlm_parse(struct cursor bytes, struct arena *arena, struct ntlm_message *message);
+
+/* "NEGOTIATE" ...; "message of an unknown type" for others; never NULL. */
+const char *ntlm_type_name(enum ntlm_type type);
 
 /* "DOMAIN\user" of the AUTHENTICATE message in an HTTP Authorization header (NTLM or Negotiate), or the user name of
  * Basic (never its password). TEXT_NULL when there is none, or it cannot be read. The text lives in `arena`. */

@@ -10,6 +10,7 @@
 #include "dissect/frames.h"
 #include "dissect/internal.h"
 #include "dissect/listing.h"
+#include "dissect/trouble.h"
 
 #define PORT_RDP 3389
 #define TPKT_BYTES 4
@@ -126,10 +127,15 @@ static void read_request(struct rdp *rdp, struct cursor at, struct moment moment
     uint32_t requested;
     read_cookie(rdp, &at, &row);
     row.requested = TEXT("rdp"); /* without a negotiation there is nothing else */
-    if (cursor_u8(&at, &type) && type == NEGOTIATION_REQUEST && cursor_u8(&at, &flags) && cursor_le16(&at, &length) &&
-        cursor_le32(&at, &requested)) {
-        row.requested = protocols_text(requested, &protocols);
-        row.restricted_admin = (flags & RESTRICTED_ADMIN) != 0;
+    if (cursor_u8(&at, &type) && type == NEGOTIATION_REQUEST) {
+        if (cursor_u8(&at, &flags) && cursor_le16(&at, &length) && cursor_le32(&at, &requested)) {
+            row.requested = protocols_text(requested, &protocols);
+            row.restricted_admin = (flags & RESTRICTED_ADMIN) != 0;
+        } else {
+            row.requested = TEXT_NULL;
+            trouble_report(rdp->layer->conversation, "rdp", OUTCOME_MALFORMED, "negotiation request", UINT64_MAX,
+                           moment);
+        }
     }
     keep_row(rdp, &row);
 }
@@ -141,8 +147,11 @@ static void read_confirm(struct rdp *rdp, struct cursor at, struct moment moment
     uint8_t type = 0, flags;
     uint16_t length;
     uint32_t value = 0;
+    bool any = at.left > 0;
     bool told =
         cursor_u8(&at, &type) && cursor_u8(&at, &flags) && cursor_le16(&at, &length) && cursor_le32(&at, &value);
+    if (any && !told)
+        trouble_report(rdp->layer->conversation, "rdp", OUTCOME_MALFORMED, "negotiation response", UINT64_MAX, moment);
     if (told && type == NEGOTIATION_FAILURE)
         row.failure = value;
     else
@@ -191,32 +200,51 @@ static void rdp_data(void *state, enum direction direction, struct cursor bytes,
             layer_data(&rdp->inner, direction, bytes, moment);
         return;
     }
+    struct conversation *conversation = rdp->layer->conversation;
+    bool lost = rdp->frames[direction].lost;
     frames_open(&rdp->frames[direction], bytes);
     while (frames_next(&rdp->frames[direction], measure, &frame)) {
-        if (rdp->negotiated || !cursor_skip(&frame, TPKT_BYTES) || !cursor_u8(&frame, &indicator) ||
-            !cursor_u8(&frame, &code) || !cursor_skip(&frame, X224_BYTES - 2))
+        if (rdp->negotiated)
             continue;
+        if (rdp->frames[direction].cut) {
+            trouble_limit(conversation, "rdp", LIMIT_rdp_frame, moment);
+            continue;
+        }
+        if (!cursor_skip(&frame, TPKT_BYTES) || !cursor_u8(&frame, &indicator) || !cursor_u8(&frame, &code) ||
+            !cursor_skip(&frame, X224_BYTES - 2))
+            continue; /* measure asks for that many */
         arena_reset(&rdp->layer->conversation->dissect->scratch);
         if (code == X224_REQUEST && direction == rdp->client)
             read_request(rdp, frame, moment);
         else if (code == X224_CONFIRM && direction != rdp->client)
             read_confirm(rdp, frame, moment);
     }
+    if (rdp->frames[direction].lost && !lost && !rdp->negotiated)
+        trouble_report(conversation, "rdp", OUTCOME_MALFORMED, "header of a message", UINT64_MAX, moment);
+}
+
+static void report_cut(struct rdp *rdp, enum direction direction, struct moment moment)
+{
+    if (!rdp->negotiated && frames_within(&rdp->frames[direction]))
+        trouble_report(rdp->layer->conversation, "rdp", OUTCOME_MORE, "message of the negotiation", UINT64_MAX, moment);
 }
 
 static void rdp_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
 {
     struct rdp *rdp = state;
-    if (rdp->inner.dissector != NULL)
+    if (rdp->inner.dissector != NULL) {
         layer_gap(&rdp->inner, direction, bytes, moment);
-    else
-        rdp->frames[direction].lost = true;
+        return;
+    }
+    report_cut(rdp, direction, moment);
+    rdp->frames[direction].lost = true;
 }
 
 static void rdp_ended(void *state, enum direction direction, struct moment moment)
 {
     struct rdp *rdp = state;
     layer_ended(&rdp->inner, direction, moment);
+    report_cut(rdp, direction, moment);
 }
 
 static void rdp_close(void *state)

@@ -20,6 +20,7 @@
 #include "core/buffer.h"
 #include "dissect/auth.h"
 #include "dissect/internal.h"
+#include "dissect/trouble.h"
 
 #define HEADER_BYTES 16
 #define FRAGMENT_MAX ((size_t)65535)
@@ -144,6 +145,16 @@ static enum recognition rpc_recognise(struct cursor first, const struct flow *fl
     return first.left == 0 ? RECOGNISED_MAYBE : recognise_header(first);
 }
 
+static void report(const struct rpc *rpc, enum outcome outcome, const char *what)
+{
+    trouble_report(rpc->conversation, "rpc", outcome, what, UINT64_MAX, rpc->moment);
+}
+
+static void left_out(const struct rpc *rpc, enum limit limit)
+{
+    trouble_limit(rpc->conversation, "rpc", limit, rpc->moment);
+}
+
 /* ---- Rows ---- */
 
 static const char *auth_text(const struct rpc *rpc)
@@ -185,8 +196,10 @@ static size_t binding_get(struct rpc *rpc, const char *uuid, uint32_t version)
     }
     struct binding *grown =
         rpc->binding_count >= BINDINGS_MAX ? NULL : realloc(rpc->bindings, (rpc->binding_count + 1) * sizeof *grown);
-    if (grown == NULL)
+    if (grown == NULL) {
+        left_out(rpc, LIMIT_rpc_bindings);
         return BINDINGS_MAX;
+    }
     rpc->bindings = grown;
     struct binding *binding = &grown[rpc->binding_count];
     *binding = (struct binding){.interface = uuid == NULL ? NULL : rpc_interface_find(uuid)};
@@ -284,11 +297,13 @@ static void context_set(struct rpc *rpc, uint16_t id, size_t binding)
     struct context *context = context_find(rpc, id);
     for (size_t i = 0; context == NULL && i < CONTEXTS_MAX; i++)
         context = rpc->contexts[i].used ? NULL : &rpc->contexts[i];
+    if (context == NULL)
+        left_out(rpc, LIMIT_rpc_contexts);
     if (context != NULL && binding < BINDINGS_MAX)
         *context = (struct context){.used = true, .id = id, .binding = binding};
 }
 
-static void take_bind(struct rpc *rpc, const struct fragment *fragment)
+static bool take_bind(struct rpc *rpc, const struct fragment *fragment)
 {
     struct cursor at = fragment->body, uuid;
     uint8_t contexts, transfers;
@@ -297,12 +312,14 @@ static void take_bind(struct rpc *rpc, const struct fragment *fragment)
     char text[RPC_UUID_TEXT];
     rpc->bound_count = 0;
     if (!cursor_skip(&at, 8) || !cursor_u8(&at, &contexts) || !cursor_skip(&at, 3))
-        return;
+        return false;
+    if (contexts > BOUND_MAX)
+        left_out(rpc, LIMIT_rpc_bound);
     for (unsigned i = 0; i < contexts && i < BOUND_MAX; i++) {
         if (!order_u16(&at, fragment->big_endian, &id) || !cursor_u8(&at, &transfers) || !cursor_skip(&at, 1) ||
             !cursor_take(&at, 16, &uuid) || !order_u32(&at, fragment->big_endian, &version) ||
             !cursor_skip(&at, (size_t)transfers * 20))
-            return;
+            return false;
         rpc_uuid_text(uuid, fragment->big_endian, text);
         size_t binding = binding_get(rpc, text, version);
         rpc->bound[rpc->bound_count++] = binding;
@@ -310,6 +327,7 @@ static void take_bind(struct rpc *rpc, const struct fragment *fragment)
         if (binding < BINDINGS_MAX)
             rpc->bindings[binding].level = fragment->auth_level == 0 ? LEVEL_NONE : fragment->auth_level;
     }
+    return true;
 }
 
 static void set_accepted(struct rpc *rpc, size_t place, bool accepted)
@@ -325,22 +343,31 @@ static void set_accepted(struct rpc *rpc, size_t place, bool accepted)
     sink_amend(sink, TABLE_rpc, binding->row, &row);
 }
 
-static void take_bind_ack(struct rpc *rpc, const struct fragment *fragment)
+static bool take_bind_ack(struct rpc *rpc, const struct fragment *fragment)
 {
     struct cursor at = fragment->body;
     uint16_t length, result, reason;
     uint8_t results;
     if (!cursor_skip(&at, 8) || !order_u16(&at, fragment->big_endian, &length) || !cursor_skip(&at, length))
-        return;
+        return false;
     size_t read = HEADER_BYTES + fragment->body.left - at.left;
     if (!cursor_skip(&at, (4 - read % 4) % 4) || !cursor_u8(&at, &results) || !cursor_skip(&at, 3))
-        return;
+        return false;
     for (unsigned i = 0; i < results && i < rpc->bound_count; i++) {
         if (!order_u16(&at, fragment->big_endian, &result) || !order_u16(&at, fragment->big_endian, &reason) ||
             !cursor_skip(&at, 20))
-            return;
+            return false;
         set_accepted(rpc, rpc->bound[i], result == 0);
     }
+    return true;
+}
+
+static bool take_bind_nak(struct rpc *rpc, const struct fragment *fragment)
+{
+    (void)fragment;
+    for (size_t i = 0; i < rpc->bound_count; i++)
+        set_accepted(rpc, rpc->bound[i], false);
+    return true;
 }
 
 /* ---- Calls ---- */
@@ -352,14 +379,18 @@ static bool is_known_object(const struct buffer *objects, struct text name)
     return cursor_find(rest, needle, &at);
 }
 
-static void add_object(struct binding *binding, struct text name)
+static void add_object(const struct rpc *rpc, struct binding *binding, struct text name)
 {
     struct buffer *objects = &binding->objects;
     while (name.length > 0 && name.at[name.length - 1] == '\0')
         name.length--;
     if (name.length < 2 || memchr(name.at, '\0', name.length) != NULL || memchr(name.at, '\n', name.length) != NULL ||
-        is_known_object(objects, name) || objects->length + name.length + 1 > OBJECTS_MAX)
+        is_known_object(objects, name))
         return;
+    if (objects->length + name.length + 1 > OBJECTS_MAX) {
+        left_out(rpc, LIMIT_rpc_objects);
+        return;
+    }
     if ((objects->length > 0 && !buffer_append(objects, cursor_of("\n", 1))) ||
         !buffer_append(objects, text_cursor(name)))
         return;
@@ -376,7 +407,7 @@ static void take_names(struct rpc *rpc, struct binding *binding, struct cursor s
         if (order_u32(&at, big, &room) && order_u32(&at, big, &offset) && order_u32(&at, big, &count) && offset == 0 &&
             count > 1 && count <= OBJECT_MAX && room >= count && room <= count + 64 &&
             cursor_take(&at, (size_t)count * 2, &text) && text.at[big ? 1 : 0] >= 0x20 && text.at[big ? 0 : 1] == 0) {
-            add_object(binding, text_from_utf16(&rpc->dissect->scratch, text, big, NULL));
+            add_object(rpc, binding, text_from_utf16(&rpc->dissect->scratch, text, big, NULL));
             size_t padding = (4 - (size_t)count * 2 % 4) % 4;
             stub = at;
             if (!cursor_skip(&stub, padding))
@@ -408,19 +439,21 @@ static struct binding *binding_of(struct rpc *rpc, uint16_t id)
     return &rpc->bindings[context->binding];
 }
 
-static void take_request(struct rpc *rpc, const struct fragment *fragment)
+static bool take_request(struct rpc *rpc, const struct fragment *fragment)
 {
     struct cursor at = fragment->body;
     uint16_t id, opnum;
     if (!cursor_skip(&at, 4) || !order_u16(&at, fragment->big_endian, &id) ||
         !order_u16(&at, fragment->big_endian, &opnum) || (fragment->flags & FLAG_OBJECT && !cursor_skip(&at, 16)))
-        return;
+        return false;
     struct binding *binding = binding_of(rpc, id);
     if (binding == NULL || !(fragment->flags & 1)) /* not the first fragment of the call */
-        return;
+        return true;
     binding->calls++;
     if (opnum < OPNUMS_MAX)
         binding->opnums[opnum / 64] |= UINT64_C(1) << opnum % 64;
+    else
+        left_out(rpc, LIMIT_rpc_opnums);
     int level = level_of(rpc, fragment);
     if (binding->level == 0 && fragment->auth_level == 0)
         level = 0; /* its bind was not seen: it may be connect */
@@ -428,6 +461,7 @@ static void take_request(struct rpc *rpc, const struct fragment *fragment)
         binding->call_level = level;
     if (level < LEVEL_PRIVACY && rpc_operation_has_names(binding->interface, opnum))
         take_names(rpc, binding, at, fragment->big_endian);
+    return true;
 }
 
 /* ---- Towers of the endpoint mapper (C706 appendix L) ---- */
@@ -490,15 +524,19 @@ static void take_tower(struct rpc *rpc, const struct binding *binding, struct cu
     row.rpc = binding->row;
     row.server = conversation_address(rpc->conversation, direction_reverse(rpc->client));
     if (!cursor_le16(&tower, &floors) || floors > FLOORS_MAX)
-        return;
+        return; /* the bytes only look like a tower */
     for (unsigned i = 0; i < floors; i++) {
         if (!cursor_le16(&tower, &length) || !cursor_take(&tower, length, &left) || !cursor_u8(&left, &protocol) ||
             !cursor_le16(&tower, &length) || !cursor_take(&tower, length, &right))
             return;
         take_floor(rpc, protocol, left, right, &row);
     }
-    if (row.uuid.at != NULL && row.protocol.at != NULL && rpc->endpoints++ < ENDPOINTS_MAX)
+    if (row.uuid.at == NULL || row.protocol.at == NULL)
+        return;
+    if (rpc->endpoints++ < ENDPOINTS_MAX)
         sink_append(&rpc->dissect->sink, TABLE_rpc_endpoint, &row);
+    else
+        left_out(rpc, LIMIT_rpc_endpoints);
 }
 
 /* Towers stand in arrays of pointers, which differ between NDR and NDR64. Each begins with the number of floors and a
@@ -515,21 +553,22 @@ static void take_towers(struct rpc *rpc, const struct binding *binding, struct c
     }
 }
 
-static void take_response(struct rpc *rpc, const struct fragment *fragment)
+static bool take_response(struct rpc *rpc, const struct fragment *fragment)
 {
     struct cursor at = fragment->body;
     uint16_t id;
     if (!cursor_skip(&at, 4) || !order_u16(&at, fragment->big_endian, &id) || !cursor_skip(&at, 2))
-        return;
+        return false;
     struct context *context = context_find(rpc, id);
     if (context == NULL)
-        return;
+        return true;
     struct binding *binding = &rpc->bindings[context->binding];
     if (fragment->type == FAULT)
         binding->faults++;
     else if (binding->interface != NULL && strcmp(binding->interface->purpose, "endpoint-mapper") == 0 &&
              fragment->auth_level < LEVEL_PRIVACY)
         take_towers(rpc, binding, at);
+    return true;
 }
 
 /* ---- Fragments ---- */
@@ -548,8 +587,10 @@ static bool take_fragment(struct cursor bytes, struct fragment *fragment)
         !order_u16(&at, fragment->big_endian, &auth_length) || !cursor_skip(&at, 4))
         return false;
     fragment->body = at;
-    if (auth_length == 0 || (size_t)auth_length + AUTH_TRAILER_BYTES > at.left)
+    if (auth_length == 0)
         return true;
+    if ((size_t)auth_length + AUTH_TRAILER_BYTES > at.left)
+        return false;
     fragment->body.left = at.left - auth_length - AUTH_TRAILER_BYTES;
     if (!cursor_slice(at, fragment->body.left, AUTH_TRAILER_BYTES + auth_length, &trailer) ||
         !cursor_u8(&trailer, &fragment->auth_type) || !cursor_u8(&trailer, &fragment->auth_level) ||
@@ -559,11 +600,28 @@ static bool take_fragment(struct cursor bytes, struct fragment *fragment)
     return true;
 }
 
+static const struct {
+    uint8_t type;
+    const char *name;
+    bool (*read)(struct rpc *rpc, const struct fragment *fragment); /* false: malformed */
+} READERS[] = {
+    {BIND, "bind", take_bind},
+    {ALTER, "alter_context", take_bind},
+    {BIND_ACK, "bind_ack", take_bind_ack},
+    {ALTER_RESPONSE, "alter_context_resp", take_bind_ack},
+    {BIND_NAK, "bind_nak", take_bind_nak},
+    {REQUEST, "request", take_request},
+    {RESPONSE, "response", take_response},
+    {FAULT, "fault", take_response},
+};
+
 static void read_fragment(struct rpc *rpc, struct cursor bytes)
 {
     struct fragment fragment;
-    if (!take_fragment(bytes, &fragment))
+    if (!take_fragment(bytes, &fragment)) {
+        report(rpc, OUTCOME_MALFORMED, "authentication of a fragment");
         return;
+    }
     bool setup = fragment.type >= BIND && fragment.type <= AUTH3;
     if (setup && fragment.auth.left > 0) {
         if (fragment.auth_type != 0) {
@@ -574,28 +632,9 @@ static void read_fragment(struct rpc *rpc, struct cursor bytes)
     } else if (fragment.type == REQUEST && fragment.auth_level != 0 && rpc->auth_type == 0) {
         rpc->auth_type = fragment.auth_type;
     }
-    switch (fragment.type) {
-    case BIND:
-    case ALTER:
-        take_bind(rpc, &fragment);
-        break;
-    case BIND_ACK:
-    case ALTER_RESPONSE:
-        take_bind_ack(rpc, &fragment);
-        break;
-    case BIND_NAK:
-        for (size_t i = 0; i < rpc->bound_count; i++)
-            set_accepted(rpc, rpc->bound[i], false);
-        break;
-    case REQUEST:
-        take_request(rpc, &fragment);
-        break;
-    case RESPONSE:
-    case FAULT:
-        take_response(rpc, &fragment);
-        break;
-    default:
-        break;
+    for (size_t i = 0; i < sizeof READERS / sizeof READERS[0]; i++) {
+        if (READERS[i].type == fragment.type && !READERS[i].read(rpc, &fragment))
+            report(rpc, OUTCOME_MALFORMED, READERS[i].name);
     }
 }
 
@@ -645,6 +684,7 @@ static void rpc_data(void *state, enum direction direction, struct cursor bytes,
     while (bytes.left > 0 || stream->head.length > 0) {
         size_t before = stream->head.length, left = bytes.left;
         if (!next_fragment(rpc, stream, &bytes)) {
+            report(rpc, OUTCOME_MALFORMED, "header of a fragment");
             stream->lost = true;
             buffer_reset(&stream->head, HEAD_KEEP);
             return;
@@ -660,8 +700,20 @@ static void rpc_data(void *state, enum direction direction, struct cursor bytes,
 static void rpc_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
 {
     struct rpc *rpc = state;
-    (void)bytes, (void)moment;
+    (void)bytes;
+    rpc->moment = moment;
+    if (rpc->streams[direction].head.length > 0)
+        report(rpc, OUTCOME_MORE, "fragment with a gap");
     rpc->streams[direction].lost = true;
+    buffer_reset(&rpc->streams[direction].head, HEAD_KEEP);
+}
+
+static void rpc_ended(void *state, enum direction direction, struct moment moment)
+{
+    struct rpc *rpc = state;
+    rpc->moment = moment;
+    if (rpc->streams[direction].head.length > 0)
+        report(rpc, OUTCOME_MORE, "fragment that the stream ends in");
     buffer_reset(&rpc->streams[direction].head, HEAD_KEEP);
 }
 
@@ -707,5 +759,6 @@ const struct dissector rpc_dissector = {
     .open = rpc_open,
     .data = rpc_data,
     .gap = rpc_gap,
+    .ended = rpc_ended,
     .close = rpc_close,
 };

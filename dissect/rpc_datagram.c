@@ -8,6 +8,7 @@
 #include "capture/order.h"
 #include "dissect/internal.h"
 #include "dissect/rpc.h"
+#include "dissect/trouble.h"
 
 #define HEADER_BYTES 80
 #define TYPE_MAX 10
@@ -55,12 +56,17 @@ static void datagram(void *state, enum direction direction, struct cursor bytes,
 {
     (void)direction;
     struct rpc_datagrams *rpc = state;
-    const struct conversation *conversation = rpc->conversation;
+    struct conversation *conversation = rpc->conversation;
     uint8_t type;
     bool big_endian;
     struct cursor interface;
     char uuid[RPC_UUID_TEXT];
-    if (rpc->row != INT_NULL || !take_header(bytes, &type, &big_endian, &interface))
+    if (!take_header(bytes, &type, &big_endian, &interface)) {
+        trouble_report(rpc->conversation, "rpc", outcome_of_bytes(rpc->conversation), "header of a datagram", 0,
+                       moment);
+        return;
+    }
+    if (rpc->row != INT_NULL)
         return;
     rpc_uuid_text(interface, big_endian, uuid);
     const struct rpc_interface *known = rpc_interface_find(uuid);

@@ -6,6 +6,7 @@
 
 #include "dissect/internal.h"
 #include "dissect/sspi.h"
+#include "dissect/trouble.h"
 
 /* ---- Wake-on-LAN: six bytes FF, sixteen times the address, then perhaps a password ---- */
 
@@ -35,11 +36,14 @@ static enum recognition wol_recognise(struct cursor first, const struct flow *fl
 static void wol_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct layer *layer = state;
-    const struct conversation *conversation = layer->conversation;
-    struct cursor mac;
+    struct conversation *conversation = layer->conversation;
+    struct cursor mac, start = bytes;
     char text[3 * MAC_BYTES];
-    if (!take_magic(&bytes, &mac))
+    if (!take_magic(&bytes, &mac)) {
+        if (cursor_starts(start, "\xFF\xFF\xFF\xFF\xFF\xFF", MAC_BYTES))
+            trouble_report(conversation, "wol", outcome_of_bytes(conversation), "magic packet", 0, moment);
         return;
+    }
     struct wake_on_lan_row row = wake_on_lan_row_null();
     row.packet = moment.packet;
     row.time = moment_seconds(moment);
@@ -90,10 +94,13 @@ static bool binl_fits(const struct flow *flow, enum direction client)
 static void binl_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct layer *layer = state;
-    const struct conversation *conversation = layer->conversation;
+    struct conversation *conversation = layer->conversation;
     int message = binl_message(bytes);
-    if (message < 0)
+    if (message < 0) {
+        if (bytes.left > 0)
+            trouble_report(conversation, "binl", outcome_of_bytes(conversation), "message", 0, moment);
         return;
+    }
     enum direction client = bytes.at[0] == 0x81 ? direction : direction_reverse(direction);
     struct binl_row row = binl_row_null();
     row.packet = moment.packet;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dissect/trouble.h"
+
 #define NBSS_BYTES 4
 #define NBSS_MESSAGE 0x00
 #define NBSS_SESSION_REQUEST 0x81
@@ -102,6 +104,18 @@ static bool find_header(struct cursor *bytes)
     return false;
 }
 
+/* Says that a message was not read. */
+static void report(const struct smb *smb, enum outcome outcome, const char *what)
+{
+    trouble_report(smb->conversation, "smb", outcome, what, UINT64_MAX, smb->moment);
+}
+
+/* A message was begun and has not come to its end. */
+static bool is_within(const struct smb_stream *stream)
+{
+    return !stream->lost && (stream->nbss_have > 0 || stream->left > 0 || stream->head.length > 0);
+}
+
 static void stream_lose(struct smb_stream *stream)
 {
     stream->lost = true;
@@ -128,8 +142,10 @@ static size_t need_of(struct smb *smb, struct cursor have, uint64_t length)
 /* Reads the message that `head` begins; its length without what follows in the compound. */
 static uint64_t read_message(struct smb *smb, enum direction direction, struct cursor head, uint64_t left)
 {
-    if (!is_magic(head))
+    if (!is_magic(head)) {
+        report(smb, OUTCOME_MALFORMED, "message without an SMB header");
         return left;
+    }
     arena_reset(&smb->dissect->scratch);
     if (head.at[0] == 0xFF) {
         smb1_message(smb, direction, head, left);
@@ -139,8 +155,10 @@ static uint64_t read_message(struct smb *smb, enum direction direction, struct c
         smb2_transform(smb, head);
         return left;
     }
-    if (head.at[0] == 0xFC)
+    if (head.at[0] == 0xFC) {
+        report(smb, OUTCOME_UNSUPPORTED, "compressed message");
         return left;
+    }
     uint64_t length = smb2_length(head, left);
     if (head.left > length)
         head.left = (size_t)length;
@@ -149,12 +167,13 @@ static uint64_t read_message(struct smb *smb, enum direction direction, struct c
 }
 
 /* Moves what is missing of `need` bytes into the buffer. False when they are not there yet, or will not fit. */
-static bool collect(struct smb_stream *stream, size_t need, struct cursor *bytes)
+static bool collect(const struct smb *smb, struct smb_stream *stream, size_t need, struct cursor *bytes)
 {
     struct buffer *head = &stream->head;
     struct cursor more;
     size_t missing = need - head->length;
     if (!cursor_take(bytes, missing < bytes->left ? missing : bytes->left, &more) || !buffer_append(head, more)) {
+        report(smb, OUTCOME_SYSTEM, "beginning of a message");
         stream_lose(stream);
         return false;
     }
@@ -175,7 +194,7 @@ static bool take_message(struct smb *smb, enum direction direction, struct curso
             have.left = (size_t)stream->left;
         before = need;
         need = need_of(smb, have, stream->left);
-        if (have.left < need && !collect(stream, need, bytes))
+        if (have.left < need && !collect(smb, stream, need, bytes))
             return false;
     } while (need > before);
     have = head->length > 0 ? buffer_cursor(head) : *bytes;
@@ -190,7 +209,7 @@ static bool take_message(struct smb *smb, enum direction direction, struct curso
     return true;
 }
 
-static bool take_nbss(struct smb_stream *stream, struct cursor *bytes)
+static bool take_nbss(const struct smb *smb, struct smb_stream *stream, struct cursor *bytes)
 {
     struct cursor part;
     size_t take = NBSS_BYTES - stream->nbss_have < bytes->left ? NBSS_BYTES - stream->nbss_have : bytes->left;
@@ -213,6 +232,7 @@ static bool take_nbss(struct smb_stream *stream, struct cursor *bytes)
     } else if (type >= NBSS_SESSION_REQUEST && type <= NBSS_KEEP_ALIVE) {
         stream->skip = length;
     } else {
+        report(smb, OUTCOME_MALFORMED, "NetBIOS session header");
         stream_lose(stream);
     }
     return true;
@@ -236,7 +256,7 @@ static void smb_data(void *state, enum direction direction, struct cursor bytes,
             if (!take_message(smb, direction, &bytes) && bytes.left == 0)
                 return;
         } else {
-            take_nbss(stream, &bytes);
+            take_nbss(smb, stream, &bytes);
         }
     }
 }
@@ -250,8 +270,20 @@ static void smb_gap(void *state, enum direction direction, uint64_t bytes, struc
         stream->skip -= bytes;
         return;
     }
+    if (is_within(stream))
+        report(smb, OUTCOME_MORE, "message with a gap");
     stream_lose(stream);
     smb_state_gap(smb, direction);
+}
+
+static void smb_ended(void *state, enum direction direction, struct moment moment)
+{
+    struct smb *smb = state;
+    struct smb_stream *stream = &smb->streams[direction];
+    smb->moment = moment;
+    if (is_within(stream))
+        report(smb, OUTCOME_MORE, "message that the stream ends in");
+    stream_lose(stream);
 }
 
 static bool is_smb_port(uint16_t port)
@@ -291,6 +323,10 @@ static void *smb_open(struct layer *layer, enum direction client)
 static void smb_close(void *state)
 {
     struct smb *smb = state;
+    for (size_t i = 0; i < 2 && is_over(smb->conversation); i++) {
+        if (is_within(&smb->streams[i]))
+            report(smb, OUTCOME_MORE, "message that the stream ends in");
+    }
     smb_state_close(smb);
     buffer_free(&smb->streams[0].head);
     buffer_free(&smb->streams[1].head);
@@ -304,5 +340,6 @@ const struct dissector smb_dissector = {
     .open = smb_open,
     .data = smb_data,
     .gap = smb_gap,
+    .ended = smb_ended,
     .close = smb_close,
 };

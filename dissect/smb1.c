@@ -10,9 +10,10 @@
 #include "capture/order.h"
 #include "dissect/ntstatus.h"
 #include "dissect/smb.h"
+#include "dissect/trouble.h"
 
 #define HEADER_BYTES 32
-#define ANDX_MAX 4 /* commands in one message */
+#define ANDX_MAX 8 /* commands in one message; a real one has 4 */
 #define NO_ANDX 0xFF
 #define TRANSACTION_MAX 4096
 #define BLOB_CAPABILITY 0x80000000u /* extended security */
@@ -65,7 +66,44 @@ struct message {
     int session, tree, file;
     struct smb_pending *pending; /* of a response */
     uint32_t detail;
+    uint64_t length;      /* of the whole message */
+    enum outcome outcome; /* how reading it ended */
 };
+
+/* Commands that are read, and how many words they must have at least (MS-CIFS 2.2.4): in the request, and in a response
+ * that is no error. */
+static const struct {
+    uint8_t command;
+    const char *name;
+    uint8_t words[2];
+} COMMANDS[] = {
+    {CREATE_DIRECTORY, "CREATE_DIRECTORY", {0, 0}},
+    {DELETE_DIRECTORY, "DELETE_DIRECTORY", {0, 0}},
+    {CLOSE, "CLOSE", {3, 0}},
+    {DELETE, "DELETE", {1, 0}},
+    {RENAME, "RENAME", {1, 0}},
+    {READ, "READ", {5, 5}},
+    {WRITE, "WRITE", {5, 1}},
+    {TRANSACTION, "TRANSACTION", {14, 0}}, /* an interim response has none */
+    {OPEN_ANDX, "OPEN_ANDX", {15, 15}},
+    {READ_ANDX, "READ_ANDX", {10, 12}},
+    {WRITE_ANDX, "WRITE_ANDX", {12, 6}},
+    {TRANSACTION2, "TRANSACTION2", {14, 0}},
+    {NEGOTIATE, "NEGOTIATE", {0, 1}},
+    {SESSION_SETUP_ANDX, "SESSION_SETUP_ANDX", {10, 3}},
+    {LOGOFF_ANDX, "LOGOFF_ANDX", {2, 2}},
+    {TREE_CONNECT_ANDX, "TREE_CONNECT_ANDX", {4, 2}},
+    {NT_CREATE_ANDX, "NT_CREATE_ANDX", {24, 34}},
+};
+
+static const char *name_of(uint8_t command)
+{
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        if (COMMANDS[i].command == command)
+            return COMMANDS[i].name;
+    }
+    return "command that is not read";
+}
 
 /* One command: its words and bytes. */
 struct block {
@@ -170,10 +208,25 @@ static struct text take_text(struct smb *smb, const struct message *message, str
     return text;
 }
 
-static struct cursor part_of(const struct message *message, uint32_t offset, uint32_t length)
+/* Of a message that is not kept whole a part may be behind what is there. */
+static struct cursor part_of(struct message *message, uint32_t offset, uint32_t length)
 {
     struct cursor part;
-    return cursor_slice(message->head, offset, length, &part) ? part : CURSOR_EMPTY;
+    if (length == 0 || cursor_slice(message->head, offset, length, &part))
+        return length == 0 ? CURSOR_EMPTY : part;
+    message->outcome = (uint64_t)offset + length > message->length ? OUTCOME_MALFORMED : OUTCOME_LIMIT;
+    return CURSOR_EMPTY;
+}
+
+/* Notes when a command has less words than it must have. */
+static void check_words(struct message *message, const struct block *block)
+{
+    if (message->response && ntstatus_is_error(message->status))
+        return;
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        if (COMMANDS[i].command == block->command && count(block) < COMMANDS[i].words[message->response])
+            message->outcome = OUTCOME_MALFORMED;
+    }
 }
 
 static uint8_t const *fid_bytes(uint16_t fid, uint8_t id[16])
@@ -316,13 +369,17 @@ static void session_setup_request(struct smb *smb, struct message *message, stru
         return;
     struct smb_session *session = &smb->sessions[message->session];
     if (count(block) == 12) {
-        if (!cursor_take(&block->bytes, word(block, 7), &part))
+        if (!cursor_take(&block->bytes, word(block, 7), &part)) {
+            message->outcome = OUTCOME_MALFORMED;
             return;
+        }
         auth_token(&session->auth, &smb->carrier, part, smb->moment);
     } else if (count(block) == 13) {
         uint16_t lm = word(block, 7), nt = word(block, 8);
-        if (!cursor_skip(&block->bytes, lm) || !cursor_skip(&block->bytes, nt))
+        if (!cursor_skip(&block->bytes, lm) || !cursor_skip(&block->bytes, nt)) {
+            message->outcome = OUTCOME_MALFORMED;
             return;
+        }
         texts[1] = take_text(smb, message, block);
         texts[2] = take_text(smb, message, block);
         session->auth.method = AUTH_NTLM;
@@ -346,6 +403,8 @@ static void session_setup_response(struct smb *smb, struct message *message, str
     const char *auth = NULL;
     if (count(block) == 4 && cursor_take(&block->bytes, word(block, 3), &part))
         auth_token(&session->auth, &smb->carrier, part, smb->moment);
+    else if (count(block) == 4)
+        message->outcome = OUTCOME_MALFORMED;
     if (message->status == NTSTATUS_SUCCESS && count(block) >= 3) {
         if (word(block, 2) & 1)
             auth = "guest";
@@ -365,8 +424,10 @@ static void tree_connect_request(struct smb *smb, struct message *message, struc
 {
     if (message->session == SMB_NONE)
         message->session = smb_session_get(smb, message->uid);
-    if (!cursor_skip(&block->bytes, word(block, 3)))
+    if (!cursor_skip(&block->bytes, word(block, 3))) {
+        message->outcome = OUTCOME_MALFORMED;
         return;
+    }
     message->tree = smb_tree_add(smb, message->session, take_text(smb, message, block));
 }
 
@@ -521,9 +582,11 @@ static void set_information(struct smb *smb, struct message *message, uint16_t l
 static void transaction2_request(struct smb *smb, struct message *message, struct block *block)
 {
     uint16_t subcommand = word(block, 14), fid, level;
+    message->detail = (uint32_t)subcommand << 16;
+    if (subcommand != TRANS2_SET_FILE && subcommand != TRANS2_QUERY_FS)
+        return;
     struct cursor parameters = part_of(message, word(block, 10), word(block, 9));
     struct cursor data = part_of(message, word(block, 12), word(block, 11));
-    message->detail = (uint32_t)subcommand << 16;
     if (subcommand == TRANS2_SET_FILE && cursor_le16(&parameters, &fid) && cursor_le16(&parameters, &level)) {
         message->file = file_of(smb, message, fid);
         set_information(smb, message, level, data);
@@ -532,19 +595,20 @@ static void transaction2_request(struct smb *smb, struct message *message, struc
     }
 }
 
-static void transaction2_response(struct smb *smb, const struct message *message, const struct block *block)
+static void transaction2_response(struct smb *smb, struct message *message, const struct block *block)
 {
     uint32_t length;
-    struct cursor name, data = part_of(message, word(block, 7), word(block, 6));
+    struct cursor name;
     uint32_t detail = message->pending == NULL ? 0 : message->pending->detail;
     uint32_t level = detail & 0xFFFF;
     if (detail >> 16 != TRANS2_QUERY_FS || (level != LEVEL_FS_ATTRIBUTE && level != LEVEL_FS_ATTRIBUTE_2))
         return;
+    struct cursor data = part_of(message, word(block, 7), word(block, 6));
     if (cursor_skip(&data, 8) && cursor_le32(&data, &length) && cursor_take(&data, length, &name))
         smb_tree_file_system(smb, message->tree, smb_utf16(smb, name));
 }
 
-static struct cursor pipe_bytes(const struct message *message, const struct block *block)
+static struct cursor pipe_bytes(struct message *message, const struct block *block)
 {
     if (block->command == WRITE_ANDX && !message->response)
         return part_of(message, word(block, 11), word(block, 10));
@@ -703,8 +767,13 @@ static struct cursor read_blocks(struct smb *smb, struct message *message)
     struct cursor pipe = CURSOR_EMPTY;
     size_t offset = HEADER_BYTES;
     uint8_t command = message->command;
-    for (unsigned i = 0; i < ANDX_MAX && take_block(message->head, offset, command, &block); i++) {
+    for (unsigned i = 0;; i++) {
+        if (i == ANDX_MAX || !take_block(message->head, offset, command, &block)) {
+            message->outcome = i == ANDX_MAX ? OUTCOME_UNSUPPORTED : OUTCOME_MALFORMED;
+            break;
+        }
         struct block whole = block;
+        check_words(message, &whole);
         if (message->response)
             response_block(smb, message, &block);
         else
@@ -723,9 +792,11 @@ static struct cursor read_blocks(struct smb *smb, struct message *message)
 void smb1_message(struct smb *smb, enum direction direction, struct cursor head, uint64_t length)
 {
     struct message message = {.direction = direction};
-    (void)length;
-    if (!take_header(head, &message))
+    if (!take_header(head, &message)) {
+        trouble_report(smb->conversation, "smb1", OUTCOME_MALFORMED, "header", head.left, smb->moment);
         return;
+    }
+    message.length = length;
     if (smb->version != 2)
         smb->version = 1;
     if (message.response) {
@@ -746,4 +817,8 @@ void smb1_message(struct smb *smb, enum direction direction, struct cursor head,
     }
     if (message.file != SMB_NONE && smb->files[message.file].used && smb->files[message.file].pipe)
         smb_pipe_data(smb, message.file, direction, pipe);
+    if (message.outcome == OUTCOME_LIMIT)
+        trouble_limit(smb->conversation, "smb1", LIMIT_smb_head, smb->moment);
+    else if (message.outcome != OUTCOME_OK)
+        trouble_report(smb->conversation, "smb1", message.outcome, name_of(message.command), HEADER_BYTES, smb->moment);
 }

@@ -9,6 +9,7 @@
 #include "capture/order.h"
 #include "dissect/ntstatus.h"
 #include "dissect/smb.h"
+#include "dissect/trouble.h"
 
 #define HEADER_BYTES 64
 #define DIALECTS_MAX 16
@@ -68,7 +69,43 @@ struct message {
     enum direction direction;
     int session, tree; /* places, or SMB_NONE */
     struct smb_pending *pending;
+    enum outcome outcome; /* how reading it ended */
 };
+
+/* For what is said of messages that were not read: requests and responses. */
+static const char *const NAMES[COMMAND_COUNT][2] = {
+    [NEGOTIATE] = {"NEGOTIATE request", "NEGOTIATE response"},
+    [SESSION_SETUP] = {"SESSION_SETUP request", "SESSION_SETUP response"},
+    [LOGOFF] = {"LOGOFF request", "LOGOFF response"},
+    [TREE_CONNECT] = {"TREE_CONNECT request", "TREE_CONNECT response"},
+    [TREE_DISCONNECT] = {"TREE_DISCONNECT request", "TREE_DISCONNECT response"},
+    [CREATE] = {"CREATE request", "CREATE response"},
+    [CLOSE] = {"CLOSE request", "CLOSE response"},
+    [FLUSH] = {"FLUSH request", "FLUSH response"},
+    [READ] = {"READ request", "READ response"},
+    [WRITE] = {"WRITE request", "WRITE response"},
+    [LOCK] = {"LOCK request", "LOCK response"},
+    [IOCTL] = {"IOCTL request", "IOCTL response"},
+    [CANCEL] = {"CANCEL request", "CANCEL response"},
+    [ECHO_] = {"ECHO request", "ECHO response"},
+    [QUERY_DIRECTORY] = {"QUERY_DIRECTORY request", "QUERY_DIRECTORY response"},
+    [CHANGE_NOTIFY] = {"CHANGE_NOTIFY request", "CHANGE_NOTIFY response"},
+    [QUERY_INFO] = {"QUERY_INFO request", "QUERY_INFO response"},
+    [SET_INFO] = {"SET_INFO request", "SET_INFO response"},
+    [OPLOCK_BREAK] = {"OPLOCK_BREAK notification", "OPLOCK_BREAK response"},
+};
+
+/* Whether a response brings what was asked, not an error, which warnings bring as well (2.2.2: its structure has size 9). */
+static bool is_result(const struct message *message)
+{
+    return !ntstatus_is_error(message->status) && !cursor_starts(message->body, "\x09\x00", 2);
+}
+
+/* The body is shorter than what it must hold. */
+static void malformed(struct message *message)
+{
+    message->outcome = OUTCOME_MALFORMED;
+}
 
 /* ---- Header ---- */
 
@@ -120,7 +157,11 @@ static const size_t NEEDS[COMMAND_COUNT][2] = {
 static bool is_pipe_data(struct smb *smb, const struct message *message)
 {
     struct cursor at = message->body;
-    struct cursor id;
+    struct cursor id, control;
+    uint32_t code;
+    if (message->command == IOCTL && cursor_slice(at, 4, 4, &control) && cursor_le32(&control, &code) &&
+        code == FSCTL_PIPE_TRANSCEIVE)
+        return true; /* also where the opening was not seen */
     if (message->flags & FLAG_RESPONSE) {
         const struct smb_pending *pending = smb_pending_find(smb, message->id);
         int file = smb_pending_file(smb, pending);
@@ -150,11 +191,16 @@ size_t smb2_need(struct smb *smb, struct cursor have, uint64_t length)
     return length < need ? (size_t)length : need;
 }
 
-/* A part that the body names by offset from the header, and length. */
-static struct cursor part_of(const struct message *message, uint32_t offset, uint32_t length)
+/* A part that the body names by offset from the header, and length. Of a message that is not kept whole it may be behind
+ * what is there. */
+static struct cursor part_of(struct message *message, uint32_t offset, uint32_t length)
 {
     struct cursor part;
-    return cursor_slice(message->head, offset, length, &part) ? part : CURSOR_EMPTY;
+    if (length == 0 || cursor_slice(message->head, offset, length, &part))
+        return length == 0 ? CURSOR_EMPTY : part;
+    message->outcome =
+        offset > message->length || length > message->length - offset ? OUTCOME_MALFORMED : OUTCOME_LIMIT;
+    return CURSOR_EMPTY;
 }
 
 /* ---- Negotiate (2.2.3, 2.2.4) ---- */
@@ -212,7 +258,7 @@ static struct text take_ciphers(struct cursor contexts, unsigned count, struct a
     return TEXT_NULL;
 }
 
-static void negotiate_request(struct smb *smb, const struct message *message)
+static void negotiate_request(struct smb *smb, struct message *message)
 {
     struct cursor at = message->body;
     struct arena *arena = &smb->dissect->scratch;
@@ -220,12 +266,18 @@ static void negotiate_request(struct smb *smb, const struct message *message)
     uint32_t capabilities, context_offset;
     if (!cursor_le16(&at, &size) || !cursor_le16(&at, &count) || !cursor_le16(&at, &mode) ||
         !cursor_le16(&at, &reserved) || !cursor_le32(&at, &capabilities) || !cursor_skip(&at, 16) ||
-        !cursor_le32(&at, &context_offset) || !cursor_le16(&at, &context_count) || !cursor_skip(&at, 2))
+        !cursor_le32(&at, &context_offset) || !cursor_le16(&at, &context_count) || !cursor_skip(&at, 2)) {
+        malformed(message);
         return;
+    }
     struct smb_row row = smb_row_get(smb);
     bool has_311 = false, has_3 = false;
     row.dialects = TEXT_NULL;
-    for (unsigned i = 0; i < count && i < DIALECTS_MAX && cursor_le16(&at, &dialect); i++) {
+    for (unsigned i = 0; i < count && i < DIALECTS_MAX; i++) {
+        if (!cursor_le16(&at, &dialect)) {
+            malformed(message);
+            break;
+        }
         row.dialects = joined(arena, row.dialects, dialect_text(dialect, arena));
         has_311 = has_311 || dialect == 0x0311;
         has_3 = has_3 || dialect >= 0x0300;
@@ -243,17 +295,21 @@ static void negotiate_request(struct smb *smb, const struct message *message)
     smb_row_put(smb, &row);
 }
 
-static void negotiate_response(struct smb *smb, const struct message *message)
+static void negotiate_response(struct smb *smb, struct message *message)
 {
     struct cursor at = message->body;
     struct arena *arena = &smb->dissect->scratch;
     uint16_t size, mode, dialect, context_count, token_offset, token_length;
     uint32_t capabilities, context_offset;
-    if (message->status != NTSTATUS_SUCCESS || !cursor_le16(&at, &size) || !cursor_le16(&at, &mode) ||
-        !cursor_le16(&at, &dialect) || !cursor_le16(&at, &context_count) || !cursor_skip(&at, 16) ||
-        !cursor_le32(&at, &capabilities) || !cursor_skip(&at, 28) || !cursor_le16(&at, &token_offset) ||
-        !cursor_le16(&at, &token_length) || !cursor_le32(&at, &context_offset))
+    if (message->status != NTSTATUS_SUCCESS)
         return;
+    if (!cursor_le16(&at, &size) || !cursor_le16(&at, &mode) || !cursor_le16(&at, &dialect) ||
+        !cursor_le16(&at, &context_count) || !cursor_skip(&at, 16) || !cursor_le32(&at, &capabilities) ||
+        !cursor_skip(&at, 28) || !cursor_le16(&at, &token_offset) || !cursor_le16(&at, &token_length) ||
+        !cursor_le32(&at, &context_offset)) {
+        malformed(message);
+        return;
+    }
     struct smb_row row = smb_row_get(smb);
     row.server_signing = text_of(signing_name(mode));
     if (dialect != DIALECT_WILDCARD) /* another negotiation follows */
@@ -279,8 +335,10 @@ static void session_setup_request(struct smb *smb, struct message *message)
     uint32_t capabilities, channel;
     if (!cursor_le16(&at, &size) || !cursor_u8(&at, &flags) || !cursor_u8(&at, &mode) ||
         !cursor_le32(&at, &capabilities) || !cursor_le32(&at, &channel) || !cursor_le16(&at, &offset) ||
-        !cursor_le16(&at, &length))
+        !cursor_le16(&at, &length)) {
+        malformed(message);
         return;
+    }
     if (message->session == SMB_NONE)
         message->session = smb_session_add(smb, message->session_id);
     if (message->session == SMB_NONE)
@@ -311,8 +369,12 @@ static void session_setup_response(struct smb *smb, struct message *message)
         smb_session_identify(smb, place, message->session_id);
     message->session = place;
     const char *auth = NULL;
-    if (!(ntstatus_is_error(message->status) && message->status != NTSTATUS_MORE_PROCESSING_REQUIRED) &&
-        cursor_le16(&at, &size) && cursor_le16(&at, &flags) && cursor_le16(&at, &offset) && cursor_le16(&at, &length)) {
+    bool has_body = !ntstatus_is_error(message->status) || message->status == NTSTATUS_MORE_PROCESSING_REQUIRED;
+    bool read = has_body && cursor_le16(&at, &size) && cursor_le16(&at, &flags) && cursor_le16(&at, &offset) &&
+                cursor_le16(&at, &length);
+    if (has_body && !read)
+        malformed(message);
+    if (read) {
         auth_token(&session->auth, &smb->carrier, part_of(message, offset, length), smb->moment);
         if (message->status == NTSTATUS_SUCCESS)
             auth = flags & 2 ? "anonymous" : flags & 1 ? "guest" : NULL;
@@ -336,8 +398,10 @@ static void tree_connect_request(struct smb *smb, struct message *message)
     struct cursor at = message->body;
     uint16_t size, flags, offset, length;
     if (!cursor_le16(&at, &size) || !cursor_le16(&at, &flags) || !cursor_le16(&at, &offset) ||
-        !cursor_le16(&at, &length))
+        !cursor_le16(&at, &length)) {
+        malformed(message);
         return;
+    }
     message->tree = smb_tree_add(smb, message->session, smb_utf16(smb, part_of(message, offset, length)));
 }
 
@@ -352,8 +416,12 @@ static void tree_connect_response(struct smb *smb, struct message *message)
     if (tree == SMB_NONE)
         return;
     struct text status = ntstatus_text(message->status, &smb->dissect->scratch);
-    if (message->status != NTSTATUS_SUCCESS || !cursor_le16(&at, &size) || !cursor_u8(&at, &type) ||
-        !cursor_u8(&at, &reserved) || !cursor_le32(&at, &flags)) {
+    bool granted = message->status == NTSTATUS_SUCCESS;
+    bool read = granted && cursor_le16(&at, &size) && cursor_u8(&at, &type) && cursor_u8(&at, &reserved) &&
+                cursor_le32(&at, &flags);
+    if (granted && !read)
+        malformed(message);
+    if (!read) {
         smb_tree_answer(smb, tree, status, TEXT_NULL, false);
         smb_tree_remove(smb, tree);
         return;
@@ -381,8 +449,10 @@ static int create_request(struct smb *smb, struct message *message)
     uint16_t offset, length;
     uint32_t disposition, options;
     if (!cursor_skip(&at, 36) || !cursor_le32(&at, &disposition) || !cursor_le32(&at, &options) ||
-        !cursor_le16(&at, &offset) || !cursor_le16(&at, &length))
+        !cursor_le16(&at, &offset) || !cursor_le16(&at, &length)) {
+        malformed(message);
         return SMB_NONE;
+    }
     struct text name = length == 0 ? TEXT("") : smb_utf16(smb, part_of(message, offset, length));
     int file = smb_file_add(smb, message->session, message->tree, name, 0, options & OPTION_DIRECTORY);
     if (file != SMB_NONE)
@@ -390,7 +460,7 @@ static int create_request(struct smb *smb, struct message *message)
     return file;
 }
 
-static void create_response(struct smb *smb, const struct message *message, int file)
+static void create_response(struct smb *smb, struct message *message, int file)
 {
     static const unsigned actions[] = {SMB_OVERWRITE, SMB_OPEN, SMB_CREATE, SMB_OVERWRITE}; /* 2.2.14 */
     struct cursor at = message->body, id;
@@ -398,8 +468,12 @@ static void create_response(struct smb *smb, const struct message *message, int 
     if (file == SMB_NONE)
         return;
     smb_file_status(smb, file, message->status);
-    if (ntstatus_is_error(message->status) || !cursor_skip(&at, 4) || !cursor_le32(&at, &action) ||
-        !cursor_skip(&at, 56) || !cursor_take(&at, 16, &id)) {
+    bool made = is_result(message);
+    bool read =
+        made && cursor_skip(&at, 4) && cursor_le32(&at, &action) && cursor_skip(&at, 56) && cursor_take(&at, 16, &id);
+    if (made && !read)
+        malformed(message);
+    if (!read) {
         smb_file_remove(smb, file);
         return;
     }
@@ -418,12 +492,16 @@ static void close_file(struct smb *smb, int file)
     smb_file_remove(smb, file);
 }
 
-static void write_request(struct smb *smb, const struct message *message, int file)
+static void write_request(struct smb *smb, struct message *message, int file)
 {
     struct cursor at = message->body;
     uint16_t size, offset;
     uint32_t length;
-    if (file == SMB_NONE || !cursor_le16(&at, &size) || !cursor_le16(&at, &offset) || !cursor_le32(&at, &length))
+    if (!cursor_le16(&at, &size) || !cursor_le16(&at, &offset) || !cursor_le32(&at, &length)) {
+        malformed(message);
+        return;
+    }
+    if (file == SMB_NONE)
         return;
     struct smb_file *f = &smb->files[file];
     f->operations |= SMB_WRITE;
@@ -432,14 +510,20 @@ static void write_request(struct smb *smb, const struct message *message, int fi
         smb->trees[f->tree].written_bytes += length;
 }
 
-static void read_response(struct smb *smb, const struct message *message, int file)
+static void read_response(struct smb *smb, struct message *message, int file)
 {
     struct cursor at = message->body;
     uint16_t size;
     uint8_t offset, reserved;
     uint32_t length;
-    if (file == SMB_NONE || ntstatus_is_error(message->status) || !cursor_le16(&at, &size) ||
-        !cursor_u8(&at, &offset) || !cursor_u8(&at, &reserved) || !cursor_le32(&at, &length))
+    if (!is_result(message))
+        return;
+    if (!cursor_le16(&at, &size) || !cursor_u8(&at, &offset) || !cursor_u8(&at, &reserved) ||
+        !cursor_le32(&at, &length)) {
+        malformed(message);
+        return;
+    }
+    if (file == SMB_NONE)
         return;
     struct smb_file *f = &smb->files[file];
     f->operations |= SMB_READ;
@@ -449,62 +533,79 @@ static void read_response(struct smb *smb, const struct message *message, int fi
 }
 
 /* SET_INFO (2.2.39): renames and deletions (MS-FSCC 2.4.37, 2.4.11). */
-static void set_info_request(struct smb *smb, const struct message *message, int file)
+static void set_info_request(struct smb *smb, struct message *message, int file)
 {
     struct cursor at = message->body, data, name;
     uint16_t size, offset;
     uint8_t type, class, flag;
     uint32_t length, name_length;
-    if (file == SMB_NONE || !cursor_le16(&at, &size) || !cursor_u8(&at, &type) || !cursor_u8(&at, &class) ||
-        !cursor_le32(&at, &length) || !cursor_le16(&at, &offset) || type != INFO_FILE ||
-        !cursor_slice(message->head, offset, length, &data))
+    if (!cursor_le16(&at, &size) || !cursor_u8(&at, &type) || !cursor_u8(&at, &class) || !cursor_le32(&at, &length) ||
+        !cursor_le16(&at, &offset)) {
+        malformed(message);
         return;
-    if (class == FILE_RENAME_INFORMATION || class == FILE_RENAME_INFORMATION_EX) {
-        if (cursor_skip(&data, 16) && cursor_le32(&data, &name_length) && cursor_take(&data, name_length, &name))
-            smb_file_rename(smb, file, smb_utf16(smb, name));
-    } else if (class == FILE_DISPOSITION_INFORMATION || class == FILE_DISPOSITION_INFORMATION_EX) {
-        if (cursor_u8(&data, &flag))
-            smb->files[file].delete_pending = flag & 1;
     }
+    bool renames = class == FILE_RENAME_INFORMATION || class == FILE_RENAME_INFORMATION_EX;
+    bool disposes = class == FILE_DISPOSITION_INFORMATION || class == FILE_DISPOSITION_INFORMATION_EX;
+    if (file == SMB_NONE || type != INFO_FILE || !(renames || disposes))
+        return;
+    data = part_of(message, offset, length);
+    if (message->outcome != OUTCOME_OK)
+        return;
+    if (renames && cursor_skip(&data, 16) && cursor_le32(&data, &name_length) && cursor_take(&data, name_length, &name))
+        smb_file_rename(smb, file, smb_utf16(smb, name));
+    else if (disposes && cursor_u8(&data, &flag))
+        smb->files[file].delete_pending = flag & 1;
+    else
+        malformed(message);
 }
 
-static void query_info_request(const struct message *message, struct smb_pending *pending)
+static void query_info_request(struct message *message, struct smb_pending *pending)
 {
     struct cursor at = message->body;
     uint16_t size;
     uint8_t type, class;
-    if (pending != NULL && cursor_le16(&at, &size) && cursor_u8(&at, &type) && cursor_u8(&at, &class))
+    if (!cursor_le16(&at, &size) || !cursor_u8(&at, &type) || !cursor_u8(&at, &class))
+        malformed(message);
+    else if (pending != NULL)
         pending->detail = (uint32_t)type << 8 | class;
 }
 
-static void ioctl_request(struct smb *smb, const struct message *message, struct smb_pending *pending, int file)
+static void ioctl_request(struct smb *smb, struct message *message, struct smb_pending *pending, int file)
 {
     struct cursor at = message->body;
     uint32_t control;
-    if (pending != NULL && cursor_skip(&at, 4) && cursor_le32(&at, &control))
+    if (!cursor_skip(&at, 4) || !cursor_le32(&at, &control))
+        malformed(message);
+    else if (pending != NULL)
         pending->detail = control;
     if (pending != NULL && pending->detail == FSCTL_PIPE_TRANSCEIVE)
         smb_file_is_pipe(smb, file); /* also when its opening was not seen */
 }
 
 /* FileFsAttributeInformation (MS-FSCC 2.5.1): u32 attributes, u32 longest name, u32 length, name. */
-static void query_info_response(struct smb *smb, const struct message *message)
+static void query_info_response(struct smb *smb, struct message *message)
 {
     struct cursor at = message->body, data, name;
     uint16_t size, offset;
     uint32_t length, name_length;
     if (message->pending == NULL || message->pending->detail != (INFO_FILE_SYSTEM << 8 | FS_ATTRIBUTE_INFORMATION) ||
-        message->tree == SMB_NONE || ntstatus_is_error(message->status) || !cursor_le16(&at, &size) ||
-        !cursor_le16(&at, &offset) || !cursor_le32(&at, &length) ||
-        !cursor_slice(message->head, offset, length, &data) || !cursor_skip(&data, 8) ||
-        !cursor_le32(&data, &name_length) || !cursor_take(&data, name_length, &name))
+        message->tree == SMB_NONE || ntstatus_is_error(message->status))
         return;
+    if (!cursor_le16(&at, &size) || !cursor_le16(&at, &offset) || !cursor_le32(&at, &length)) {
+        malformed(message);
+        return;
+    }
+    data = part_of(message, offset, length);
+    if (!cursor_skip(&data, 8) || !cursor_le32(&data, &name_length) || !cursor_take(&data, name_length, &name)) {
+        malformed(message);
+        return;
+    }
     smb_tree_file_system(smb, message->tree, smb_utf16(smb, name));
 }
 
 /* ---- Pipes: bytes of READ, WRITE and FSCTL_PIPE_TRANSCEIVE go to what reads the pipe ---- */
 
-static struct cursor pipe_bytes(const struct message *message)
+static struct cursor pipe_bytes(struct message *message)
 {
     struct cursor at = message->body;
     uint16_t size, offset16;
@@ -582,6 +683,8 @@ static void request(struct smb *smb, struct message *message)
     size_t skip = file_id_at(message->command);
     if (skip > 0 && cursor_skip(&at, skip) && cursor_take(&at, 16, &id))
         file = file_of(smb, message, id);
+    else if (skip > 0)
+        malformed(message);
     switch (message->command) {
     case NEGOTIATE:
         negotiate_request(smb, message);
@@ -682,20 +785,34 @@ void smb2_message(struct smb *smb, enum direction direction, struct cursor head,
 {
     struct message message = {
         .head = head, .length = length, .direction = direction, .session = SMB_NONE, .tree = SMB_NONE};
-    if (!take_header(head, &message) || message.command >= COMMAND_COUNT)
+    if (!take_header(head, &message)) {
+        trouble_report(smb->conversation, "smb2", OUTCOME_MALFORMED, "header", head.left, smb->moment);
         return;
+    }
+    if (message.command >= COMMAND_COUNT) {
+        trouble_report(smb->conversation, "smb2", OUTCOME_UNSUPPORTED, "command", 12, smb->moment);
+        return;
+    }
+    bool answers = message.flags & FLAG_RESPONSE;
     smb->version = 2;
-    if (message.flags & FLAG_RESPONSE)
+    if (answers)
         response(smb, &message);
     else
         request(smb, &message);
+    if (message.outcome == OUTCOME_LIMIT)
+        trouble_limit(smb->conversation, "smb2", LIMIT_smb_head, smb->moment);
+    else if (message.outcome != OUTCOME_OK)
+        trouble_report(smb->conversation, "smb2", message.outcome, NAMES[message.command][answers], HEADER_BYTES,
+                       smb->moment);
 }
 
 void smb2_transform(struct smb *smb, struct cursor head)
 {
     uint64_t id;
-    if (!cursor_skip(&head, 44) || !order_u64(&head, false, &id))
+    if (!cursor_skip(&head, 44) || !order_u64(&head, false, &id)) {
+        trouble_report(smb->conversation, "smb2", OUTCOME_MALFORMED, "transform header", head.left, smb->moment);
         return;
+    }
     smb->version = 2;
     int session = smb_session_get(smb, id);
     if (session != SMB_NONE)

@@ -4,10 +4,11 @@
  *   reply:   u8 5, u16 length (little endian), "ServerName;X;InstanceName;Y;IsClustered;No;Version;V;tcp;1433;;" ...
  */
 #include "dissect/internal.h"
+#include "dissect/trouble.h"
 
 #define PORT_SSRP 1434
 #define NAME_MAX_BYTES 32 /* MC-SQLR 2.2.3 */
-#define INSTANCES_MAX 64
+#define INSTANCES_MAX 256
 #define PAIRS_MAX 32 /* of one instance */
 
 enum { ALL_BROADCAST = 2, ALL = 3, ONE = 4, REPLY = 5, ADMINISTRATOR = 15 };
@@ -94,15 +95,18 @@ static bool take_instance(struct cursor *at, struct sql_instance_row *row, struc
 static void ssrp_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
     const struct layer *layer = state;
-    const struct conversation *conversation = layer->conversation;
+    struct conversation *conversation = layer->conversation;
     struct dissect *dissect = conversation->dissect;
     enum recognition kind = recognise(bytes, conversation->flow);
     struct cursor at = bytes, list;
     uint8_t request;
     uint16_t length;
     if (kind == RECOGNISED_NOT || !cursor_u8(&at, &request) ||
-        !fits(conversation->flow, kind == RECOGNISED_CLIENT ? direction : direction_reverse(direction)))
+        !fits(conversation->flow, kind == RECOGNISED_CLIENT ? direction : direction_reverse(direction))) {
+        if (bytes.left > 0)
+            trouble_report(conversation, "ssrp", outcome_of_bytes(conversation), "message", 0, moment);
         return;
+    }
     arena_reset(&dissect->scratch);
     if (kind == RECOGNISED_CLIENT) {
         struct sql_instance_row row = row_of(conversation, direction, moment);
@@ -118,13 +122,17 @@ static void ssrp_datagram(void *state, enum direction direction, struct cursor b
     }
     if (!cursor_le16(&at, &length) || !cursor_take(&at, length, &list))
         return;
-    for (int i = 0; i < INSTANCES_MAX; i++) {
+    for (int i = 0; i < INSTANCES_MAX && list.left > 0; i++) {
         struct sql_instance_row row = row_of(conversation, direction_reverse(direction), moment);
         row.answered = 1;
-        if (!take_instance(&list, &row, &dissect->scratch))
+        if (!take_instance(&list, &row, &dissect->scratch)) {
+            trouble_report(conversation, "ssrp", outcome_of_bytes(conversation), "instance", UINT64_MAX, moment);
             return;
+        }
         sink_append(&dissect->sink, TABLE_sql_instance, &row);
     }
+    if (list.left > 0)
+        trouble_limit(conversation, "ssrp", LIMIT_ssrp_instances, moment);
 }
 
 const struct dissector ssrp_dissector = {

@@ -14,6 +14,7 @@
 #include "dissect/internal.h"
 #include "dissect/sspi.h"
 #include "dissect/tds_message.h"
+#include "dissect/trouble.h"
 
 #define HEADER_BYTES 8
 #define RECORD_HEADER_BYTES 5
@@ -106,6 +107,20 @@ static bool fits(const struct flow *flow, enum direction client)
     return flow->handshake || flow->port[client] != PORT_TDS || flow->port[direction_reverse(client)] == PORT_TDS;
 }
 
+/* Says how reading a message ended, when not well. `side`: a message that is not kept whole is not malformed where what is
+ * kept of it ends. */
+static void report(const struct tds *tds, enum outcome outcome, const char *what, const struct side *side,
+                   struct moment moment)
+{
+    struct conversation *conversation = tds->layer->conversation;
+    if (outcome == OUTCOME_MALFORMED && side != NULL && side->bytes > side->message.length)
+        outcome = OUTCOME_LIMIT;
+    if (outcome == OUTCOME_LIMIT)
+        trouble_limit(conversation, "tds", LIMIT_tds_message, moment);
+    else if (outcome != OUTCOME_OK)
+        trouble_report(conversation, "tds", outcome, what, UINT64_MAX, moment);
+}
+
 /* ---- Rows ---- */
 
 static struct dissect *dissect_of(const struct tds *tds)
@@ -145,9 +160,31 @@ static struct text encryption_of(const struct tds *tds, const struct sql_login_r
     return tds->clear || both_off ? TEXT("login") : TEXT("session");
 }
 
+/* A login may be encrypted and the tokens that follow it not: those inside TLS and those outside are one authentication. */
+static struct auth *auth_of(struct tds *tds)
+{
+    const struct layer *outer = &tds->layer->conversation->layer;
+    bool inside = outer != tds->layer && outer->dissector == &tds_dissector && outer->state != NULL;
+    return inside ? &((struct tds *)outer->state)->auth : &tds->auth;
+}
+
+/* DOMAIN\user of Windows authentication, as far as NTLM tells it. */
+static void fill_user(struct tds *tds, struct sql_login_row *row)
+{
+    const struct auth *auth = auth_of(tds);
+    const struct sink *sink = &dissect_of(tds)->sink;
+    const struct ntlm_row *ntlm = auth->ntlm == INT_NULL ? NULL : sink->row(sink->context, TABLE_ntlm, auth->ntlm);
+    if (row->integrated != 1 || row->user.length > 0 || ntlm == NULL || ntlm->user.length == 0)
+        return;
+    row->user = text_format(&dissect_of(tds)->scratch, "%.*s%s%.*s", (int)ntlm->domain.length,
+                            ntlm->domain.at == NULL ? "" : ntlm->domain.at, ntlm->domain.length > 0 ? "\\" : "",
+                            (int)ntlm->user.length, ntlm->user.at);
+}
+
 static void keep_row(struct tds *tds, struct sql_login_row *row)
 {
     const struct sink *sink = &dissect_of(tds)->sink;
+    fill_user(tds, row);
     row->encryption = encryption_of(tds, row);
     row->statements = tds->statements;
     row->login_bytes = tds->login_bytes > 0 ? tds->login_bytes : INT_NULL;
@@ -173,7 +210,8 @@ static void emit_batch(struct tds *tds, const char *kind, const struct side *sid
     row.bytes = (int64_t)side->bytes;
     row.tls = tds->layer->secure;
     if (type == TDS_RPC)
-        row.procedure = tds_procedure(buffer_cursor(&side->message), &dissect->scratch);
+        report(tds, tds_procedure(buffer_cursor(&side->message), &dissect->scratch, &row.procedure), "RPC request",
+               side, moment);
     else if (type == TDS_BATCH && dissect->needs & NEED_STATEMENT)
         row.statement = tds_batch_text(buffer_cursor(&side->message), &dissect->scratch);
     sink_append(&dissect->sink, TABLE_sql_batch, &row);
@@ -187,7 +225,7 @@ static void take_auth(struct tds *tds, struct cursor token, struct moment moment
 {
     struct auth_carrier carrier = {.conversation = tds->layer->conversation, .name = "tds", .client = tds->client};
     if (token.left > 0)
-        auth_token(&tds->auth, &carrier, token, moment);
+        auth_token(auth_of(tds), &carrier, token, moment);
 }
 
 static void take_login(struct tds *tds, uint8_t type, const struct side *side, struct moment moment)
@@ -198,12 +236,11 @@ static void take_login(struct tds *tds, uint8_t type, const struct side *side, s
     tds->login = true;
     tds->login_bytes = (int64_t)side->bytes;
     tds->old = type == TDS_LOGIN_OLD;
-    if (tds->old)
-        tds_read_login_old(buffer_cursor(&side->message), &row, arena);
-    else
-        tds_read_login7(buffer_cursor(&side->message), &row, arena, &token);
-    keep_row(tds, &row);
+    enum outcome outcome = tds->old ? tds_read_login_old(buffer_cursor(&side->message), &row, arena)
+                                    : tds_read_login7(buffer_cursor(&side->message), &row, arena, &token);
+    report(tds, outcome, "login", side, moment);
     take_auth(tds, token, moment);
+    keep_row(tds, &row);
 }
 
 static void take_request(struct tds *tds, uint8_t type, const struct side *side, struct moment moment)
@@ -212,7 +249,8 @@ static void take_request(struct tds *tds, uint8_t type, const struct side *side,
     switch (type) {
     case TDS_PRELOGIN:
         row = row_of(tds, moment);
-        tds_read_prelogin(buffer_cursor(&side->message), false, &row, &dissect_of(tds)->scratch);
+        report(tds, tds_read_prelogin(buffer_cursor(&side->message), false, &row, &dissect_of(tds)->scratch),
+               "PRELOGIN request", side, moment);
         tds->asked = true;
         keep_row(tds, &row);
         return;
@@ -225,8 +263,8 @@ static void take_request(struct tds *tds, uint8_t type, const struct side *side,
         row.integrated = 1;
         if (sspi_mechanism(buffer_cursor(&side->message)).at != NULL)
             row.auth = sspi_mechanism(buffer_cursor(&side->message));
-        keep_row(tds, &row);
         take_auth(tds, buffer_cursor(&side->message), moment);
+        keep_row(tds, &row);
         return;
     case TDS_BATCH:
         emit_batch(tds, "batch", side, type, moment);
@@ -247,6 +285,10 @@ static void take_request(struct tds *tds, uint8_t type, const struct side *side,
 
 static void emit_error(struct tds *tds, struct sql_error_row *row, struct moment moment)
 {
+    if (tds->row == INT_NULL) { /* met in the middle */
+        struct sql_login_row login = row_of(tds, moment);
+        keep_row(tds, &login);
+    }
     row->packet = moment.packet;
     row->time = moment_seconds(moment);
     row->flow = tds->layer->conversation->row;
@@ -254,14 +296,17 @@ static void emit_error(struct tds *tds, struct sql_error_row *row, struct moment
     sink_append(&dissect_of(tds)->sink, TABLE_sql_error, row);
 }
 
-static void take_tokens(struct tds *tds, struct cursor reply, struct moment moment)
+static void take_tokens(struct tds *tds, const struct side *side, struct moment moment)
 {
+    struct cursor reply = buffer_cursor(&side->message);
     struct sql_login_row row = row_of(tds, moment);
     struct tds_token token;
     bool changed = false;
     for (int i = 0; i < TOKENS_MAX; i++) {
         enum tds_event event = tds_next_token(&reply, tds->old, &token, &dissect_of(tds)->scratch);
-        if (event == TDS_EVENT_NONE)
+        if (event == TDS_EVENT_DAMAGED)
+            report(tds, OUTCOME_MALFORMED, "token of a reply", side, moment);
+        if (event == TDS_EVENT_NONE || event == TDS_EVENT_DAMAGED)
             break;
         if (event == TDS_EVENT_ERROR) {
             emit_error(tds, &token.error, moment);
@@ -282,16 +327,17 @@ static void take_tokens(struct tds *tds, struct cursor reply, struct moment mome
         keep_row(tds, &row);
 }
 
-static void take_reply(struct tds *tds, struct cursor reply, struct moment moment)
+static void take_reply(struct tds *tds, const struct side *side, struct moment moment)
 {
+    struct cursor reply = buffer_cursor(&side->message);
     if (tds->asked && !tds->answered && cursor_starts(reply, "\0", 1)) {
         struct sql_login_row row = row_of(tds, moment);
-        tds_read_prelogin(reply, true, &row, &dissect_of(tds)->scratch);
+        report(tds, tds_read_prelogin(reply, true, &row, &dissect_of(tds)->scratch), "PRELOGIN response", side, moment);
         tds->answered = true;
         keep_row(tds, &row);
         return;
     }
-    take_tokens(tds, reply, moment);
+    take_tokens(tds, side, moment);
 }
 
 static void take_message(struct tds *tds, enum direction direction, uint8_t type, struct moment moment)
@@ -303,7 +349,7 @@ static void take_message(struct tds *tds, enum direction direction, uint8_t type
     if (direction == tds->client && type != TDS_REPLY)
         take_request(tds, type, side, moment);
     else if (direction != tds->client && type == TDS_REPLY)
-        take_reply(tds, buffer_cursor(&side->message), moment);
+        take_reply(tds, side, moment);
 }
 
 /* ---- Packets ---- */
@@ -375,7 +421,9 @@ static void packet_ended(struct tds *tds, enum direction direction, struct momen
     }
     if ((status & 1) == 0)
         return;
-    if (!side->damaged)
+    if (side->damaged)
+        report(tds, OUTCOME_MORE, "message with a gap", NULL, moment);
+    else
         take_message(tds, direction, side->type, moment);
     forget_message(side);
 }
@@ -387,6 +435,7 @@ static void take_header(struct tds *tds, enum direction direction, struct cursor
     struct cursor part;
     size_t need = header_length(tds, side->have == 0 ? bytes->at[0] : side->header[0]);
     if (need == 0) {
+        report(tds, OUTCOME_MALFORMED, "header of a packet", NULL, moment);
         side->lost = true;
         return;
     }
@@ -401,6 +450,8 @@ static void take_header(struct tds *tds, enum direction direction, struct cursor
         take_record_header(tds, direction, moment);
     else
         take_packet_header(side);
+    if (side->lost)
+        report(tds, OUTCOME_MALFORMED, "header of a packet", NULL, moment);
     if (!side->lost && side->left == 0)
         packet_ended(tds, direction, moment);
 }
@@ -449,6 +500,15 @@ static void tds_data(void *state, enum direction direction, struct cursor bytes,
     }
 }
 
+/* The rest of a message will not come. */
+static void report_cut(const struct tds *tds, enum direction direction, const char *what, struct moment moment)
+{
+    const struct side *side = &tds->side[direction];
+    bool within = side->have > 0 || (side->type != 0 && !side->record);
+    if (within && !side->lost)
+        report(tds, OUTCOME_MORE, what, NULL, moment);
+}
+
 static void tds_gap(void *state, enum direction direction, uint64_t bytes, struct moment moment)
 {
     struct tds *tds = state;
@@ -460,6 +520,7 @@ static void tds_gap(void *state, enum direction direction, uint64_t bytes, struc
         side->damaged = true;
         return;
     }
+    report_cut(tds, direction, "message with a gap", moment);
     side->lost = true;
 }
 
@@ -483,11 +544,13 @@ static void tds_ended(void *state, enum direction direction, struct moment momen
 {
     struct tds *tds = state;
     layer_ended(&tds->inner, direction, moment);
+    report_cut(tds, direction, "message that the stream ends in", moment);
 }
 
 static void tds_close(void *state)
 {
     struct tds *tds = state;
+    arena_reset(&dissect_of(tds)->scratch);
     if (tds->row != INT_NULL) {
         struct sql_login_row row = row_of(tds, (struct moment){0});
         keep_row(tds, &row);

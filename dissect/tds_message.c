@@ -50,18 +50,21 @@ static void read_option(uint8_t option, struct cursor value, bool from_server, s
         row->instance = until_nul(value, arena);
 }
 
-void tds_read_prelogin(struct cursor message, bool from_server, struct sql_login_row *row, struct arena *arena)
+enum outcome tds_read_prelogin(struct cursor message, bool from_server, struct sql_login_row *row, struct arena *arena)
 {
     struct cursor at = message, value;
     uint8_t option;
     uint16_t offset, length;
     for (int i = 0; i < PRELOGIN_OPTIONS_MAX; i++) {
-        if (!cursor_u8(&at, &option) || option == OPTION_END || !cursor_be16(&at, &offset) ||
-            !cursor_be16(&at, &length))
-            return;
-        if (cursor_slice(message, offset, length, &value))
-            read_option(option, value, from_server, row, arena);
+        if (!cursor_u8(&at, &option))
+            return OUTCOME_MALFORMED;
+        if (option == OPTION_END)
+            return OUTCOME_OK;
+        if (!cursor_be16(&at, &offset) || !cursor_be16(&at, &length) || !cursor_slice(message, offset, length, &value))
+            return OUTCOME_MALFORMED;
+        read_option(option, value, from_server, row, arena);
     }
+    return OUTCOME_LIMIT;
 }
 
 /* ---- LOGIN7 (MS-TDS 2.2.6.4) ---- */
@@ -76,8 +79,11 @@ static bool take_text(struct cursor *at, struct cursor message, struct arena *ar
     if (!cursor_le16(at, &offset) || !cursor_le16(at, &characters))
         return false;
     *text = TEXT_NULL;
-    if (characters > 0 && cursor_slice(message, offset, (uint64_t)characters * 2, &bytes))
-        *text = text_from_utf16(arena, bytes, false, NULL);
+    if (characters == 0)
+        return true;
+    if (!cursor_slice(message, offset, (uint64_t)characters * 2, &bytes))
+        return false;
+    *text = text_from_utf16(arena, bytes, false, NULL);
     return true;
 }
 
@@ -116,7 +122,8 @@ static bool read_login_names(struct cursor *at, struct cursor message, struct sq
     return true;
 }
 
-void tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena, struct cursor *token)
+enum outcome tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena,
+                             struct cursor *token)
 {
     struct cursor at = message;
     *token = CURSOR_EMPTY;
@@ -125,17 +132,20 @@ void tds_read_login7(struct cursor message, struct sql_login_row *row, struct ar
     uint16_t offset, length, extension;
     if (!cursor_skip(&at, 4) || !cursor_le32(&at, &version) || !cursor_skip(&at, 16) || !cursor_u8(&at, &flags1) ||
         !cursor_u8(&at, &flags2) || !cursor_u8(&at, &type) || !cursor_u8(&at, &flags3) || !cursor_skip(&at, 8))
-        return;
+        return OUTCOME_MALFORMED;
     row->tds_version = text_format(arena, "%08X", (unsigned)version);
     row->integrated = (flags2 & FLAG2_INTEGRATED) != 0;
     row->auth = row->integrated ? TEXT_NULL : TEXT("sql");
     if (!read_login_names(&at, message, row, arena, &extension))
-        return;
+        return OUTCOME_MALFORMED;
     if (flags3 & FLAG3_EXTENSION && is_federated(message, extension))
         row->auth = TEXT("federated");
-    if (cursor_skip(&at, 6) && cursor_le16(&at, &offset) && cursor_le16(&at, &length) && length > 0 &&
-        cursor_slice(message, offset, length, token))
+    if (!cursor_skip(&at, 6) || !cursor_le16(&at, &offset) || !cursor_le16(&at, &length) ||
+        (length > 0 && !cursor_slice(message, offset, length, token)))
+        return OUTCOME_MALFORMED;
+    if (length > 0)
         row->auth = sspi_mechanism(*token);
+    return OUTCOME_OK;
 }
 
 /* ---- The login of TDS 4.2 and 5.0: fields of fixed size, each with its length behind it ---- */
@@ -156,7 +166,7 @@ static struct text old_text(struct cursor message, size_t offset, size_t size, s
     return text_clean(arena, cursor_of(text.at, length));
 }
 
-void tds_read_login_old(struct cursor message, struct sql_login_row *row, struct arena *arena)
+enum outcome tds_read_login_old(struct cursor message, struct sql_login_row *row, struct arena *arena)
 {
     struct cursor version;
     uint8_t major, minor;
@@ -168,8 +178,11 @@ void tds_read_login_old(struct cursor message, struct sql_login_row *row, struct
     row->library = old_text(message, OLD_LIBRARY, 10, arena);
     row->integrated = 0;
     row->auth = TEXT("sql");
-    if (cursor_slice(message, OLD_VERSION, 2, &version) && cursor_u8(&version, &major) && cursor_u8(&version, &minor))
-        row->tds_version = text_format(arena, "%u.%u", major, minor);
+    if (!cursor_slice(message, OLD_VERSION, 2, &version) || !cursor_u8(&version, &major) ||
+        !cursor_u8(&version, &minor))
+        return OUTCOME_MALFORMED;
+    row->tds_version = text_format(arena, "%u.%u", major, minor);
+    return OUTCOME_OK;
 }
 
 /* ---- Batches and calls ---- */
@@ -194,7 +207,7 @@ struct text tds_batch_text(struct cursor message, struct arena *arena)
     return text_from_utf16(arena, text, false, NULL);
 }
 
-struct text tds_procedure(struct cursor message, struct arena *arena)
+enum outcome tds_procedure(struct cursor message, struct arena *arena, struct text *procedure)
 {
     static const char *const known[] = {NULL,
                                         "sp_cursor",
@@ -214,12 +227,20 @@ struct text tds_procedure(struct cursor message, struct arena *arena)
                                         "sp_unprepare"};
     struct cursor at = behind_headers(message), name;
     uint16_t characters, number;
+    *procedure = TEXT_NULL;
     if (!cursor_le16(&at, &characters))
-        return TEXT_NULL;
-    if (characters == UINT16_MAX)
-        return cursor_le16(&at, &number) && number < sizeof known / sizeof known[0] ? text_of(known[number])
-                                                                                    : TEXT_NULL;
-    return cursor_take(&at, (size_t)characters * 2, &name) ? text_from_utf16(arena, name, false, NULL) : TEXT_NULL;
+        return OUTCOME_MALFORMED;
+    if (characters != UINT16_MAX) {
+        if (!cursor_take(&at, (size_t)characters * 2, &name))
+            return OUTCOME_MALFORMED;
+        *procedure = text_from_utf16(arena, name, false, NULL);
+        return OUTCOME_OK;
+    }
+    if (!cursor_le16(&at, &number))
+        return OUTCOME_MALFORMED;
+    if (number < sizeof known / sizeof known[0]) /* later versions may have more */
+        *procedure = text_of(known[number]);
+    return OUTCOME_OK;
 }
 
 /* ---- Tokens of a reply (MS-TDS 2.2.7) ---- */
@@ -257,7 +278,7 @@ static enum tds_event read_error(struct cursor at, bool old, struct tds_token *t
     uint16_t characters;
     token->error = sql_error_row_null();
     if (!cursor_le32(&at, &number) || !cursor_u8(&at, &state) || !cursor_u8(&at, &class))
-        return TDS_EVENT_OTHER;
+        return TDS_EVENT_DAMAGED;
     token->error.number = number;
     token->error.state = state;
     token->error.class = class;
@@ -271,7 +292,7 @@ static enum tds_event read_login_answer(struct cursor at, bool old, struct tds_t
 {
     struct text program;
     if (!cursor_skip(&at, 5) || !take_short_text(&at, old, arena, &program))
-        return TDS_EVENT_OTHER;
+        return TDS_EVENT_DAMAGED;
     token->text = version_text(at, arena);
     return TDS_EVENT_LOGIN;
 }
@@ -293,12 +314,12 @@ enum tds_event tds_next_token(struct cursor *reply, bool old, struct tds_token *
     if (!cursor_u8(reply, &type))
         return TDS_EVENT_NONE;
     if (type == TOKEN_RETURN_STATUS)
-        return cursor_skip(reply, 4) ? TDS_EVENT_OTHER : TDS_EVENT_NONE;
+        return cursor_skip(reply, 4) ? TDS_EVENT_OTHER : TDS_EVENT_DAMAGED;
     if (type != TOKEN_ORDER && type != TOKEN_ERROR && type != TOKEN_INFO && type != TOKEN_LOGINACK &&
         type != TOKEN_ENVCHANGE && type != TOKEN_SSPI)
         return TDS_EVENT_NONE; /* rows: how long they are, only their columns tell */
     if (!cursor_le16(reply, &length) || !cursor_take(reply, length, &value))
-        return TDS_EVENT_NONE;
+        return TDS_EVENT_DAMAGED;
     switch (type) {
     case TOKEN_ERROR:
         return read_error(value, old, token, arena);

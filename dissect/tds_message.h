@@ -20,18 +20,22 @@ enum tds_type {
     TDS_PRELOGIN = 18
 };
 
-/* Each fills what the message tells into `row` and leaves the rest; damage ends it early. */
-void tds_read_prelogin(struct cursor message, bool from_server, struct sql_login_row *row, struct arena *arena);
+/* Each fills what the message tells into `row` and leaves the rest. OUTCOME_MALFORMED: damage ended it early. OUTCOME_LIMIT:
+ * there is more than is read. */
+MUST_USE enum outcome tds_read_prelogin(struct cursor message, bool from_server, struct sql_login_row *row,
+                                        struct arena *arena);
 /* *token gets the token of Windows authentication, or is empty. */
-void tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena, struct cursor *token);
-void tds_read_login_old(struct cursor message, struct sql_login_row *row, struct arena *arena);
+MUST_USE enum outcome tds_read_login7(struct cursor message, struct sql_login_row *row, struct arena *arena,
+                                      struct cursor *token);
+MUST_USE enum outcome tds_read_login_old(struct cursor message, struct sql_login_row *row, struct arena *arena);
 /* The text of a batch, at most its beginning. */
 struct text tds_batch_text(struct cursor message, struct arena *arena);
-/* The name of the procedure that is called. */
-struct text tds_procedure(struct cursor message, struct arena *arena);
+/* The name of the procedure that is called. OUTCOME_MALFORMED: it is cut off, or its number is none. */
+MUST_USE enum outcome tds_procedure(struct cursor message, struct arena *arena, struct text *name);
 
 enum tds_event {
-    TDS_EVENT_NONE, /* the reply is read as far as it is understood */
+    TDS_EVENT_NONE,    /* the reply is read as far as it is understood */
+    TDS_EVENT_DAMAGED, /* a token is cut off */
     TDS_EVENT_OTHER,
     TDS_EVENT_ERROR,
     TDS_EVENT_LOGIN, /* LOGINACK */

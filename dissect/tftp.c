@@ -10,6 +10,7 @@
 
 #include "dissect/internal.h"
 #include "dissect/listing.h"
+#include "dissect/trouble.h"
 
 #define PORT_TFTP 69
 #define PORT_EPHEMERAL 1024 /* no server sends from a lower one, but 69 itself */
@@ -62,17 +63,21 @@ static bool is_option(struct text text)
     return false;
 }
 
-static void list_options(struct arena *arena, struct cursor at, struct listing *options)
+/* OUTCOME_OK, OUTCOME_MALFORMED, or OUTCOME_LIMIT when there are too many. Zeros behind them pad. */
+static enum outcome list_options(struct arena *arena, struct cursor at, struct listing *options)
 {
     struct text name, value;
     listing_init(options);
     while (options->items < OPTIONS_MAX && take_string(&at, &name)) {
         listing_add(options, text_utf8(arena, name));
         if (!take_string(&at, &value))
-            return;
+            return OUTCOME_MALFORMED;
         listing_more(options, TEXT("="));
         listing_more(options, text_utf8(arena, value));
     }
+    if (options->items == OPTIONS_MAX)
+        return at.left > 0 ? OUTCOME_LIMIT : OUTCOME_OK;
+    return at.left > 0 && at.at[0] != 0 ? OUTCOME_MALFORMED : OUTCOME_OK;
 }
 
 /* ---- Recognition ---- */
@@ -127,6 +132,20 @@ static enum recognition recognise(struct cursor first, const struct flow *flow)
     return kind != 0 && (high || well_known) ? RECOGNISED_SERVER : RECOGNISED_NOT;
 }
 
+static const char *const NAMES[] = {NULL,    "read request", "write request", "data", "acknowledgement",
+                                    "error", "options"};
+
+/* Says that a packet was not read, or not to its end. */
+static void report(const struct tftp *tftp, enum outcome outcome, unsigned operation, struct moment moment)
+{
+    struct conversation *conversation = tftp->layer->conversation;
+    const char *what = operation > 0 && operation < sizeof NAMES / sizeof NAMES[0] ? NAMES[operation] : "operation";
+    if (outcome == OUTCOME_LIMIT)
+        trouble_limit(conversation, "tftp", LIMIT_tftp_options, moment);
+    else if (outcome != OUTCOME_OK)
+        trouble_report(conversation, "tftp", outcome_of_bytes(conversation), what, UINT64_MAX, moment);
+}
+
 /* ---- Rows ---- */
 
 static struct tftp_row row_of(const struct tftp *tftp, struct moment moment)
@@ -172,7 +191,7 @@ static void begin(struct tftp *tftp, unsigned kind, struct cursor at, struct mom
         row.operation = text_of(kind == READ ? "read" : "write");
         row.file = text_utf8(&dissect->scratch, file);
         row.mode = text_utf8(&dissect->scratch, mode);
-        list_options(&dissect->scratch, at, &options);
+        report(tftp, list_options(&dissect->scratch, at, &options), kind, moment);
         row.options = listing_text(&options);
     } else {
         row.operation = TEXT("transfer");
@@ -183,7 +202,7 @@ static void begin(struct tftp *tftp, unsigned kind, struct cursor at, struct mom
 }
 
 /* What options the server took, or its error, or that of the client. */
-static void tell(struct tftp *tftp, unsigned operation, struct cursor at)
+static void tell(struct tftp *tftp, unsigned operation, struct cursor at, struct moment moment)
 {
     struct dissect *dissect = tftp->layer->conversation->dissect;
     const struct sink *sink = &dissect->sink;
@@ -195,11 +214,15 @@ static void tell(struct tftp *tftp, unsigned operation, struct cursor at)
         return;
     struct tftp_row row = *kept;
     if (operation == OPTIONS) {
-        list_options(&dissect->scratch, at, &options);
+        report(tftp, list_options(&dissect->scratch, at, &options), operation, moment);
         row.accepted = listing_text(&options);
     } else if (cursor_be16(&at, &code)) {
         row.error_code = code;
         row.error = take_string(&at, &text) ? text_utf8(&dissect->scratch, text) : TEXT_NULL;
+        if (row.error.at == NULL && !cursor_starts(at, "\0", 1)) /* the text may be empty */
+            report(tftp, OUTCOME_MALFORMED, operation, moment);
+    } else {
+        report(tftp, OUTCOME_MALFORMED, operation, moment);
     }
     sink_amend(sink, TABLE_tftp, tftp->row, &row);
 }
@@ -223,18 +246,26 @@ static void tftp_datagram(void *state, enum direction direction, struct cursor b
     struct cursor at = bytes;
     uint16_t operation;
     (void)direction;
-    if (!cursor_be16(&at, &operation))
+    if (!cursor_be16(&at, &operation)) {
+        if (bytes.left > 0)
+            report(tftp, OUTCOME_MALFORMED, 0, moment);
         return;
+    }
     bool request = operation == READ || operation == WRITE;
     if (operation != DATA)
         arena_reset(&tftp->layer->conversation->dissect->scratch);
     if (request ? is_request(at) : tftp->row == INT_NULL && kind_of(bytes) != 0)
         begin(tftp, operation, at, moment);
+    if (request && !is_request(at))
+        report(tftp, OUTCOME_MALFORMED, operation, moment);
     if (operation == OPTIONS || operation == ERROR)
-        tell(tftp, operation, at);
+        tell(tftp, operation, at, moment);
     if (operation == DATA && cursor_skip(&at, 2)) {
         tftp->packets++;
         tftp->bytes += (int64_t)at.left;
+    } else if (operation == DATA || operation == 0 || operation > OPTIONS ||
+               (operation == ACKNOWLEDGEMENT && at.left < 2)) {
+        report(tftp, OUTCOME_MALFORMED, operation, moment);
     }
 }
 

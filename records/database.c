@@ -318,6 +318,11 @@ table_set database_unread(const struct database *database, unsigned needs)
     return for_statements(database, needs) & ~database->reads;
 }
 
+bool database_reads(const struct database *database, enum table table)
+{
+    return (database->reads & table_bit(table)) != 0;
+}
+
 column_set database_columns(const struct database *database, enum table table, unsigned needs)
 {
     bool narrow = for_statements(database, needs) & spared_tables() & table_bit(table);

@@ -42,6 +42,8 @@ struct text database_text(sqlite3_stmt *statement, int column);
 table_set database_unread(const struct database *database, unsigned needs);
 /* Likewise the columns of a table that are needed: for store_narrow. */
 column_set database_columns(const struct database *database, enum table table, unsigned needs);
+/* Whether a statement that was prepared reads the table. */
+bool database_reads(const struct database *database, enum table table);
 
 /* The files that database_export makes. */
 extern const struct outfile_kind database_file_kind;

@@ -19,7 +19,8 @@ base AS (
 ),
 connection AS (
     SELECT sql_login.id, sql_login.packet, sql_login.time, sql_login.client, sql_login.server, sql_login.encryption,
-           sql_login.statements, sql_login.tls, sql_login.accepted, lower(sql_login.user) AS user, base.source,
+           sql_login.statements, sql_login.tls, sql_login.accepted, base.source,
+           CASE WHEN sql_login.integrated IS NOT 1 THEN lower(sql_login.user) END AS user,
            sql_login.client || ' -> ' || sql_login.server || coalesce(' ' || sql_login.database, '') AS subject
     FROM base JOIN sql_login ON sql_login.server = base.host AND (base.port IS NULL OR base.port = sql_login.port)
     WHERE sql_login.database IS NULL OR upper(sql_login.database) GLOB 'SMS_[0-9A-Z][0-9A-Z][0-9A-Z]'

@@ -162,13 +162,14 @@ def tds_known(truth):
     """What the server of the lab saw, as far as the wire shows it."""
     hidden = truth["encryption"] != "no"
     known = {f"encryption {OUTCOMES[truth['encryption']]}": 1}
+    account = next((f"{event['domain']}\\{event['user']}" for event in truth["server_saw"] if event["event"] == "sspi"), None)
     for event in truth["server_saw"]:
         if event["event"] == "prelogin":
             known[f"client {ENCRYPTIONS[event['client_encryption']]}"] = 1
             known[f"server {ENCRYPTIONS[event['server_encryption']]}"] = 1
         elif event["event"] == "login7" and not hidden:
             known |= {f"{key} {event[key]}": 1 for key in ("tds_version", "hostname", "appname", "servername", "clientlib")}
-            known |= {f"user {event['user'] or None}": 1, f"integrated {int(event['integrated'])}": 1}
+            known |= {f"user {event['user'] or account}": 1, f"integrated {int(event['integrated'])}": 1}
             known[f"password sent {int(event['password'] != '')}"] = 1
         elif event["event"] == "batch" and truth["encryption"] != "on":
             known[f"batch {event['sql']}"] = 1

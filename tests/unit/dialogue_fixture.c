@@ -64,6 +64,7 @@ static void give(struct dialogue *dialogue, enum direction direction, struct cur
         abort();
     memcpy(copy, bytes.at, bytes.left);
     dialogue->flow.bytes[direction] += bytes.left;
+    dialogue->flow.cut = dialogue->cut;
     (dialogue->transport == TRANSPORT_UDP ? dialogue->events.datagram : dialogue->events.data)(
         dialogue->events.context, &dialogue->flow, direction, cursor_of(copy, bytes.left), dialogue->moment);
     free(copy);

@@ -24,6 +24,7 @@ struct dialogue {
     uint16_t port;            /* of the server; 0: 80 */
     uint16_t client_port;     /* 0: 50000 */
     bool late;                /* the opening SYN was not seen */
+    bool cut;                 /* the capture has the beginning of the datagrams only */
     enum transport transport; /* over UDP, data are datagrams */
 };
 
