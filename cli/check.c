@@ -12,6 +12,18 @@
 
 enum check_format { CHECK_TEXT, CHECK_JSON, CHECK_HTML };
 
+/* What is judged, and what came of it. */
+struct judging {
+    const struct benchmark *benchmark;
+    const struct evaluation *evaluation;
+    struct database *database;
+    struct store *store;
+    struct arena *arena;
+    struct verdicts verdicts;
+    struct findings findings;
+    bool has_findings;
+};
+
 static bool parse_format(const char *name, enum check_format *format)
 {
     static const char *const names[] = {"text", "json", "html"};
@@ -81,6 +93,53 @@ static int write_reports(const struct options *options, enum check_format format
     return options->html == NULL ? EXIT_DONE : write_html(options->html, report);
 }
 
+/* One more counter, for what was missed after the records were made. */
+static void count_missed(struct store *store, const char *name, uint64_t value, const char *meaning)
+{
+    struct sink sink = store_sink(store);
+    struct coverage_row row = coverage_row_null();
+    row.name = text_of(name);
+    row.value = (int64_t)value;
+    row.incomplete = true;
+    row.meaning = text_of(meaning);
+    sink_append(&sink, TABLE_coverage, &row);
+}
+
+static const struct rule_verdict *first_unjudged(const struct verdicts *verdicts)
+{
+    size_t i = 0;
+    while (i < verdicts->count && !verdicts->items[i].unjudged)
+        i++;
+    return i < verdicts->count ? &verdicts->items[i] : NULL;
+}
+
+/* Judges as far as memory, disk and time allow, and says what they did not allow. OUTCOME_MALFORMED: a rule is wrong. */
+static enum outcome judge(struct judging *judging, bool whole, struct pipeline_result *result, struct error *error)
+{
+    struct verdicts *verdicts = &judging->verdicts;
+    enum outcome outcome =
+        evaluate_rules(judging->database, judging->benchmark, judging->evaluation, judging->arena, verdicts, error);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    struct error why = {0};
+    const struct rule_verdict *unjudged = first_unjudged(verdicts);
+    judging->has_findings =
+        whole && findings_collect(judging->database, judging->arena, &judging->findings, &why) == OUTCOME_OK;
+    if (unjudged != NULL) {
+        complain("%zu rules could not be judged; %s: %.*s", verdicts->unjudged, unjudged->rule->id,
+                 (int)unjudged->detail.length, unjudged->detail.at);
+        count_missed(judging->store, "rules_unjudged", verdicts->unjudged,
+                     "rules that could not be judged for want of memory, disk or time");
+    }
+    if (whole && !judging->has_findings) {
+        complain("messages were not checked against the message schema: %s", why.text);
+        count_missed(judging->store, "findings_unread", 1,
+                     "1 when memory, disk or time did not allow to check messages against the message schema");
+    }
+    result->incomplete = result->incomplete || unjudged != NULL || (whole && !judging->has_findings);
+    return OUTCOME_OK;
+}
+
 static int status_of(const struct options *options, const struct verdicts *verdicts,
                      const struct pipeline_result *result)
 {
@@ -134,14 +193,15 @@ static int check(const struct options *options, enum check_format format, const 
                                     options->only_count};
     unsigned needs = NEED_NOTHING;
     struct pipeline_result result;
-    struct verdicts verdicts;
-    struct findings findings;
     bool whole = options->only_count == 0; /* with --rule only what that rule reads is decoded */
-    if (evaluate_needs(database, benchmark, &evaluation, &needs, &error) != OUTCOME_OK ||
-        (whole && (findings_needs(database, &needs, &error) != OUTCOME_OK ||
-                   seen_needs(database, &needs, &error) != OUTCOME_OK))) {
+    enum outcome outcome = evaluate_needs(database, benchmark, &evaluation, &needs, &error);
+    if (outcome == OUTCOME_OK && whole)
+        outcome = findings_needs(database, &needs, &error);
+    if (outcome == OUTCOME_OK && whole)
+        outcome = seen_needs(database, &needs, &error);
+    if (outcome != OUTCOME_OK) {
         complain("%s", error.text);
-        return EXIT_DEFINITION;
+        return outcome == OUTCOME_MALFORMED ? EXIT_DEFINITION : EXIT_INPUT;
     }
     needs |= options->database != NULL ? NEED_DATABASE : NEED_NOTHING;
     if (!pipeline_run(options, needs, store, &result, &error)) {
@@ -150,32 +210,36 @@ static int check(const struct options *options, enum check_format format, const 
     }
     if (result.bad_filter)
         return EXIT_USAGE;
-    if (whole && note_seen(database, store, &result, &error) != OUTCOME_OK) {
+    if (whole && note_seen(database, store, &result, &error) != OUTCOME_OK) { /* the verdicts are given all the same */
         complain("%s", error.text);
-        return EXIT_INPUT;
+        result.incomplete = true;
     }
     pipeline_complain(store);
-    if (evaluate_rules(database, benchmark, &evaluation, arena, &verdicts, &error) != OUTCOME_OK ||
-        (whole && findings_collect(database, arena, &findings, &error) != OUTCOME_OK)) {
+    database_limit(database, options->timeout > 0 ? 0 : STATEMENT_STEPS, options->timeout);
+    struct judging judging = {benchmark, &evaluation, database, store, arena, {0}, {0}, false};
+    outcome = judge(&judging, whole, &result, &error);
+    if (outcome != OUTCOME_OK) {
         complain("%s", error.text);
-        return EXIT_DEFINITION;
+        return outcome == OUTCOME_MALFORMED ? EXIT_DEFINITION : EXIT_INPUT;
     }
-    if (options->database != NULL && database_export(database, options->database, &error) != OUTCOME_OK) {
+    database_limit(database, 0, 0);
+    bool exported = options->database == NULL || database_export(database, options->database, &error) == OUTCOME_OK;
+    if (!exported) /* the report is given all the same */
         complain("%s", error.text);
-        return EXIT_INPUT;
-    }
     struct report report = {
         .version = CMSCOPE_VERSION,
         .benchmark = benchmark,
-        .verdicts = &verdicts,
-        .findings = whole ? &findings : NULL,
+        .verdicts = &judging.verdicts,
+        .findings = judging.has_findings ? &judging.findings : NULL,
         .profile = options->profile == NULL ? "modern" : options->profile,
         .store = store,
         .colour = use_colour(options),
         .verbose = options->verbose,
     };
     int written = write_reports(options, format, &report);
-    return written != EXIT_DONE ? written : status_of(options, &verdicts, &result);
+    if (written != EXIT_DONE || !exported)
+        return EXIT_INPUT;
+    return status_of(options, &judging.verdicts, &result);
 }
 
 int run_check(const struct options *options)
@@ -195,13 +259,14 @@ int run_check(const struct options *options)
         return refused;
     if (benchmark_load(options->rule_folder, &benchmark, &error) != OUTCOME_OK) {
         complain("%s", error.text);
-        return EXIT_DEFINITION;
+        return options->rule_folder == NULL ? EXIT_INPUT : EXIT_DEFINITION; /* those built in are valid */
     }
     int status = EXIT_USAGE;
     struct store *store = store_new();
     struct arena arena;
     arena_init(&arena, EVALUATION_MAX);
     if (selection_exists(options, benchmark)) {
+        status = EXIT_INPUT;
         if (store != NULL && database_open(store, &database, &error) == OUTCOME_OK)
             status = check(options, format, benchmark, database, store, &arena);
         else

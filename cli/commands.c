@@ -11,6 +11,7 @@
 
 #include "cli/outputs.h"
 #include "cli/pipeline.h"
+#include "records/mistake.h"
 #include "records/schema.h"
 #include "report/report.h"
 #include "rules/site.h"
@@ -71,10 +72,23 @@ static enum outcome give_answer(const struct options *options, const struct ques
     enum outcome outcome = database_prepare(database, question->sql, &statement, NULL, error);
     if (outcome == OUTCOME_OK)
         outcome = question->give(store, statement, question->format, error);
-    sqlite3_finalize(statement);
+    int code = sqlite3_finalize(statement);
+    if (outcome != OUTCOME_OK && code != SQLITE_OK)
+        outcome = database_failure(database, code, error);
+    database_limit(database, 0, 0);
     if (outcome == OUTCOME_OK && options->database != NULL)
         outcome = database_export(database, options->database, error);
     return outcome;
+}
+
+/* The statement itself is wrong, or it could not be prepared for want of memory. */
+static int tell_mistake(const char *sql, enum outcome outcome, const struct error *error)
+{
+    complain("%s", error->text);
+    if (outcome != OUTCOME_MALFORMED)
+        return EXIT_INPUT;
+    mistake_show(stderr, sql, error->offset);
+    return EXIT_DEFINITION;
 }
 
 /* Reads the captures for what the question needs, and answers it. */
@@ -92,13 +106,16 @@ static int run_question(const struct options *options, struct question *question
     else
         spare(store, database, question->needs);
     bool ran = pipeline_run(options, question->needs, store, &result, &error);
+    if (options->arguments[0] != NULL) /* of `query`: the statements of other commands end */
+        database_limit(database, options->timeout > 0 ? 0 : STATEMENT_STEPS, options->timeout);
     if (ran && result.bad_filter)
         return EXIT_USAGE;
     if (ran)
         pipeline_complain(store);
-    if (!ran || give_answer(options, question, database, store, &error) != OUTCOME_OK) {
+    enum outcome outcome = ran ? give_answer(options, question, database, store, &error) : OUTCOME_OK;
+    if (!ran || outcome != OUTCOME_OK) {
         complain("%s", error.text);
-        return result.bad_site ? EXIT_DEFINITION : EXIT_INPUT;
+        return result.bad_site ? EXIT_DEFINITION : outcome == OUTCOME_LIMIT ? EXIT_INCOMPLETE : EXIT_INPUT;
     }
     return result.unreadable ? EXIT_INPUT : result.incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
@@ -120,11 +137,10 @@ static int ask(const struct options *options, const char *sql, unsigned more_nee
     struct store *store = store_new();
     if (store == NULL || database_open(store, &database, &error) != OUTCOME_OK) {
         complain("%s", store == NULL ? "no memory to start" : error.text);
-    } else if (learn(&question, database, &error) != OUTCOME_OK) {
-        complain("%s", error.text);
-        status = EXIT_DEFINITION;
     } else {
-        status = run_question(options, &question, database, store);
+        enum outcome outcome = learn(&question, database, &error);
+        status = outcome != OUTCOME_OK ? tell_mistake(sql, outcome, &error)
+                                       : run_question(options, &question, database, store);
     }
     database_close(database);
     store_free(store);

@@ -9,7 +9,7 @@
 #include "core/text.h"
 
 const struct command COMMANDS[] = {
-    {"check", run_check, "rfkStMOPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
+    {"check", run_check, "rfkStMOXPRuTHdovqNh", "", 0, 0, "a verdict for each practice of the checklist, with evidence",
      "Reads captures and tells for each practice of the ConfigMgr security checklist whether the traffic follows it: "
      "pass, "
      "fail, notobserved (the deciding traffic was not in the capture, or could not be read), notobservable (no capture "
@@ -36,7 +36,7 @@ const struct command COMMANDS[] = {
      "mode as far as they show, the packet with the best sign, and its grade: proof, strong, or hint. Formats: table "
      "(default), json, csv (with all columns of the table role).",
      "cmscope roles -r tests/pcaps/sccmwtf-http.pcap"},
-    {"query", run_query, "rfkStMOTbsdh", "SQL", 1, 1, "any question over the records, in SQL",
+    {"query", run_query, "rfkStMOXTbsdh", "SQL", 1, 1, "any question over the records, in SQL",
      "Runs one SELECT over the tables that 'cmscope schema' lists. Only what the question reads is decoded. Formats: "
      "table "
      "(default), json (an array of objects), csv.",
@@ -65,7 +65,16 @@ const struct command COMMANDS[] = {
 };
 const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0];
 
-enum option_kind { KIND_FLAG, KIND_VALUE, KIND_LIST, KIND_SEVERITY, KIND_COUNT, KIND_MEMORY, KIND_SETTING };
+enum option_kind {
+    KIND_FLAG,
+    KIND_VALUE,
+    KIND_LIST,
+    KIND_SEVERITY,
+    KIND_COUNT,
+    KIND_MEMORY,
+    KIND_SECONDS,
+    KIND_SETTING
+};
 
 /* `key` names the option in struct command.options; `letter` 0: it has only a long name. */
 static const struct option_row {
@@ -92,6 +101,9 @@ static const struct option_row {
     {'M', 0, "memory", "SIZE", KIND_MEMORY, offsetof(struct options, settings), 0,
      "memory to use, in bytes or with K, M or G, at least 1M (default: " MEMORY_DEFAULT_TEXT
      "); see MEMORY in cmscope(1)"},
+    {'X', 0, "timeout", "SECONDS", KIND_SECONDS, offsetof(struct options, timeout), 0,
+     "stop a query that takes longer once everything is read, instead of after " STATEMENT_STEPS_TEXT
+     " steps of SQLite (some minutes); what it would have decided is not observed"},
     {'O', 'o', "option", "SETTING", KIND_SETTING, offsetof(struct options, settings), 0,
      "one of the settings below; may be repeated"},
     {'P', 0, "profile", "NAME", KIND_VALUE, offsetof(struct options, profile), 0,
@@ -198,6 +210,15 @@ static bool option_store(const struct option_row *option, const char *value, str
             return true;
         complain("'%s' is no size of memory; give 64M or 4G, for example, and at least 1M", value);
         return false;
+    case KIND_SECONDS: {
+        uint64_t number;
+        if (text_to_u64(text_of(value), &number) && number >= 1 && number <= TIMEOUT_MAX) {
+            *(unsigned *)(void *)field = (unsigned)number;
+            return true;
+        }
+        complain("'%s' is no number of seconds; there may be 1 to %d", value, TIMEOUT_MAX);
+        return false;
+    }
     case KIND_SETTING:
         return settings_apply((struct settings *)(void *)field, value);
     case KIND_LIST: {

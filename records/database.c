@@ -1,13 +1,16 @@
 /* records/database.c: see database.h. How statements are kept from doing more than reading:
  * https://sqlite.org/c3ref/set_authorizer.html and https://sqlite.org/security.html */
+#define _GNU_SOURCE /* strdup */
 #include "records/database.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "records/budget.h"
 #include "records/functions.h"
 #include "records/index.h"
+#include "records/mistake.h"
 #include "records/schema.h"
 #include "records/vtab.h"
 
@@ -16,6 +19,8 @@ struct database {
     struct store *store;
     struct index_list indexes;
     struct vtab_source sources[TABLE_COUNT];
+    struct budget budget;
+    char **modules;                  /* sources of rows that SQLite brings along; ended by NULL */
     unsigned needs;                  /* collected by the authorizer while a statement is prepared */
     table_set derived;               /* the derived tables that it reads, likewise */
     table_set reads;                 /* the tables that all statements so far read */
@@ -52,6 +57,39 @@ static bool is_harmless_table(const char *name)
     return false;
 }
 
+/* The names of all modules that SQLite has: pragma_..., dbstat ... */
+static int learn_modules(struct database *database)
+{
+    char **names = NULL;
+    int count = 0;
+    int result = sqlite3_get_table(database->db, "SELECT name FROM pragma_module_list", &names, &count, NULL, NULL);
+    if (result != SQLITE_OK)
+        return result;
+    database->modules = calloc((size_t)count + 1, sizeof *database->modules);
+    for (int i = 0; database->modules != NULL && i < count; i++) {
+        database->modules[i] = names[i + 1] == NULL ? NULL : strdup(names[i + 1]); /* behind the heading */
+        if (database->modules[i] == NULL)
+            result = SQLITE_NOMEM;
+    }
+    sqlite3_free_table(names);
+    return database->modules == NULL ? SQLITE_NOMEM : result;
+}
+
+static bool is_module(const struct database *database, const char *name)
+{
+    bool found = sqlite3_strnicmp(name, "pragma_", 7) == 0 || sqlite3_strnicmp(name, "sqlite_", 7) == 0;
+    for (size_t i = 0; !found && database->modules[i] != NULL; i++)
+        found = sqlite3_stricmp(name, database->modules[i]) == 0;
+    return found;
+}
+
+/* Rows of a table expression (WITH, a subquery) that are only counted: SQLite asks with its name and no column. What the
+ * expression itself reads was asked before. https://sqlite.org/c3ref/c_alter_table.html, SQLITE_READ. */
+static bool is_expression(const struct database *database, const char *name, const char *column)
+{
+    return column != NULL && column[0] == '\0' && !is_module(database, name);
+}
+
 static const struct table_schema *find_table(const char *name)
 {
     for (size_t i = 0; i < TABLE_COUNT; i++) {
@@ -75,8 +113,10 @@ static const struct column *find_column(const struct table_schema *schema, const
 static int authorize_read(struct database *database, const char *table, const char *column)
 {
     const struct table_schema *schema = table == NULL ? NULL : find_table(table);
+    if (table == NULL)
+        return SQLITE_DENY;
     if (schema == NULL)
-        return table != NULL && is_harmless_table(table) ? SQLITE_OK : SQLITE_DENY;
+        return is_harmless_table(table) || is_expression(database, table, column) ? SQLITE_OK : SQLITE_DENY;
     const struct column *read = find_column(schema, column);
     database->needs |= schema->need | (read == NULL ? NEED_NOTHING : read->need);
     if (schema->need & NEED_DERIVED)
@@ -220,9 +260,12 @@ static int start(struct database *database)
     if (result == SQLITE_OK)
         result = touch_tables(database->db);
     if (result == SQLITE_OK)
+        result = learn_modules(database);
+    if (result == SQLITE_OK)
         result = sqlite3_set_authorizer(database->db, authorize, database);
     if (result == SQLITE_OK)
         harden(database->db);
+    budget_watch(&database->budget, database->db);
     return result;
 }
 
@@ -252,7 +295,60 @@ void database_close(struct database *database)
     for (size_t i = 0; i < TABLE_COUNT; i++)
         derived_free(database->sources[i].derived);
     index_list_free(&database->indexes);
+    for (size_t i = 0; database->modules != NULL && database->modules[i] != NULL; i++)
+        free(database->modules[i]);
+    free(database->modules);
     free(database);
+}
+
+void database_limit(struct database *database, uint64_t steps, unsigned seconds)
+{
+    database->budget.steps_most = steps;
+    database->budget.seconds = seconds;
+}
+
+/* Whether the statement is wrong, rather than that something was lacking while it ran. https://sqlite.org/rescode.html */
+static bool is_mistake(int result)
+{
+    static const int mistakes[] = {SQLITE_ERROR,  SQLITE_AUTH,     SQLITE_CONSTRAINT, SQLITE_MISMATCH,
+                                   SQLITE_MISUSE, SQLITE_READONLY, SQLITE_RANGE,      SQLITE_TOOBIG};
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+        if ((result & 0xFF) == mistakes[i])
+            return true;
+    }
+    return false;
+}
+
+static enum outcome stopped(const struct budget *budget, struct error *error)
+{
+    static const char endless[] = "a recursion without an end, or a join without a condition, never ends; --timeout "
+                                  "SECONDS gives it another limit";
+    if (budget->end == BUDGET_STEPS)
+        return error_set(error, OUTCOME_LIMIT, 0, "stopped after %llu million steps: %s",
+                         (unsigned long long)(budget->steps_most / 1000000), endless);
+    if (budget->end == BUDGET_TIME)
+        return error_set(error, OUTCOME_LIMIT, 0, "stopped after %u seconds (--timeout)", budget->seconds);
+    return error_set(error, OUTCOME_LIMIT, 0, "interrupted by a signal");
+}
+
+enum outcome database_failure(const struct database *database, int result, struct error *error)
+{
+    const char *message = sqlite3_errmsg(database->db);
+    if (is_mistake(result))
+        return error_set(error, OUTCOME_MALFORMED, 0, "%s", message);
+    switch (result & 0xFF) {
+    case SQLITE_INTERRUPT:
+        return stopped(&database->budget, error);
+    case SQLITE_NOMEM:
+        return error_set(error, OUTCOME_SYSTEM, 0, "not enough memory");
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        return error_set(error, OUTCOME_SYSTEM, 0,
+                         "a temporary file cannot be used (%s); set TMPDIR to a folder with more room", message);
+    default:
+        return error_set(error, OUTCOME_SYSTEM, 0, "%s", message);
+    }
 }
 
 enum outcome database_rows(struct database *database, enum table table, struct store **store, struct error *error)
@@ -260,24 +356,29 @@ enum outcome database_rows(struct database *database, enum table table, struct s
     struct vtab_source *source = &database->sources[table];
     char *message = NULL;
     int result = source->derived == NULL ? SQLITE_OK : derived_fill(source->derived, &source->indexes, &message);
-    if (result != SQLITE_OK)
-        error_set(error, OUTCOME_SYSTEM, 0, "%s", message == NULL ? sqlite3_errstr(result) : message);
+    enum outcome outcome = OUTCOME_OK;
+    if (result == SQLITE_INTERRUPT)
+        outcome = stopped(&database->budget, error);
+    else if (result != SQLITE_OK)
+        outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s", message == NULL ? sqlite3_errstr(result) : message);
     sqlite3_free(message);
     *store = source->indexes->store;
-    return result == SQLITE_OK ? OUTCOME_OK : OUTCOME_SYSTEM;
+    return outcome;
 }
 
-/* What SQLite says, with what it means here. */
-static enum outcome prepare_error(sqlite3 *db, int result, struct error *error)
+/* What SQLite says, with what it means here, and where. */
+static enum outcome prepare_error(const struct database *database, const char *sql, int result, struct error *error)
 {
-    if (result == SQLITE_NOMEM)
-        return error_set(error, OUTCOME_SYSTEM, 0, "not enough memory to prepare the statement");
-    int offset = sqlite3_error_offset(db);
-    uint64_t place = offset < 0 ? 0 : (uint64_t)offset;
+    const char *message = sqlite3_errmsg(database->db);
+    char text[ERROR_TEXT_MAX];
+    if (!is_mistake(result))
+        return database_failure(database, result, error);
+    uint64_t place = mistake_place(sql, sqlite3_error_offset(database->db), message);
     if (result == SQLITE_AUTH)
         return error_set(error, OUTCOME_MALFORMED, place,
-                         "only SELECT over the tables of `cmscope schema` is allowed (SQLite: %s)", sqlite3_errmsg(db));
-    return error_set(error, OUTCOME_MALFORMED, place, "%s", sqlite3_errmsg(db));
+                         "only SELECT over the tables of `cmscope schema` is allowed (SQLite: %s)", message);
+    mistake_describe(sql, place, message, text, sizeof text);
+    return error_set(error, OUTCOME_MALFORMED, place, "%s", text);
 }
 
 /* Whether nothing but white space and comments follows. */
@@ -333,11 +434,11 @@ static enum outcome check_single(struct database *database, sqlite3_stmt *statem
                                  struct error *error)
 {
     if (statement == NULL)
-        return error_set(error, OUTCOME_MALFORMED, 0, "the statement is empty");
+        return error_set(error, OUTCOME_MALFORMED, MISTAKE_PLACE_UNKNOWN, "the statement is empty");
     if (!sqlite3_stmt_readonly(statement) || sqlite3_column_count(statement) == 0)
-        return error_set(error, OUTCOME_MALFORMED, 0, "only SELECT is allowed");
+        return error_set(error, OUTCOME_MALFORMED, MISTAKE_PLACE_UNKNOWN, "only SELECT is allowed");
     if (!is_blank(database->db, tail))
-        return error_set(error, OUTCOME_MALFORMED, 0, "more than one statement; give one SELECT");
+        return error_set(error, OUTCOME_MALFORMED, MISTAKE_PLACE_UNKNOWN, "more than one statement; give one SELECT");
     return OUTCOME_OK;
 }
 
@@ -391,12 +492,13 @@ enum outcome database_prepare(struct database *database, const char *sql, sqlite
 {
     *statement = NULL;
     const char *tail = "";
+    budget_start(&database->budget);
     int result = prepare_noting(database, sql, statement, &tail);
     unsigned found = NEED_NOTHING;
     if (result == SQLITE_OK && needs != NULL)
         result = needs_found(database, &found);
     enum outcome outcome = result == SQLITE_OK ? check_single(database, *statement, tail, error)
-                                               : prepare_error(database->db, result, error);
+                                               : prepare_error(database, sql, result, error);
     if (outcome != OUTCOME_OK) {
         sqlite3_finalize(*statement);
         *statement = NULL;

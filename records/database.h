@@ -21,13 +21,22 @@ struct database;
 MUST_USE enum outcome database_open(struct store *store, struct database **database, struct error *error);
 void database_close(struct database *database); /* NULL is allowed; statements must be finalized before */
 
+/* How long each statement may run: steps of SQLite's machine (0: any number), and seconds (0: any time). No limit when it
+ * is not called. */
+void database_limit(struct database *database, uint64_t steps, unsigned seconds);
+
+/* Why a statement stopped with this result code of SQLite: OUTCOME_MALFORMED when the statement is wrong; OUTCOME_SYSTEM
+ * when something was lacking (memory, disk, descriptors); OUTCOME_LIMIT when it was stopped (database_limit, a signal). */
+MUST_USE enum outcome database_failure(const struct database *database, int result, struct error *error);
+
 /* The store that has the rows of a table: that it was opened over, or of a derived table, whose rows are then made, its
  * own. It is valid until more is recorded. OUTCOME_SYSTEM when they cannot be made. */
 MUST_USE enum outcome database_rows(struct database *database, enum table table, struct store **store,
                                     struct error *error);
 
 /* Prepares one statement. OUTCOME_MALFORMED with SQLite's message when it is not valid, is more than one statement or
- * would change something; error->offset then is the place in `sql`. `needs` (may be NULL) gets the NEED_... flags of
+ * would change something; error->offset then is the place in `sql`, MISTAKE_PLACE_UNKNOWN (records/mistake.h) when there
+ * is none. OUTCOME_SYSTEM when memory, disk or descriptors are lacking. `needs` (may be NULL) gets the NEED_... flags of
  * all it reads, added to what is there. The caller finalizes *statement. Rows that come
  * while it is being stepped may or may not be in its result. Beside SQLite's own functions there are those
  * of records/functions.h. A "name in double quotes" is only ever a name. */

@@ -133,9 +133,11 @@ static enum outcome query_open(struct query *query)
     struct error inner = {0};
     enum outcome outcome = database_prepare(query->database, query->rule->sql, &query->statement,
                                             query->known ? NULL : &query->needs, &inner);
+    if (outcome == OUTCOME_MALFORMED)
+        return error_set(query->error, outcome, inner.offset, "rule %s: its query is not valid: %s", query->rule->id,
+                         inner.text);
     if (outcome != OUTCOME_OK)
-        return error_set(query->error, outcome, inner.offset, "rule %s: its query is not valid at byte %llu: %s",
-                         query->rule->id, (unsigned long long)inner.offset, inner.text);
+        return error_set(query->error, outcome, 0, "%s", inner.text);
     outcome = find_fields(query);
     return outcome == OUTCOME_OK ? bind_parameters(query) : outcome;
 }
@@ -229,15 +231,19 @@ static enum outcome bad_field(const struct query *query, enum field field, const
 }
 
 /* Evidence must be there to be looked at. */
-static bool is_row(const struct query *query, const struct evidence *evidence)
+static enum outcome check_row(const struct query *query, const struct evidence *evidence)
 {
-    if (evidence->row == INT_NULL || evidence->table.at == NULL)
-        return evidence->row == INT_NULL;
-    enum table table = schema_index(schema_find(evidence->table.at));
-    struct error error = {0};
+    static const char expected[] = "the id of a row of that table, or NULL";
     struct store *store = NULL;
-    return database_rows(query->database, table, &store, &error) == OUTCOME_OK &&
-           store_row(store, table, evidence->row) != NULL;
+    if (evidence->row == INT_NULL)
+        return OUTCOME_OK;
+    if (evidence->table.at == NULL)
+        return bad_field(query, FIELD_ROW, expected);
+    enum table table = schema_index(schema_find(evidence->table.at));
+    enum outcome outcome = database_rows(query->database, table, &store, query->error);
+    if (outcome == OUTCOME_OK && store_row(store, table, evidence->row) == NULL)
+        return bad_field(query, FIELD_ROW, expected);
+    return outcome;
 }
 
 static enum outcome read_row(const struct query *query, struct evidence *evidence)
@@ -249,8 +255,11 @@ static enum outcome read_row(const struct query *query, struct evidence *evidenc
         return bad_field(query, FIELD_GRADE, "proof, strong or hint");
     if (!parse_table(field_text(query, FIELD_EVIDENCE), &evidence->table))
         return bad_field(query, FIELD_EVIDENCE, "the name of a table or NULL");
-    if (!field_number(query, FIELD_ROW, &evidence->row) || !is_row(query, evidence))
+    if (!field_number(query, FIELD_ROW, &evidence->row))
         return bad_field(query, FIELD_ROW, "the id of a row of that table, or NULL");
+    enum outcome outcome = check_row(query, evidence);
+    if (outcome != OUTCOME_OK)
+        return outcome;
     if (!field_number(query, FIELD_PACKET, &evidence->packet))
         return bad_field(query, FIELD_PACKET, "the number of a packet or NULL");
     if (!parse_basis(query, &evidence->basis))
@@ -277,9 +286,11 @@ static enum pile_kind sort_observation(const struct evidence *evidence)
 
 static enum outcome step_error(const struct query *query, int result)
 {
-    sqlite3 *db = sqlite3_db_handle(query->statement);
-    enum outcome outcome = result == SQLITE_NOMEM ? OUTCOME_SYSTEM : OUTCOME_MALFORMED;
-    return error_set(query->error, outcome, 0, "rule %s: its query failed: %s", query->rule->id, sqlite3_errmsg(db));
+    struct error inner = {0};
+    enum outcome outcome = database_failure(query->database, result, &inner);
+    if (outcome != OUTCOME_MALFORMED)
+        return error_set(query->error, outcome, 0, "%s", inner.text);
+    return error_set(query->error, outcome, 0, "rule %s: its query failed: %s", query->rule->id, inner.text);
 }
 
 static enum outcome collect(const struct query *query, struct pile *piles)
@@ -291,7 +302,7 @@ static enum outcome collect(const struct query *query, struct pile *piles)
         if (outcome != OUTCOME_OK)
             return outcome;
         if (!pile_add(&piles[sort_observation(&evidence)], &evidence))
-            return error_set(query->error, OUTCOME_SYSTEM, 0, "rule %s: not enough memory", query->rule->id);
+            return error_set(query->error, OUTCOME_SYSTEM, 0, "not enough memory for its evidence");
     }
     return result == SQLITE_DONE ? OUTCOME_OK : step_error(query, result);
 }
@@ -323,8 +334,7 @@ static enum outcome conclude(struct pile *piles, struct arena *arena, struct rul
     if (verdict->detail.at != NULL && pile_copy(deciding, arena, &verdict->evidence, &verdict->evidence_count) &&
         pile_copy(&piles[PILE_REMARK], arena, &verdict->remarks, &verdict->remark_count))
         return OUTCOME_OK;
-    return error_set(error, OUTCOME_LIMIT, 0, "rule %s: its evidence is larger than the memory for verdicts",
-                     verdict->rule->id);
+    return error_set(error, OUTCOME_LIMIT, 0, "its evidence is larger than the memory for verdicts");
 }
 
 static enum outcome evaluate_query(struct query *query, struct arena *arena, struct rule_verdict *verdict)
@@ -353,6 +363,15 @@ static enum outcome evaluate_rule(struct query *query, struct arena *arena, stru
     return verdict->detail.at != NULL
                ? OUTCOME_OK
                : error_set(query->error, OUTCOME_LIMIT, 0, "too many rules for the memory for verdicts");
+}
+
+/* The rule stays undecided for want of memory, disk or time; this does no harm to other rules. */
+static void give_up(struct rule_verdict *verdict, const struct error *why, struct arena *arena)
+{
+    *verdict = (struct rule_verdict){.rule = verdict->rule, .verdict = VERDICT_NOTOBSERVED, .unjudged = true};
+    verdict->detail = text_format(arena, "Could not be judged: %s", why->text);
+    if (verdict->detail.at == NULL)
+        verdict->detail = TEXT("Could not be judged: not enough memory");
 }
 
 /* Rules that share a query, and are not told apart in it by :rule, have the same verdict. NULL: none yet. */
@@ -394,8 +413,13 @@ enum outcome evaluate_rules(struct database *database, const struct benchmark *b
             *verdict = *same;
             verdict->rule = rule;
         }
+        if (outcome == OUTCOME_SYSTEM || outcome == OUTCOME_LIMIT) {
+            give_up(verdict, error, arena);
+            outcome = OUTCOME_OK;
+        }
         if (outcome == OUTCOME_OK) {
             verdicts->count++;
+            verdicts->unjudged += verdict->unjudged;
             verdicts->by_verdict[verdict->verdict]++;
         }
     }

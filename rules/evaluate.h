@@ -22,6 +22,7 @@
 #ifndef CMSCOPE_RULES_EVALUATE_H
 #define CMSCOPE_RULES_EVALUATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/arena.h"
@@ -58,6 +59,7 @@ struct rule_verdict {
     enum verdict verdict;
     enum grade grade;          /* the best among the evidence of the verdict */
     enum basis basis;          /* of a fail, that of its surest evidence; else that of the least sure */
+    bool unjudged;             /* not observed only because memory, disk or time ran out: `detail` says which */
     struct text detail;        /* one or two sentences for people */
     struct evidence *evidence; /* those that bear the verdict, by packet */
     size_t evidence_count;
@@ -70,6 +72,7 @@ struct verdicts {
     struct rule_verdict *items; /* in the benchmark's order; only rules that were selected */
     size_t count;
     size_t by_verdict[VERDICT_COUNT];
+    size_t unjudged; /* those that could not be judged, among the ones that are not observed */
 };
 
 struct evaluation {
@@ -89,7 +92,8 @@ struct evaluation {
 MUST_USE enum outcome evaluate_needs(struct database *database, const struct benchmark *benchmark,
                                      const struct evaluation *evaluation, unsigned *needs, struct error *error);
 
-/* Runs the selected rules. Everything in *verdicts lives in `arena`. */
+/* Runs the selected rules. A rule for which memory, disk or time ran out is not observed, and the others are judged all the
+ * same; OUTCOME_MALFORMED names a rule whose query is wrong. Everything in *verdicts lives in `arena`. */
 MUST_USE enum outcome evaluate_rules(struct database *database, const struct benchmark *benchmark,
                                      const struct evaluation *evaluation, struct arena *arena,
                                      struct verdicts *verdicts, struct error *error);

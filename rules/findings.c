@@ -77,7 +77,7 @@ enum outcome findings_collect(struct database *database, struct arena *arena, st
     while ((state = sqlite3_step(statement)) == SQLITE_ROW)
         add(findings, arena, statement);
     if (state != SQLITE_DONE)
-        outcome = error_set(error, OUTCOME_SYSTEM, 0, "findings: %s", sqlite3_errmsg(sqlite3_db_handle(statement)));
+        outcome = database_failure(database, state, error);
     sqlite3_finalize(statement);
     return outcome;
 }

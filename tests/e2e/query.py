@@ -194,6 +194,14 @@ def test_errors_are_those_of_sqlite():
             wanted = str(error)
         result = lab.cmscope("query", "-r", lab.SCCMWTF, sql, status=lab.INVALID)
         lab.expect_in(wanted, result.errors, f"the message for {sql!r}")
+    for sql, shown in (
+        ("SELECT id,\n  roott FROM message", "    roott FROM message\n    ^\n"),
+        ("SELECT '\u00e4\u00f6', nosuch FROM http", "  SELECT '\u00e4\u00f6', nosuch FROM http\n               ^\n"),
+        ("SELECT 1 WHERE \x1b[31m", "  SELECT 1 WHERE \\x1B[31m\n                 ^\n"),
+        ("SELECT " + "id, " * 100 + "nosuch FROM http", " nosuch FROM http\n  " + " " * 60 + "^\n"),
+    ):
+        result = lab.cmscope("query", "-r", lab.SCCMWTF, sql, status=lab.INVALID)
+        lab.expect_in(shown, result.errors, f"the place in {sql!r}")
 
 
 def test_join():

@@ -81,6 +81,15 @@ def test_files_after_a_signal():
         lab.expect_equal(sorted(os.listdir(folder)), ["report.html", "rows.db"], "files")
 
 
+def test_while_a_query_runs():
+    """A signal stops a query that runs, also one that prints: status 5, and the reason."""
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT "
+    for rest in ("count(*) FROM c", "x FROM c WHERE x < 0"):
+        status, _, errors = interrupted(signal.SIGINT, "query", "-r", lab.SCCMWTF, endless + rest)
+        lab.expect_equal(status, lab.INCOMPLETE, errors)
+        lab.expect_in(REASON, errors, "the message")
+
+
 def test_before_the_first_byte():
     """A pipe or a named pipe that never delivers: the signal ends it, and the status says that the result is incomplete."""
     status, output, errors = interrupted(signal.SIGINT, "flows", "-r", "-", given=0)
@@ -136,6 +145,7 @@ def test_second_signal():
 lab.main(
     test_report_of_what_was_read,
     test_files_after_a_signal,
+    test_while_a_query_runs,
     test_before_the_first_byte,
     test_whole_process_group,
     test_ignored_signals_stay_ignored,

@@ -360,8 +360,69 @@ static void an_error_tells_the_place(void **state)
     sqlite3_stmt *statement;
     assert_int_equal(database_prepare(bench_of(state)->database, "SELECT id, nope FROM flow", &statement, NULL, &error),
                      OUTCOME_MALFORMED);
-    assert_string_equal(error.text, "no such column: nope");
+    assert_string_equal(error.text, "no such column: nope (line 1, column 12)");
     assert_int_equal(error.offset, 11);
+}
+
+static void an_error_names_what_was_meant(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SELECT roott FROM message", "no such column: roott (line 1, column 8); did you mean \"root\"?"},
+        {"SELECT\n m.ENDPONIT FROM message m", "(line 2, column 2); did you mean \"endpoint\"?"},
+        {"SELECT\n1 FROM mesages", "no such table: mesages (line 2, column 8); did you mean \"message\"?"},
+        {"SELECT sni FROM message", "no such column: sni (line 1, column 8); table tls has it"},
+        {"SELECT xyzzyq FROM message", "no such column: xyzzyq (line 1, column 8)"},
+        {"SELECT nosuch(1)", "no such function: nosuch (line 1, column 8)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_non_null(strstr(refused(state, cases[i][0]), cases[i][1]));
+}
+
+/* Rows of table expressions may be counted, whatever their names; what is no table here may not. */
+static void expressions_are_counted(void **state)
+{
+    static const char *const fives[] = {
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5) SELECT count(*) FROM c",
+        "WITH c AS (SELECT value FROM json_each('[1,2,3,4,5]') GROUP BY 1) SELECT count(*) FROM c",
+        "WITH c AS (SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5), d AS (SELECT * FROM c) "
+        "SELECT max((SELECT count(*) FROM c), (SELECT count(*) FROM d))",
+        "SELECT count(*) FROM (SELECT value FROM json_each('[1,2,3,4,5]') ORDER BY 1 LIMIT 9)",
+        "WITH c AS MATERIALIZED (SELECT value FROM json_each('[1,2,3,4,5]')) SELECT count(*) FROM c",
+        "SELECT count(*) FROM (SELECT row_number() OVER () FROM json_each('[1,2,3,4,5]'))",
+        "SELECT 5 WHERE EXISTS (WITH c AS (SELECT 1 GROUP BY 1) SELECT 1 FROM c)",
+        "SELECT count(*) FROM (VALUES (1), (2), (3), (4), (5))",
+    };
+    static const char *const others[] = {
+        "SELECT count(*) FROM pragma_database_list", "SELECT count(*) FROM pragma_table_info('message')",
+        "SELECT 1 FROM pragma_compile_options",      "SELECT count(*) FROM dbstat",
+        "SELECT count(*) FROM sqlite_dbpage",        "SELECT count(*) FROM sqlite_temp_master",
+        "SELECT count(*) FROM bytecode('SELECT 1')", "SELECT EXISTS (SELECT 1 FROM pragma_function_list)",
+    };
+    for (size_t i = 0; i < sizeof fives / sizeof fives[0]; i++)
+        assert_string_equal(ask(state, fives[i]), "5");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        refused(state, others[i]);
+}
+
+/* Steps and their end, and that the next statement has all of them again. */
+static void a_statement_has_a_budget(void **state)
+{
+    struct database *database = bench_of(state)->database;
+    struct error error = {0};
+    sqlite3_stmt *statement;
+    database_limit(database, 1000000, 0);
+    assert_int_equal(
+        database_prepare(database, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT max(x) FROM c",
+                         &statement, NULL, &error),
+        OUTCOME_OK);
+    int result = sqlite3_step(statement);
+    assert_int_equal(result, SQLITE_INTERRUPT);
+    assert_int_equal(database_failure(database, result, &error), OUTCOME_LIMIT);
+    assert_non_null(strstr(error.text, "stopped after 1 million steps"));
+    sqlite3_finalize(statement);
+    assert_string_equal(ask(state, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<9999) "
+                                   "SELECT max(x) FROM c"),
+                        "9999");
 }
 
 static void ctes_windows_and_json_are_there(void **state)
@@ -507,6 +568,9 @@ int main(void)
         TEST(only_reading_is_allowed),
         TEST(one_statement_at_a_time),
         TEST(an_error_tells_the_place),
+        TEST(an_error_names_what_was_meant),
+        TEST(expressions_are_counted),
+        TEST(a_statement_has_a_budget),
         TEST(ctes_windows_and_json_are_there),
         TEST(functions_about_names_and_addresses),
         TEST(tables_that_nobody_reads_are_known),
