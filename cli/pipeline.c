@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -508,6 +510,10 @@ static void write_content_coverage(struct pipeline *pipeline)
                   "payloads in an envelope that was not opened");
     write_counter(pipeline, "payloads_decrypted", counts.decrypted, false,
                   "payloads and policies in an envelope that a key of --keys opened");
+    write_counter(pipeline, "keys_none", workers_keyless(pipeline->workers), false,
+                  "1 when nothing in the folder of --keys is of use");
+    write_counter(pipeline, "key_files_unread", counts.keys_unread, true,
+                  "files of --keys that could not be read, or not to their end");
     write_counter(pipeline, "key_files_locked", counts.keys_locked, true,
                   "files of --keys whose key a password locks: not opened");
     write_counter(pipeline, "unsettled", counts.unsettled, true, "signatures that could not wait for a key: too many");
@@ -560,8 +566,20 @@ static size_t worker_count(const struct options *options)
     return count < WORKERS_MAX ? count : WORKERS_MAX;
 }
 
+/* A dump of memory would hold keys, passwords and all that was captured. LeakSanitizer cannot work without the right to
+ * look at the program. */
+static void forbid_core_dumps(void)
+{
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__
+    (void)prctl(PR_SET_DUMPABLE, 0); /* for dumps that go to a program, which know no limit: core(5) */
+#endif
+}
+
 static bool start(struct pipeline *pipeline, unsigned needs, struct error *error)
 {
+    forbid_core_dumps();
     const struct options *options = pipeline->options;
     pipeline->result->bad_site =
         options->site != NULL && site_load(options->site, &pipeline->site, error) != OUTCOME_OK;
@@ -577,6 +595,8 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
     enum outcome outcome = workers_start(worker_count(options), needs, options->keys, &options->settings,
                                          pipeline->store, &pipeline->workers, error);
     stop_unblock();
+    if (outcome == OUTCOME_OK && workers_keyless(pipeline->workers))
+        complain("%s; what is encrypted stays hidden", error->text);
     return outcome == OUTCOME_OK;
 }
 

@@ -54,6 +54,7 @@ struct worker {
 struct workers {
     size_t count;
     bool threaded;
+    bool keyless; /* there is nothing of use in the folder of --keys */
     struct hash_seed seed;
     struct memory_shares shares;
     struct tracker_counts tracker_counts;
@@ -349,7 +350,8 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, const
         if (worker->store == NULL || !start_parts(worker, count, needs, settings))
             return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
         enum outcome outcome = keys == NULL ? OUTCOME_OK : dissect_load_keys(worker->dissect, keys, error);
-        if (outcome != OUTCOME_OK)
+        made->keyless = outcome == OUTCOME_MORE;
+        if (outcome != OUTCOME_OK && !made->keyless)
             return outcome;
     }
     for (size_t i = 0; made->threaded && i < count; i++) {
@@ -357,6 +359,11 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, const
             return error_set(error, OUTCOME_SYSTEM, 0, "a worker could not be started; try --threads 1");
     }
     return OUTCOME_OK;
+}
+
+bool workers_keyless(const struct workers *workers)
+{
+    return workers->keyless;
 }
 
 /* All members of struct tracker_counts are sums. */

@@ -23,9 +23,12 @@ struct workers;
 
 /* `count` workers (1 ... WORKERS_MAX) that decode what `needs` asks for, into `store` in the end, with the memory and
  * policies of `settings`, which must outlive them. Keys are loaded from `keys` (NULL: none). OUTCOME_SYSTEM, or what
- * dissect_load_keys says. */
+ * dissect_load_keys says; a folder without keys is no failure: workers_keyless. */
 MUST_USE enum outcome workers_start(size_t count, unsigned needs, const char *keys, const struct settings *settings,
                                     struct store *store, struct workers **workers, struct error *error);
+
+/* Returns true when `keys` is a folder and nothing in it is of use; the error of workers_start says why. */
+bool workers_keyless(const struct workers *workers);
 
 /* Hands on segments, whose bytes may be forgotten afterwards. */
 void workers_segments(struct workers *workers, const struct sighting *sightings, size_t count);

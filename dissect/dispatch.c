@@ -118,6 +118,13 @@ static void count_locked(void *context, const char *path)
     dissect->counts.keys_locked++;
 }
 
+static void count_unread(void *context, const char *path)
+{
+    (void)path;
+    struct dissect *dissect = context;
+    dissect->counts.keys_unread++;
+}
+
 static bool read_keylog(void *context, struct cursor content)
 {
     return tls_take_keylog(context, text_from(content), false) > 0;
@@ -125,7 +132,8 @@ static bool read_keylog(void *context, struct cursor content)
 
 enum outcome dissect_load_keys(struct dissect *dissect, const char *path, struct error *error)
 {
-    struct ccm_key_reader reader = {.context = dissect, .read = read_keylog, .locked = count_locked};
+    struct ccm_key_reader reader = {
+        .context = dissect, .read = read_keylog, .locked = count_locked, .unread = count_unread};
     return ccm_keyfile_load(dissect->decoder.keys, path, &reader, error);
 }
 
@@ -159,7 +167,7 @@ void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t ba
     struct dissect_counts counts = dissect_counts(from);
     uint64_t inflated = counts.inflated; /* kept by the decoder, see dissect_counts */
     counts.inflated = 0;
-    counts.keys_locked = 0; /* every worker read the same files */
+    counts.keys_locked = counts.keys_unread = 0; /* every worker read the same files */
     counts.limits.hit[LIMIT_tls_keylog] = 0;
     counts_add(&into->counts, &counts);
     into->decoder.inflated += inflated;

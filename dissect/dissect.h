@@ -28,6 +28,7 @@ struct dissect_counts {
     uint64_t encrypted;      /* payloads in an envelope that was not opened */
     uint64_t decrypted;      /* payloads and policies in an envelope that was opened */
     uint64_t keys_locked;    /* files of --keys with a key that a password locks */
+    uint64_t keys_unread;    /* files of --keys that could not be read, or not to their end */
     uint64_t unsettled;      /* signatures not looked at again because too many waited */
     uint64_t trouble_cut;    /* messages that were cut off, of any protocol (trouble.h) */
     uint64_t trouble_malformed;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What became of a file. */
 struct taken {
@@ -188,11 +189,13 @@ static void load_file(struct ccm_keys *keys, const char *path, const struct ccm_
 {
     struct taken taken = {.password = reader == NULL ? NULL : reader->password};
     FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return;
-    unsigned char *bytes = malloc((size_t)CCM_KEY_FILE_MAX);
+    unsigned char *bytes = file == NULL ? NULL : malloc((size_t)CCM_KEY_FILE_MAX);
     size_t length = bytes == NULL ? 0 : fread(bytes, 1, (size_t)CCM_KEY_FILE_MAX, file);
-    fclose(file);
+    bool whole = bytes != NULL && !ferror(file) && (length < (size_t)CCM_KEY_FILE_MAX || getc(file) == EOF);
+    if (file != NULL)
+        fclose(file);
+    if (!whole && reader != NULL && reader->unread != NULL)
+        reader->unread(reader->context, path);
     if (length > 0)
         load_pem(keys, (const char *)bytes, (int)length, &taken);
     if (length > 0 && !taken.any && !taken.locked)
@@ -216,7 +219,9 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
     if (stat(path, &status) != 0)
         return error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
     struct taken taken = {0};
-    if (S_ISDIR(status.st_mode)) {
+    bool folder = S_ISDIR(status.st_mode);
+    enum outcome nothing = folder ? OUTCOME_MORE : OUTCOME_MALFORMED;
+    if (folder) {
         struct dirent **names = NULL;
         int count = scandir(path, &names, NULL, alphasort);
         if (count < 0)
@@ -231,14 +236,16 @@ enum outcome ccm_keyfile_load(struct ccm_keys *keys, const char *path, const str
         }
         free(names);
     } else {
+        if (access(path, R_OK) != 0)
+            return error_set(error, OUTCOME_SYSTEM, 0, "%s: %s", path, strerror(errno));
         load_file(keys, path, reader, &taken);
     }
     if (!taken.any && taken.locked)
-        return error_set(
-            error, OUTCOME_MALFORMED, 0, "%s: a password locks what is in it, which was not opened; %s", path,
-            reader != NULL && reader->password != NULL ? "it is not the one given" : "give the keys without one");
+        return error_set(error, nothing, 0, "%s: a password locks what is in it, which was not opened; %s", path,
+                         reader != NULL && reader->password != NULL ? "it is not the one given"
+                                                                    : "give the keys without one");
     if (!taken.any)
-        return error_set(error, OUTCOME_MALFORMED, 0,
+        return error_set(error, nothing, 0,
                          "%s: no certificate, key or TLS key log in it; PEM, DER and PKCS#12 without a password are "
                          "read",
                          path);

@@ -2,6 +2,9 @@
 """--keys: a certificate that the capture does not show verifies the signatures that it made, and only those."""
 
 import ssl  # only to take off the PEM armour
+import subprocess
+import time
+from pathlib import Path
 
 import lab
 
@@ -59,15 +62,48 @@ def der():
     return ssl.PEM_cert_to_DER_cert((KEYS / "client1.cert.pem").read_text())
 
 
-def test_nothing_there():
-    """A folder without keys, an empty or damaged file and a missing one are refused with status 3 and their name."""
+def test_folder_without_keys():
+    """A folder without keys is told once, with one worker and with two, and all that needs no key is read."""
+    wanted = lab.cmscope("messages", "-r", MEDIA).output
     with lab.folder() as folder:
-        empty = folder / "empty"
-        empty.mkdir()
+        (folder / "notes.txt").write_text("not a key\n")
+        for threads in ("1", "2"):
+            result = lab.cmscope("messages", "-r", MEDIA, "--keys", folder, "--threads", threads)
+            lab.expect_equal(result.output, wanted, "messages")
+            lab.expect_equal(result.errors.count(str(folder)), 1, f"one message: {result}")
+            sql = "SELECT name, value FROM coverage WHERE name IN ('keys_none', 'key_files_unread') ORDER BY 1"
+            rows = lab.query(sql, MEDIA, options=("--keys", folder, "--threads", threads))
+            lab.expect_equal([row["value"] for row in rows], [0, 1], "counters")
+
+
+def test_big_key_file():
+    """Of a file of more than 64 MB the rest is not read: the result is incomplete, and a counter says so."""
+    with lab.folder() as folder:
+        with open(folder / "keylog.txt", "wb") as file:
+            file.write(b"CLIENT_RANDOM " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n")
+            file.truncate((64 << 20) + 1)
+        sql = "SELECT value FROM coverage WHERE name = 'key_files_unread'"
+        lab.expect_equal(lab.value(sql, MEDIA, options=("--keys", folder), status=lab.INCOMPLETE), 1, "the counter")
+
+
+def test_no_core_dump():
+    """What keys and captures brought into memory is never written to a core file."""
+    process = subprocess.Popen(["sh", "-c", 'ulimit -c unlimited 2>/dev/null; exec "$@"', "sh", lab.CMSCOPE, "messages", "-r", "-", "--keys",
+                                str(KEYS)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    time.sleep(1)
+    limits = Path(f"/proc/{process.pid}/limits").read_text()
+    process.communicate(lab.SCCMWTF.read_bytes(), timeout=60)
+    line = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    lab.expect_equal(line.split()[4:6], ["0", "0"], "the limit")
+
+
+def test_nothing_there():
+    """An empty or damaged file and a missing one are refused with status 3 and their name."""
+    with lab.folder() as folder:
         no_key, damaged, missing = folder / "no.key", folder / "damaged.pem", folder / "missing"
         no_key.write_text("nothing\n")
         damaged.write_bytes((KEYS / "client1.cert.pem").read_bytes()[:200])
-        for path in (empty, no_key, damaged, missing):
+        for path in (no_key, damaged, missing):
             result = lab.cmscope("query", "-r", MEDIA, "--keys", path, "SELECT 1", status=lab.UNREADABLE)
             lab.expect_in(str(path), result.errors, "the message")
             lab.expect_equal(len(result.errors.splitlines()), 1, f"lines: {result}")
@@ -83,4 +119,5 @@ def test_no_secrets_here():
 
 
 if __name__ == "__main__":
-    lab.main(test_with_and_without, test_source_is_told, test_others_stay, test_der, test_nothing_there, test_no_secrets_here)
+    lab.main(test_with_and_without, test_source_is_told, test_others_stay, test_der, test_folder_without_keys, test_big_key_file,
+             test_no_core_dump, test_nothing_there, test_no_secrets_here)
