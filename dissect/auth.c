@@ -190,6 +190,8 @@ void auth_token(struct auth *auth, const struct auth_carrier *carrier, struct cu
             take_kerberos(auth, carrier, token, moment);
         return;
     }
+    if (token.left > 0)
+        trouble_limit(carrier->conversation, carrier->name, LIMIT_auth_wrappings, moment);
 }
 
 void auth_http_header(struct auth *auth, const struct auth_carrier *carrier, struct text value, struct moment moment)

@@ -14,9 +14,10 @@
 
 #include "dissect/configmgr/ber.h"
 #include "dissect/internal.h"
+#include "dissect/trouble.h"
 
-#define NAME_PARTS_MAX 8 /* of a principal: two or three in real life */
-#define ETYPES_MAX 16    /* offered in a request */
+#define NAME_PARTS_MAX 16 /* of a principal: two or three in real life */
+#define ETYPES_MAX 64     /* offered in a request: about 20 exist */
 #define NAME_BYTES_MAX 512
 
 /* ---- Names of numbers ---- */
@@ -126,7 +127,7 @@ static struct text take_string(struct cursor content, struct arena *arena)
 }
 
 /* PrincipalName: SEQUENCE { name-type [0], name-string [1] SEQUENCE OF GeneralString } */
-static struct text take_principal(struct cursor content, struct arena *arena)
+static struct text take_principal(struct cursor content, struct arena *arena, struct kerberos_message *message)
 {
     struct cursor name, strings, part;
     struct text joined = TEXT_NULL;
@@ -141,6 +142,7 @@ static struct text take_principal(struct cursor content, struct arena *arena)
                                    : text_format(arena, "%.*s/%.*s", (int)joined.length, joined.at, (int)text.length,
                                                  text.at == NULL ? "" : text.at);
     }
+    message->left_out = message->left_out || strings.left > 0;
     return joined;
 }
 
@@ -162,13 +164,13 @@ static bool take_ticket(struct cursor content, struct arena *arena, struct kerbe
         return false;
     message->realm = take_string(part, arena);
     if (ber_context(&ticket, 2, &part))
-        message->service = take_principal(part, arena);
+        message->service = take_principal(part, arena, message);
     if (ber_context(&ticket, 3, &part))
         message->etype = take_etype(part);
     return true;
 }
 
-static struct text take_etypes(struct cursor content, struct arena *arena)
+static struct text take_etypes(struct cursor content, struct arena *arena, struct kerberos_message *message)
 {
     struct cursor list;
     struct text joined = TEXT_NULL;
@@ -182,6 +184,7 @@ static struct text take_etypes(struct cursor content, struct arena *arena)
         joined = text_format(arena, "%.*s%s%s", (int)joined.length, joined.at == NULL ? "" : joined.at,
                              joined.at == NULL ? "" : ",", name == NULL ? number : name);
     }
+    message->left_out = message->left_out || list.left > 0;
     return joined;
 }
 
@@ -193,14 +196,14 @@ static bool parse_request(struct cursor body, struct arena *arena, struct kerber
     if (!ber_context(&body, 4, &body) || !ber_take(&body, BER_SEQUENCE, &body))
         return false;
     if (ber_context(&body, 1, &part))
-        message->client = take_principal(part, arena);
+        message->client = take_principal(part, arena, message);
     if (!ber_context(&body, 2, &part))
         return false;
     message->realm = take_string(part, arena);
     if (ber_context(&body, 3, &part))
-        message->service = take_principal(part, arena);
+        message->service = take_principal(part, arena, message);
     if (ber_context(&body, 8, &part))
-        message->etypes = take_etypes(part, arena);
+        message->etypes = take_etypes(part, arena, message);
     return true;
 }
 
@@ -211,7 +214,7 @@ static bool parse_reply(struct cursor body, struct arena *arena, struct kerberos
         return false;
     message->client_realm = take_string(part, arena);
     if (ber_context(&body, 4, &part))
-        message->client = take_principal(part, arena);
+        message->client = take_principal(part, arena, message);
     return ber_context(&body, 5, &part) && take_ticket(part, arena, message);
 }
 
@@ -231,11 +234,11 @@ static bool parse_error(struct cursor body, struct arena *arena, struct kerberos
     if (ber_context(&body, 7, &part))
         message->client_realm = take_string(part, arena);
     if (ber_context(&body, 8, &part))
-        message->client = take_principal(part, arena);
+        message->client = take_principal(part, arena, message);
     if (ber_context(&body, 9, &part))
         message->realm = take_string(part, arena);
     if (ber_context(&body, 10, &part))
-        message->service = take_principal(part, arena);
+        message->service = take_principal(part, arena, message);
     return true;
 }
 
@@ -311,5 +314,7 @@ int64_t kerberos_record(struct conversation *conversation, const char *carrier, 
     row.etype = message->etype;
     row.etype_name = text_of(kerberos_etype_name(message->etype));
     row.etypes = message->etypes;
+    if (message->left_out)
+        trouble_limit(conversation, "kerberos", LIMIT_kerberos_list, moment);
     return sink_append(&conversation->dissect->sink, TABLE_kerberos, &row);
 }

@@ -32,6 +32,7 @@ struct kerberos_message {
     struct text etypes;       /* that a request offers, names separated by commas */
     int64_t etype;            /* of the ticket */
     int64_t error;            /* error-code */
+    bool left_out;            /* parts of names, or etypes, beyond those that are read */
 };
 
 /* Reads one message, which must start `bytes`. False when it is none of these (then `type` is 0), or malformed, or cut off in

@@ -66,6 +66,8 @@ static void emit_value(const struct ldap_place *place, struct ldap_entry_row *ro
     row->binary = !is_text(value);
     if (row->binary)
         most = BINARY_VALUE_MAX;
+    if (value.left > most && !row->binary)
+        trouble_limit(place->conversation, "ldap", LIMIT_ldap_value, place->moment);
     if (value.left > most)
         value.left = most;
     if (!row->binary && value.left > 0 && value.at[value.left - 1] == 0)

@@ -5,9 +5,6 @@
 #include <fnmatch.h>
 #include <string.h>
 
-/* Longer names match nothing: none of those here comes near, and matching stays cheap. */
-#define NAME_MAX_BYTES 512
-
 /* Patterns of fnmatch(3), letters in either case; a backslash is a plain character. The first that fits wins. */
 struct pattern {
     const char *share; /* purpose that the share must have; NULL: any */
@@ -94,7 +91,7 @@ static const struct pattern PIPES[] = {
 
 static const char *find(const struct pattern *patterns, size_t count, const char *share, struct text name)
 {
-    char copy[NAME_MAX_BYTES];
+    char copy[SHARE_NAME_MAX];
     if (name.at == NULL || name.length >= sizeof copy || memchr(name.at, '\0', name.length) != NULL)
         return NULL;
     memcpy(copy, name.at, name.length);

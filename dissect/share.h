@@ -4,6 +4,9 @@
 
 #include "core/text.h"
 
+/* Longer names match nothing: none of those that are known comes near, and matching stays cheap. */
+#define SHARE_NAME_MAX 2048
+
 /* A word of the column smb_tree.purpose; NULL when the name says nothing. */
 const char *share_purpose(struct text share);
 /* A word of the column smb_file.purpose. `share` is what share_purpose said of the share. */

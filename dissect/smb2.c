@@ -12,7 +12,7 @@
 #include "dissect/trouble.h"
 
 #define HEADER_BYTES 64
-#define DIALECTS_MAX 16
+#define DIALECTS_MAX 64 /* of a negotiation: five exist */
 #define CONTEXTS_MAX 16
 #define CIPHERS_MAX 8
 #define CREATE_MAX 8192 /* a name has at most 64 KB, and in real life 520 bytes */
@@ -273,6 +273,8 @@ static void negotiate_request(struct smb *smb, struct message *message)
     struct smb_row row = smb_row_get(smb);
     bool has_311 = false, has_3 = false;
     row.dialects = TEXT_NULL;
+    if (count > DIALECTS_MAX)
+        message->outcome = OUTCOME_LIMIT;
     for (unsigned i = 0; i < count && i < DIALECTS_MAX; i++) {
         if (!cursor_le16(&at, &dialect)) {
             malformed(message);

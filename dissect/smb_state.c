@@ -399,6 +399,8 @@ int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsig
         return SMB_NONE;
     const struct smb_tree *share = tree == SMB_NONE ? NULL : &smb->trees[tree];
     bool pipe = share != NULL && share->pipe;
+    if (name.length >= SHARE_NAME_MAX)
+        trouble_limit(smb->conversation, "smb", LIMIT_smb_name, smb->moment);
     struct smb_file_row row = smb_file_row_null();
     row.packet = smb->moment.packet;
     row.time = moment_seconds(smb->moment);

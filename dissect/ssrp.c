@@ -81,7 +81,7 @@ static void set_pair(struct sql_instance_row *row, struct text name, struct text
 }
 
 /* One instance: pairs up to an empty name. */
-static bool take_instance(struct cursor *at, struct sql_instance_row *row, struct arena *arena)
+static bool take_instance(struct cursor *at, struct sql_instance_row *row, struct arena *arena, bool *left_out)
 {
     struct text name, value;
     unsigned pairs = 0;
@@ -89,6 +89,7 @@ static bool take_instance(struct cursor *at, struct sql_instance_row *row, struc
         set_pair(row, name, value, arena);
         pairs++;
     }
+    *left_out = pairs == PAIRS_MAX;
     return pairs > 0;
 }
 
@@ -122,16 +123,17 @@ static void ssrp_datagram(void *state, enum direction direction, struct cursor b
     }
     if (!cursor_le16(&at, &length) || !cursor_take(&at, length, &list))
         return;
-    for (int i = 0; i < INSTANCES_MAX && list.left > 0; i++) {
+    bool left_out = false;
+    for (int i = 0; i < INSTANCES_MAX && list.left > 0 && !left_out; i++) {
         struct sql_instance_row row = row_of(conversation, direction_reverse(direction), moment);
         row.answered = 1;
-        if (!take_instance(&list, &row, &dissect->scratch)) {
+        if (!take_instance(&list, &row, &dissect->scratch, &left_out)) {
             trouble_report(conversation, "ssrp", outcome_of_bytes(conversation), "instance", UINT64_MAX, moment);
             return;
         }
         sink_append(&dissect->sink, TABLE_sql_instance, &row);
     }
-    if (list.left > 0)
+    if (list.left > 0 || left_out)
         trouble_limit(conversation, "ssrp", LIMIT_ssrp_instances, moment);
 }
 

@@ -18,10 +18,10 @@
 
 #define HEADER_BYTES 8
 #define RECORD_HEADER_BYTES 5
-#define PACKET_MAX 32767             /* MS-TDS 2.2.6.4: the largest that a login may ask for */
-#define KEPT_ASKED ((size_t)65536)   /* of a message from the client: a login with a ticket fits */
-#define KEPT_ANSWERED ((size_t)8192) /* of one from the server: only its beginning is read */
-#define TOKENS_MAX 64
+#define PACKET_MAX 32767            /* MS-TDS 2.2.6.4: the largest that a login may ask for */
+#define ASKED_MAX ((size_t)65536)   /* of a message from the client: a login with a ticket fits */
+#define ANSWERED_MAX ((size_t)8192) /* of one from the server: only its beginning is read */
+#define TOKENS_MAX 1024             /* of a reply that are read */
 #define PORT_TDS 1433
 #define LOGIN_OLD_PACKET 512
 
@@ -80,7 +80,7 @@ static bool is_telling(uint8_t type, uint16_t length, struct cursor payload)
                offset < length && offset % 5 == 1;
     if (type == TDS_LOGIN_OLD) /* a login of 567 bytes or so, always in packets of 512; the first text is short */
         return length == LOGIN_OLD_PACKET && (payload.left <= 30 || payload.at[30] <= 30);
-    return type == TDS_LOGIN7 && cursor_le32(&payload, &login) && login >= 86 && login <= KEPT_ASKED;
+    return type == TDS_LOGIN7 && cursor_le32(&payload, &login) && login >= 86 && login <= ASKED_MAX;
 }
 
 static enum recognition recognise(struct cursor first, const struct flow *flow)
@@ -302,7 +302,11 @@ static void take_tokens(struct tds *tds, const struct side *side, struct moment 
     struct sql_login_row row = row_of(tds, moment);
     struct tds_token token;
     bool changed = false;
-    for (int i = 0; i < TOKENS_MAX; i++) {
+    for (int i = 0;; i++) {
+        if (i == TOKENS_MAX && reply.left > 0)
+            trouble_limit(tds->layer->conversation, "tds", LIMIT_tds_tokens, moment);
+        if (i == TOKENS_MAX)
+            break;
         enum tds_event event = tds_next_token(&reply, tds->old, &token, &dissect_of(tds)->scratch);
         if (event == TDS_EVENT_DAMAGED)
             report(tds, OUTCOME_MALFORMED, "token of a reply", side, moment);
@@ -535,8 +539,8 @@ static void *tds_open(struct layer *layer, enum direction client)
     tds->layer = layer;
     tds->client = client;
     tds->row = INT_NULL;
-    buffer_init(&tds->side[client].message, KEPT_ASKED);
-    buffer_init(&tds->side[direction_reverse(client)].message, KEPT_ANSWERED);
+    buffer_init(&tds->side[client].message, ASKED_MAX);
+    buffer_init(&tds->side[direction_reverse(client)].message, ANSWERED_MAX);
     return tds;
 }
 

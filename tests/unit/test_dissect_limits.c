@@ -282,6 +282,80 @@ static void rpc_endpoints(struct dialogue *dialogue, size_t count)
     call(dialogue, 0, true);
 }
 
+/* ---- Others ---- */
+
+/* An AS-REQ (RFC 4120 section 5.4.1) that offers so many encryption types. */
+static void kerberos_list(struct dialogue *dialogue, size_t count)
+{
+    add_times(&made, count, VECTOR("\x02\x01\x12"));
+    wrap(&made, 0x30);
+    wrap(&made, 0xA8);
+    prepend(&made, VECTOR("\xA2\x03\x1B\x01R"));
+    wrap(&made, 0x30);
+    wrap(&made, 0xA4);
+    prepend(&made, VECTOR("\xA1\x03\x02\x01\x05\xA2\x03\x02\x01\x0A"));
+    wrap(&made, 0x30);
+    wrap(&made, 0x6A);
+    dialogue_ask(dialogue, view(&made));
+}
+
+/* A Sicily bind whose token is an NTLM message in so many wrappings of GSS (RFC 2743 section 3.1). */
+static void auth_wrappings(struct dialogue *dialogue, size_t count)
+{
+    add(&made, VECTOR("NTLMSSP\0\x01\0\0\0\x07\x82\x08\xA2"));
+    for (size_t i = 0; i < count; i++) {
+        prepend(&made, VECTOR("\x06\x06\x2B\x06\x01\x05\x05\x02"));
+        wrap(&made, 0x60);
+    }
+    wrap(&made, 0x8A);
+    prepend(&made, VECTOR("\x02\x01\x03\x04\0"));
+    wrap_ldap(&made, 0x60);
+    dialogue_ask(dialogue, view(&made));
+}
+
+static void ldap_value(struct dialogue *dialogue, size_t count)
+{
+    add_times(&made, count, VECTOR("v"));
+    wrap(&made, 0x04);
+    wrap(&made, 0x31);
+    prepend(&made, VECTOR("\x04\x07mSSMSxx"));
+    wrap(&made, 0x30);
+    wrap(&made, 0x30);
+    prepend(&made, VECTOR("\x04\x04"
+                          "cn=a"));
+    wrap_ldap(&made, 0x64);
+    dialogue_ask(dialogue, SEARCH);
+    dialogue_answer(dialogue, view(&made));
+}
+
+/* A reply with so many RETURNSTATUS (MS-TDS 2.2.7.18). */
+static void tds_tokens(struct dialogue *dialogue, size_t count)
+{
+    size_t length = 8 + count * 5;
+    uint8_t header[8] = {4, 1, (uint8_t)(length >> 8), (uint8_t)length};
+    add(&made, cursor_of(header, sizeof header));
+    add_times(&made, count, VECTOR("\x79\0\0\0\0"));
+    dialogue_ask(dialogue, TDS_LOGIN_SQL);
+    dialogue_answer(dialogue, view(&made));
+}
+
+/* CREATE of a file with a name of so many characters (MS-SMB2 2.2.13). */
+static void smb_name(struct dialogue *dialogue, size_t count)
+{
+    uint8_t body[56] = {57};
+    put16(body + 44, 64 + sizeof body);
+    put16(body + 46, 2 * count);
+    add(&made,
+        VECTOR(
+            "\xFESMB\x40\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x05\0\0\0\0\0\0\0"
+            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+    add(&made, cursor_of(body, sizeof body));
+    add_times(&made, count, VECTOR("a\0"));
+    uint8_t header[4] = {0, 0, (uint8_t)(made.length >> 8), (uint8_t)made.length};
+    prepend(&made, cursor_of(header, sizeof header));
+    dialogue_ask(dialogue, view(&made));
+}
+
 static const struct {
     enum limit limit;
     enum transport transport;
@@ -300,6 +374,11 @@ static const struct {
     {LIMIT_tds_message, TRANSPORT_TCP, 1433, tds_message, 15}, /* and the end of the list */
     {LIMIT_rdp_frame, TRANSPORT_TCP, 3389, rdp_frame, 2048},
     {LIMIT_smb_head, TRANSPORT_TCP, 445, smb_head, 8190},
+    {LIMIT_kerberos_list, TRANSPORT_UDP, 88, kerberos_list, 64},
+    {LIMIT_auth_wrappings, TRANSPORT_TCP, 389, auth_wrappings, 3}, /* and the message */
+    {LIMIT_ldap_value, TRANSPORT_TCP, 389, ldap_value, 65536},
+    {LIMIT_tds_tokens, TRANSPORT_TCP, 1433, tds_tokens, 1024},
+    {LIMIT_smb_name, TRANSPORT_TCP, 445, smb_name, 2047},
     {LIMIT_rpc_bound, TRANSPORT_TCP, 135, rpc_bound, 16},
     {LIMIT_rpc_contexts, TRANSPORT_TCP, 135, rpc_contexts, 32},
     {LIMIT_rpc_bindings, TRANSPORT_TCP, 135, rpc_bindings, 32},
