@@ -45,7 +45,7 @@ static bool wait_for_bytes(struct input *input)
     if (input->regular)
         return !stop_asked();
     enum stop_wait wait = stop_wait(input->file, input->pause.call == NULL ? -1 : PAUSE_MS);
-    if (wait == STOP_TIMEOUT) {
+    if (wait == STOP_TIMEOUT && input->pause.call != NULL) {
         input->pause.call(input->pause.context);
         wait = stop_wait(input->file, -1);
     }

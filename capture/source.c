@@ -108,8 +108,8 @@ static struct cursor first_bytes(struct input *input)
 
 static enum outcome name_foreign(const struct source *source, const struct foreign *foreign, struct error *error)
 {
-    return error_set(error, OUTCOME_MALFORMED, 0, "%s is %s, but pcap or pcapng is wanted: %s", shown(source), foreign->what,
-                     foreign->advice);
+    return error_set(error, OUTCOME_MALFORMED, 0, "%s is %s, but pcap or pcapng is wanted: %s", shown(source),
+                     foreign->what, foreign->advice);
 }
 
 static enum outcome cannot_open(const struct source *source, const struct error *why, struct error *error)

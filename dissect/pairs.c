@@ -32,7 +32,10 @@ uint64_t pairs_digest(struct dissect *dissect, struct text text)
 int64_t pairs_time(double seconds)
 {
     double time = seconds * NANOSECONDS;
-    return isnan(time) ? INT64_MIN : time > TIME_AS_ORDER ? INT64_MAX : time < -TIME_AS_ORDER ? INT64_MIN : (int64_t)time;
+    return isnan(time)             ? INT64_MIN
+           : time > TIME_AS_ORDER  ? INT64_MAX
+           : time < -TIME_AS_ORDER ? INT64_MIN
+                                   : (int64_t)time;
 }
 
 static uint64_t count_items(const struct pairs *pairs)
