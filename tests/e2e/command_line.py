@@ -22,7 +22,7 @@ def commands():
 def refused(*arguments, status=lab.USAGE, says=(), output=False, lines_most=1):
     """A line on standard error that begins with the program's name and says these things."""
     result = lab.cmscope(*arguments, status=status)
-    lines = result.errors.splitlines()
+    lines = [line for line in result.errors.splitlines() if not line.startswith("  ")]  # the place in a query is no message
     lab.expect(lines and lines[0].startswith("cmscope: "), f"a message is wanted: {result}")
     lab.expect(len(lines) <= lines_most, f"{lines_most} messages, not {len(lines)}: {result}")
     for part in says:
