@@ -210,7 +210,7 @@ static struct pending *take_place(struct ldap *ldap, struct moment moment)
     if (!grow(ldap))
         left_out(ldap, LIMIT_ldap_pending, moment);
     struct pending *place = &ldap->pending[ldap->next];
-    ldap->next = (ldap->next + 1) % ldap->pending_room;
+    ldap->next = ldap->next + 1 < ldap->pending_room ? ldap->next + 1 : 0;
     return place;
 }
 

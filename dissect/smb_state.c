@@ -423,7 +423,7 @@ int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsig
     if (session != SMB_NONE)
         smb->sessions[session].files++;
     if (tree != SMB_NONE)
-        smb->trees[tree].files++;
+        smb->trees[tree].files++; /* NOLINT(clang-analyzer-core.NullDereference): a place has its array */
     smb->files[place].row = sink_append(&smb->dissect->sink, TABLE_smb_file, &row);
     return place;
 }

@@ -273,7 +273,7 @@ def run(*arguments, statuses=(lab.DONE, lab.RULE_FAILED, lab.INCOMPLETE)):
 
 FINDINGS = "(SELECT group_concat(f.code || ': ' || f.text, '; ') FROM finding f WHERE f.message = m.id)"
 QUESTIONS = {
-    "finding": f"SELECT {FINDINGS} AS text FROM message m WHERE client = '{{}}'",
+    "finding": f"SELECT coalesce({FINDINGS}, '') || '; ' || coalesce(malformed, '') AS text FROM message m WHERE client = '{{}}'",
     "notes": f"SELECT notes || ' ' || coalesce({FINDINGS}, '') AS text FROM message m WHERE client = '{{}}'",
     "source_host": "SELECT source_host AS text FROM message WHERE client = '{}'",
     "root": "SELECT root AS text FROM message WHERE client = '{}' AND malformed IS NULL",

@@ -21,7 +21,7 @@
 #endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv) /* NOLINT(readability-non-const-parameter): libFuzzer calls it */;
 
 #define EVALUATION_MAX ((size_t)1 << 30) /* as in cli/check.c */
 #define WORKERS 2

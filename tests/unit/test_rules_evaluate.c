@@ -366,8 +366,10 @@ static void a_full_arena_is_a_limit(void **state)
     struct bench *bench = bench_of(state);
     load(state, "SELECT 'fail' AS result, 'proof' AS grade, 'flow' AS evidence, id AS row, packet, time, id AS subject,"
                 "'seen' AS why FROM flow");
-    bench->arena.limit = 20000;
-    assert_int_equal(evaluate(state, &(struct evaluation){0}), OUTCOME_LIMIT);
+    bench->arena.limit = 20000; /* too little for the evidence: the rule is not judged, and says why */
+    assert_int_equal(evaluate(state, &(struct evaluation){0}), OUTCOME_OK);
+    assert_int_equal(bench->verdicts.items[0].verdict, VERDICT_NOTOBSERVED);
+    assert_int_equal(bench->verdicts.unjudged, 1);
     bench->arena.limit = 8;
     assert_int_equal(evaluate(state, &(struct evaluation){0}), OUTCOME_LIMIT);
 }
