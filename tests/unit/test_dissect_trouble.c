@@ -82,7 +82,7 @@ static void repetitions_are_one_row_with_a_count(void **state)
 static void a_flow_with_more_kinds_than_have_rows_is_counted(void **state)
 {
     struct scene scene;
-    static char kinds[TROUBLES_MAX + 2][8];
+    static char kinds[TROUBLES_MAX + 2][16];
     (void)state;
     scene_start(&scene);
     for (int i = 0; i < TROUBLES_MAX + 2; i++) {
