@@ -7,6 +7,7 @@
 #include "capture/checksum.h"
 #include "capture/fragment.h"
 #include "capture/ip.h"
+#include "capture/ipcomp.h"
 #include "capture/ipsec.h"
 #include "capture/link.h"
 #include "capture/transport.h"
@@ -15,13 +16,16 @@
 /* IP headers inside each other. A mirrored (ERSPAN) overlay (VXLAN) of a VPN (GRE, IP in IP) has five; more is an
  * attack on the reader. */
 #define MAX_DEPTH 8
-/* Headers of IPsec behind one IP header: ESP inside AH, and what they hold. */
-#define MAX_IPSEC 4
+/* Headers of IPsec and of compression behind one IP header: ESP inside AH, and what they hold. Each asks for work. */
+#define MAX_WRAPPED 4
 
 struct decoder {
     struct fragments *fragments;
     struct ipsec *ipsec;
+    struct ipcomp *ipcomp;
     bool checksums;
+    bool decompressed; /* this packet */
+    size_t longest;    /* bytes captured of a packet */
     struct decoder_counts counts;
 };
 
@@ -32,7 +36,8 @@ struct decoder *decoder_new(void)
         return NULL;
     decoder->fragments = fragments_new();
     decoder->ipsec = ipsec_new();
-    if (decoder->fragments != NULL && decoder->ipsec != NULL)
+    decoder->ipcomp = ipcomp_new();
+    if (decoder->fragments != NULL && decoder->ipsec != NULL && decoder->ipcomp != NULL)
         return decoder;
     decoder_free(decoder);
     return NULL;
@@ -44,6 +49,7 @@ void decoder_free(struct decoder *decoder)
         return;
     fragments_free(decoder->fragments);
     ipsec_free(decoder->ipsec);
+    ipcomp_free(decoder->ipcomp);
     free(decoder);
 }
 
@@ -65,6 +71,7 @@ struct decoder_counts decoder_counts(const struct decoder *decoder)
     struct decoder_counts counts = decoder->counts;
     counts.fragments_expired = fragments.expired;
     counts.fragments_overlapping = fragments.overlapping;
+    limit_counts_add(&counts.limits, &fragments.limits);
     return counts;
 }
 
@@ -75,13 +82,33 @@ static void count_link(struct decoder_counts *counts, int link_type)
     while (at < counts->link_count && counts->links[at].link_type < link_type)
         at++;
     if (at == counts->link_count || counts->links[at].link_type != link_type) {
-        if (counts->link_count == UNKNOWN_LINKS_MAX)
+        if (counts->link_count == UNKNOWN_LINKS_MAX) {
+            limit_hit(&counts->limits, LIMIT_unknown_links);
             return;
+        }
         memmove(&counts->links[at + 1], &counts->links[at], (counts->link_count - at) * sizeof counts->links[0]);
         counts->links[at] = (struct link_count){.link_type = link_type};
         counts->link_count++;
     }
     counts->links[at].packets++;
+}
+
+static void count_ethertype(struct decoder_counts *counts, uint16_t type)
+{
+    size_t at = 0;
+    while (at < counts->ethertype_count && counts->ethertypes[at].type < type)
+        at++;
+    if (at == counts->ethertype_count || counts->ethertypes[at].type != type) {
+        if (counts->ethertype_count == UNKNOWN_ETHERTYPES_MAX) {
+            limit_hit(&counts->limits, LIMIT_unknown_ethertypes);
+            return;
+        }
+        memmove(&counts->ethertypes[at + 1], &counts->ethertypes[at],
+                (counts->ethertype_count - at) * sizeof counts->ethertypes[0]);
+        counts->ethertypes[at] = (struct ethertype_count){.type = type};
+        counts->ethertype_count++;
+    }
+    counts->ethertypes[at].packets++;
 }
 
 const char *decoded_name(enum decoded decoded)
@@ -117,6 +144,16 @@ const char *unread_name(enum unread unread)
         [UNREAD_GRE] = "GRE of an unknown kind",
         [UNREAD_L2TP] = "L2TP version 3",
         [UNREAD_DEPTH] = "tunnels nested too deep",
+        [UNREAD_ETHERTYPE] = "Ethernet type that is not known",
+        [UNREAD_LLC] = "802.2 with a protocol that is not known",
+        [UNREAD_PPP] = "PPP with a protocol that is not known",
+        [UNREAD_FAMILY] = "address family that is not known",
+        [UNREAD_LINK_TYPE] =
+            "IP header where the file announces another link layer: its link type is wrong, the packets "
+            "look like raw IP",
+        [UNREAD_NO_IP_HEADER] = "no IP header where one was announced",
+        [UNREAD_TZSP] = "TZSP with another link layer",
+        [UNREAD_IPCOMP] = "IP payload compression that is not DEFLATE, or damaged",
     };
     return (size_t)unread < UNREAD_COUNT ? names[unread] : "unknown";
 }
@@ -159,16 +196,17 @@ void address_print(const struct address *address, char text[ADDRESS_TEXT_MAX])
 
 /* ---- from IP on ---- */
 
-static bool is_ipsec(uint8_t protocol)
+/* Headers behind IP that hold another protocol's: those of IPsec, and compression. */
+static bool is_wrapped(uint8_t protocol)
 {
-    return protocol == IP_ESP || protocol == IP_AH || protocol == IP_WESP;
+    return protocol == IP_ESP || protocol == IP_AH || protocol == IP_WESP || protocol == IP_IPCOMP;
 }
 
 /* Protocols whose fragments are worth keeping: those that are read. */
 static bool is_read(uint8_t protocol)
 {
     return protocol == IP_TCP || protocol == IP_UDP || protocol == IP_ICMP || protocol == IP_ICMPV6 ||
-           is_ipsec(protocol) || tunnel_is_protocol(protocol);
+           is_wrapped(protocol) || tunnel_is_protocol(protocol);
 }
 
 /* Puts a fragment to the others. DECODED_COUNT: *ip is a whole datagram now; else it is the packet's result. */
@@ -212,7 +250,7 @@ static enum decoded inner(enum outcome outcome, const struct frame *frame, enum 
     return decoded_of(outcome, frame->unread == UNREAD_NONE ? otherwise : DECODED_UNREAD);
 }
 
-/* What is neither UDP nor IPsec. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
+/* What is neither UDP nor wrapped. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
 static enum decoded carried(const struct ip *ip, struct frame *frame, struct segment *segment)
 {
     if (ip->protocol == IP_TCP)
@@ -250,12 +288,31 @@ static enum decoded carried_udp(struct decoder *decoder, struct moment moment, c
     return outcome == OUTCOME_OK ? DECODED_COUNT : inner(outcome, frame, DECODED_NOT_IP);
 }
 
-/* Goes into IPsec as far as it can be read. DECODED_COUNT: *ip is what is inside. */
-static enum decoded unwrap(struct decoder *decoder, struct moment moment, struct ip *ip, struct segment *segment)
+/* One packet is decompressed into one buffer, so only the first compression is read. */
+static enum decoded decompress(struct decoder *decoder, struct ip *ip, struct frame *frame, bool *done)
 {
-    for (int layers = 0; is_ipsec(ip->protocol); layers++) {
-        if (layers == MAX_IPSEC)
-            return DECODED_MALFORMED;
+    enum outcome outcome = *done ? frame_give_up(&ip->payload, UNREAD_IPCOMP) : ipcomp_enter(decoder->ipcomp, ip);
+    *done = true;
+    frame->unread = ip->payload.unread;
+    return outcome == OUTCOME_OK ? DECODED_COUNT : inner(outcome, frame, DECODED_OTHER);
+}
+
+/* Goes into IPsec and compression as far as they can be read. DECODED_COUNT: *ip is what is inside. */
+static enum decoded unwrap(struct decoder *decoder, struct moment moment, struct ip *ip, struct frame *frame,
+                           struct segment *segment)
+{
+    for (int layers = 0; is_wrapped(ip->protocol); layers++) {
+        if (layers == MAX_WRAPPED) {
+            limit_hit(&decoder->counts.limits, LIMIT_wrapped);
+            frame->unread = UNREAD_DEPTH;
+            return DECODED_UNREAD;
+        }
+        if (ip->protocol == IP_IPCOMP) {
+            enum decoded decoded = decompress(decoder, ip, frame, &decoder->decompressed);
+            if (decoded != DECODED_COUNT)
+                return decoded;
+            continue;
+        }
         segment->protection = ip->protocol == IP_AH ? PROTECTION_AH : PROTECTION_ESP_NULL;
         enum outcome outcome = ipsec_enter(decoder->ipsec, moment, ip);
         if (outcome != OUTCOME_OK)
@@ -268,8 +325,8 @@ static enum decoded unwrap(struct decoder *decoder, struct moment moment, struct
 static enum decoded upper(struct decoder *decoder, struct moment moment, struct ip *ip, struct frame *frame,
                           struct segment *segment)
 {
-    if (is_ipsec(ip->protocol)) {
-        enum decoded decoded = unwrap(decoder, moment, ip, segment);
+    if (is_wrapped(ip->protocol)) {
+        enum decoded decoded = unwrap(decoder, moment, ip, frame, segment);
         if (decoded != DECODED_COUNT)
             return decoded;
     }
@@ -280,6 +337,20 @@ static enum decoded upper(struct decoder *decoder, struct moment moment, struct 
     return ip->protocol == IP_UDP ? carried_udp(decoder, moment, ip, frame, segment) : carried(ip, frame, segment);
 }
 
+/* A capture may have lost how long its packets were: then all that were cut are as long as its longest ones, and their IP
+ * headers say how long they were. One that is longer than its frame elsewhere is damaged or forged. */
+static void infer_length(struct decoder *decoder, const struct packet *packet, struct frame *frame)
+{
+    if (packet->bytes.left < decoder->longest)
+        return;
+    decoder->longest = packet->bytes.left;
+    uint32_t length = ip_length(frame);
+    if (length <= frame->wire)
+        return;
+    frame->wire = length;
+    decoder->counts.lengths_lost++;
+}
+
 static enum decoded decode(struct decoder *decoder, const struct packet *packet, struct frame *frame,
                            struct segment *segment)
 {
@@ -287,11 +358,15 @@ static enum decoded decode(struct decoder *decoder, const struct packet *packet,
     enum outcome outcome = link_strip(packet->link_type, frame, &known);
     if (outcome != OUTCOME_OK)
         return inner(outcome, frame, known ? DECODED_NOT_IP : DECODED_UNKNOWN_LINK);
+    if (packet->bytes.left >= packet->wire_length)
+        infer_length(decoder, packet, frame);
     for (int depth = 0; depth < MAX_DEPTH; depth++) {
         struct ip ip;
         outcome = ip_parse(*frame, decoder->checksums, &ip);
+        if (outcome == OUTCOME_UNSUPPORTED)
+            frame->unread = UNREAD_NO_IP_HEADER;
         if (outcome != OUTCOME_OK)
-            return decoded_of(outcome, DECODED_NOT_IP);
+            return decoded_of(outcome, DECODED_UNREAD);
         if (ip.wrong_checksum)
             return DECODED_CHECKSUM;
         enum decoded decoded = DECODED_COUNT;
@@ -304,8 +379,35 @@ static enum decoded decode(struct decoder *decoder, const struct packet *packet,
             return decoded;
         }
     }
+    limit_hit(&decoder->counts.limits, LIMIT_nested);
     frame->unread = UNREAD_DEPTH;
     return DECODED_UNREAD;
+}
+
+/* Does the packet, of which not even the link layer could be read, begin with an IP header that fits it? */
+static bool is_raw_ip(const struct packet *packet)
+{
+    struct frame frame = {.bytes = packet->bytes, .wire = packet->wire_length};
+    struct ip ip;
+    return !link_is_ip(packet->link_type) && ip_length(&frame) == packet->wire_length &&
+           ip_parse(frame, true, &ip) == OUTCOME_OK && !ip.wrong_checksum;
+}
+
+/* Why a packet that gives no segment is not read. */
+static enum decoded count_unread(struct decoder *decoder, const struct packet *packet, struct frame *frame,
+                                 enum decoded decoded)
+{
+    if ((decoded == DECODED_UNREAD || decoded == DECODED_NOT_IP || decoded == DECODED_MALFORMED) && is_raw_ip(packet)) {
+        decoded = DECODED_UNREAD;
+        frame->unread = UNREAD_LINK_TYPE;
+    }
+    if (decoded == DECODED_UNREAD)
+        decoder->counts.by_unread[frame->unread]++;
+    if (decoded == DECODED_UNREAD && frame->unread == UNREAD_ETHERTYPE)
+        count_ethertype(&decoder->counts, frame->type);
+    if (decoded == DECODED_UNKNOWN_LINK)
+        count_link(&decoder->counts, packet->link_type);
+    return decoded;
 }
 
 enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet, struct segment *segment)
@@ -314,11 +416,11 @@ enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet
     struct frame frame = {.bytes = packet->bytes, .wire = wire, .unread = UNREAD_NONE};
     fragments_release(decoder->fragments);
     segment->protection = PROTECTION_NONE;
+    segment->options_cut = decoder->decompressed = false;
     enum decoded decoded = decode(decoder, packet, &frame, segment);
+    if (!decoded_has_flow(decoded))
+        decoded = count_unread(decoder, packet, &frame, decoded);
     decoder->counts.by_result[decoded]++;
-    if (decoded == DECODED_UNREAD)
-        decoder->counts.by_unread[frame.unread]++;
-    else if (decoded == DECODED_UNKNOWN_LINK)
-        count_link(&decoder->counts, packet->link_type);
+    decoder->counts.options_cut += segment->options_cut;
     return decoded;
 }

@@ -65,9 +65,10 @@ struct segment {
     bool is_error; /* an ICMP error about such a packet: see `error`; it has no payload */
     enum protection protection;
     bool syn, fin, rst, ack, urg, psh;
-    uint8_t scale;   /* of a SYN: enum window_scale, or WINDOW_SCALED + the shift count */
-    uint16_t window; /* as sent, not shifted */
-    uint8_t ttl;     /* time to live or hop limit of the packet as captured; of an ICMP error that of the error */
+    bool options_cut; /* the capture has not all options of TCP */
+    uint8_t scale;    /* of a SYN: enum window_scale, or WINDOW_SCALED + the shift count */
+    uint16_t window;  /* as sent, not shifted */
+    uint8_t ttl;      /* time to live or hop limit of the packet as captured; of an ICMP error that of the error */
     uint32_t sequence, acknowledgement;
     struct cursor payload;  /* captured bytes only */
     uint32_t payload_bytes; /* on the wire; more than payload.left when the capture cut the packet */
@@ -110,6 +111,14 @@ enum unread {
     UNREAD_GRE,
     UNREAD_L2TP,
     UNREAD_DEPTH,
+    UNREAD_ETHERTYPE, /* see decoder_counts.ethertypes */
+    UNREAD_LLC,
+    UNREAD_PPP,
+    UNREAD_FAMILY,
+    UNREAD_LINK_TYPE,
+    UNREAD_NO_IP_HEADER,
+    UNREAD_TZSP,
+    UNREAD_IPCOMP,
     UNREAD_COUNT
 };
 
@@ -131,11 +140,17 @@ void decoder_checksums(struct decoder *decoder, bool look);
  * call. */
 enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet, struct segment *segment);
 
-/* Link types that are told apart in the counts; more in one capture is a forgery. */
+/* Link types that are told apart in the counts, and Ethernet types; more in one capture is a forgery. */
 #define UNKNOWN_LINKS_MAX 16
+#define UNKNOWN_ETHERTYPES_MAX 16
 
 struct link_count {
     int link_type; /* DLT_...; its name: link_type_name (link_type.h) */
+    uint64_t packets;
+};
+
+struct ethertype_count {
+    uint16_t type;
     uint64_t packets;
 };
 
@@ -149,6 +164,11 @@ struct decoder_counts {
     /* Of DECODED_UNKNOWN_LINK, in the order of link types; what found no place is in by_result only. */
     struct link_count links[UNKNOWN_LINKS_MAX];
     size_t link_count;
+    /* Of UNREAD_ETHERTYPE, in the order of types; what found no place is in by_unread only. */
+    struct ethertype_count ethertypes[UNKNOWN_ETHERTYPES_MAX];
+    size_t ethertype_count;
+    uint64_t options_cut;  /* segments of which the capture has not all options of TCP */
+    uint64_t lengths_lost; /* packets that are shorter than their IP header says, though not cut as the file has it */
     struct limit_counts limits; /* hit by headers */
 };
 

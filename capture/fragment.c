@@ -112,8 +112,11 @@ static void give_up(struct fragments *fragments, struct datagram *datagram)
 static void expire(struct fragments *fragments, int64_t time_ns)
 {
     while (fragments->oldest != NULL &&
-           (fragments->datagrams >= MAX_DATAGRAMS || fragments->oldest->time_ns < time_ns - MAX_AGE_NS))
+           (fragments->datagrams >= MAX_DATAGRAMS || fragments->oldest->time_ns < time_ns - MAX_AGE_NS)) {
+        if (fragments->oldest->time_ns >= time_ns - MAX_AGE_NS)
+            limit_hit(&fragments->counts.limits, LIMIT_fragmented_datagrams);
         give_up(fragments, fragments->oldest);
+    }
 }
 
 static struct datagram *find_or_add(struct fragments *fragments, const struct ip *ip, int64_t time_ns)
@@ -150,6 +153,7 @@ static bool reserve(struct fragments *fragments, struct datagram *datagram, uint
         capacity *= 2;
     while (fragments->bytes - datagram->capacity + capacity > MAX_BYTES) {
         struct datagram *victim = fragments->oldest == datagram ? datagram->newer : fragments->oldest;
+        limit_hit(&fragments->counts.limits, LIMIT_fragment_bytes);
         if (victim == NULL)
             return false;
         give_up(fragments, victim);
@@ -262,8 +266,11 @@ static enum outcome place(struct fragments *fragments, struct datagram *datagram
     if (!reserve(fragments, datagram, end))
         return OUTCOME_MORE;
     copy_new(datagram, ip->offset, bytes);
-    if (!add_range(datagram, ip->offset, end))
-        return poison(fragments, datagram);
+    if (!add_range(datagram, ip->offset, end)) {
+        limit_hit(&fragments->counts.limits, LIMIT_fragment_holes);
+        datagram->poisoned = true;
+        return OUTCOME_MORE;
+    }
     if (ip->offset == 0)
         datagram->protocol = ip->protocol;
     if (datagram->ended && datagram->ranges[0].start == 0 && datagram->ranges[0].end == datagram->total)
@@ -280,7 +287,7 @@ void fragments_release(struct fragments *fragments)
 enum outcome fragments_add(struct fragments *fragments, struct ip *ip, int64_t time_ns)
 {
     uint32_t length = (uint32_t)ip->payload.bytes.left;
-    if (fragments->whole_count == MAX_WHOLE)
+    if (fragments->whole_count == MAX_WHOLE) /* cannot be: decode.c goes less deep */
         return OUTCOME_MALFORMED;
     if (length == 0 || length > MAX_DATAGRAM || ip->offset + length > MAX_DATAGRAM || (ip->more && length % 8 != 0))
         return OUTCOME_MALFORMED;

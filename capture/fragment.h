@@ -13,6 +13,7 @@ struct fragments;
 struct fragment_counts {
     uint64_t expired;     /* fragments of datagrams that were given up */
     uint64_t overlapping; /* fragments that overlapped others with other bytes or other ends */
+    struct limit_counts limits;
 };
 
 struct fragments *fragments_new(void); /* NULL when out of memory */

@@ -7,6 +7,7 @@
 struct frame {
     struct cursor bytes; /* captured */
     uint32_t wire;       /* bytes on the wire; bytes.left <= wire */
+    uint16_t type;       /* UNREAD_ETHERTYPE: the Ethernet type */
     uint8_t unread;      /* enum unread: why what follows is not read, set by whoever gives up */
 };
 

@@ -3,11 +3,6 @@
 
 #include "capture/checksum.h"
 
-/* RFC 8200 knows six kinds, each at most once or twice; more is an attack on the reader. */
-#define MAX_EXTENSIONS 8
-/* Options of a hop-by-hop header; padding may be one byte each. */
-#define MAX_OPTIONS 64
-
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
 #define FRAGMENT_UNIT 8
@@ -134,7 +129,7 @@ static bool jumbo_length(struct cursor options, uint32_t *length)
 {
     enum { PAD1 = 0, JUMBO = 0xc2 };
     uint8_t type, size;
-    for (int count = 0; count < MAX_OPTIONS && cursor_u8(&options, &type); count++) {
+    while (cursor_u8(&options, &type)) {
         struct cursor value;
         if (type == PAD1)
             continue;
@@ -161,9 +156,10 @@ static enum outcome hop_by_hop(struct ip *ip)
     return OUTCOME_OK;
 }
 
+/* There may be any number of extension headers (RFC 8200, section 4): each takes eight bytes of the packet. */
 enum outcome ip_extensions(struct ip *ip)
 {
-    for (int count = 0; count <= MAX_EXTENSIONS; count++) {
+    for (;;) {
         enum outcome outcome;
         struct cursor value;
         switch (ip->protocol) {
@@ -174,6 +170,7 @@ enum outcome ip_extensions(struct ip *ip)
             outcome = routing(ip);
             break;
         case IP_DESTINATION:
+        case IP_SHIM6: /* RFC 5533, section 5.1 */
             outcome = extension(ip, &value);
             break;
         case IP_FRAGMENT:
@@ -185,7 +182,6 @@ enum outcome ip_extensions(struct ip *ip)
         if (outcome != OUTCOME_OK || ip->fragment)
             return outcome;
     }
-    return OUTCOME_MALFORMED;
 }
 
 /* RFC 8200, section 3
@@ -215,6 +211,20 @@ static enum outcome ipv6_parse(struct frame frame, struct ip *ip)
                       .payload = frame,
                       .jumbo = length == 0};
     return ip_extensions(ip);
+}
+
+uint32_t ip_length(const struct frame *frame)
+{
+    struct cursor bytes = frame->bytes;
+    uint8_t first;
+    uint16_t length;
+    if (!cursor_u8(&bytes, &first))
+        return 0;
+    if (first >> 4 == 4)
+        return cursor_skip(&bytes, 1) && cursor_be16(&bytes, &length) ? length : 0;
+    if (first >> 4 != 6 || !cursor_skip(&bytes, 3) || !cursor_be16(&bytes, &length) || length == 0)
+        return 0; /* 0: a jumbogram, or segmentation left to the network card */
+    return IPV6_HEADER + (uint32_t)length;
 }
 
 enum outcome ip_parse(struct frame frame, bool checksums, struct ip *ip)

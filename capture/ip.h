@@ -22,8 +22,10 @@ enum ip_protocol {
     IP_NO_NEXT = 59,
     IP_DESTINATION = 60,
     IP_ETHERIP = 97,
+    IP_IPCOMP = 108,
     IP_L2TP = 115,
     IP_MPLS = 137,
+    IP_SHIM6 = 140,
     IP_WESP = 141
 };
 
@@ -45,6 +47,9 @@ struct ip {
 
 /* OUTCOME_MORE: headers cut by the snapshot length; OUTCOME_MALFORMED; OUTCOME_UNSUPPORTED: not IP. */
 MUST_USE enum outcome ip_parse(struct frame frame, bool checksums, struct ip *ip);
+
+/* Returns the length of the packet as its IP header says it, and 0 when it does not or the header was cut. */
+uint32_t ip_length(const struct frame *frame);
 
 /* Walks IPv6 extension headers up to the upper protocol or a fragment header. ip_parse does it; it is repeated on a
  * datagram that was put together. */

@@ -1,6 +1,8 @@
 /* capture/link.c: link layers. See link.h.
  *
  *      link type --LINKS--> layer --LAYERS, ETHERTYPES--> layer --> ... --> LAYER_IP
+ *
+ * The walk has no limit but the packet: layers that may follow each other again take at least two bytes each time.
  */
 #include "capture/link.h"
 
@@ -9,15 +11,7 @@
 #include "capture/decode.h"
 #include "capture/wireless.h"
 
-/* Steps from the link layer to IP. Two provider tags, two customer tags, PPPoE and MPLS take 14; more is an attack on
- * the reader. */
-#define MAX_STEPS 24
-/* MPLS labels; real stacks have up to five. */
-#define MAX_LABELS 8
-/* Attributes of an NFLOG packet before its payload; the kernel writes about ten. */
-#define MAX_NFLOG_ATTRIBUTES 32
-
-#define ETHERTYPE_LENGTH_MAX 0x05dc /* up to here it is a length, IEEE 802.3 */
+#define ETHERTYPE_LENGTH_LAST 0x05dc /* up to here it is a length, IEEE 802.3 */
 
 /* What an Ethernet type says: bytes to skip, and what comes then. */
 static const struct ethertype {
@@ -35,6 +29,9 @@ static const struct ethertype {
     {0x8926, 4, LAYER_TYPE, UNREAD_NONE},     /* VN-Tag */
     {0x8909, 6, LAYER_TYPE, UNREAD_NONE},     /* Cisco MetaData */
     {0x892f, 4, LAYER_TYPE, UNREAD_NONE},     /* HSR, IEC 62439-3 */
+    {0x893f, 6, LAYER_TYPE, UNREAD_NONE},     /* E-TAG, 802.1BR */
+    {0x8903, 2, LAYER_ETHERNET, UNREAD_NONE}, /* FabricPath: tree and time to live */
+    {0x22f3, 0, LAYER_TRILL, UNREAD_NONE},    /* RFC 6325 */
     {0x88e7, 4, LAYER_ETHERNET, UNREAD_NONE}, /* 802.1ah: service tag, then the customer's frame */
     {0x6558, 0, LAYER_ETHERNET, UNREAD_NONE}, /* transparent Ethernet bridging, in tunnels */
     {0x8847, 0, LAYER_MPLS, UNREAD_NONE},     /* RFC 5332 */
@@ -45,17 +42,42 @@ static const struct ethertype {
     {0x894f, 0, LAYER_IP, UNREAD_NSH},        /* RFC 8300 */
 };
 
+/* Types that carry no IP packets: they say nothing that is asked of a capture. What is neither here nor above may carry
+ * them, and is counted as not read. Sources: IEEE 802 Numbers (IANA), IEEE Registration Authority. */
+static const uint16_t WITHOUT_IP[] = {
+    0x0600, 0x0601, 0x0806, 0x0842, 0x0bad, 0x2000, 0x22ea, 0x22f0, 0x22f4, 0x6000, 0x6001, 0x6002, 0x6003, 0x6004,
+    0x6005, 0x6006, 0x6007, 0x8035, 0x809b, 0x80f3, 0x8137, 0x8138, 0x8204, 0x8808, 0x8809, 0x880c, 0x8819, 0x8863,
+    0x886d, 0x8870, 0x8874, 0x887b, 0x888e, 0x8892, 0x8899, 0x88a2, 0x88a4, 0x88a7, 0x88ab, 0x88b8, 0x88b9, 0x88ba,
+    0x88bb, 0x88c7, 0x88ca, 0x88cc, 0x88cd, 0x88d9, 0x88dc, 0x88e1, 0x88e3, 0x88ee, 0x88f5, 0x88f6, 0x88f7, 0x88f8,
+    0x88fb, 0x8902, 0x8906, 0x890d, 0x8912, 0x8914, 0x8917, 0x8929, 0x893a, 0x893b, 0x8940, 0x9000, 0xfefe,
+};
+/* Of IEEE 802.2: addresses of services that carry no IP: null, management, SNA, spanning tree, PROWAY, XNS, BACnet,
+ * Banyan, NetWare, IBM's NetBIOS and LAN management, OSI. */
+static const uint8_t SERVICES_WITHOUT_IP[] = {0x00, 0x02, 0x03, 0x04, 0x05, 0x08, 0x0c, 0x0e, 0x10,
+                                              0x42, 0x4e, 0x7e, 0x80, 0x82, 0x8e, 0xbc, 0xd4, 0xdc,
+                                              0xe0, 0xec, 0xf0, 0xf4, 0xf5, 0xf8, 0xfc, 0xfe, 0xff};
+/* Of SNAP: organisations whose protocols carry no IP: Cisco (CDP, VTP, DTP, PVST), Cisco Aironet, Extreme (EDP), Apple
+ * (AppleTalk). */
+static const uint8_t ORGANISATIONS_WITHOUT_IP[][3] = {{0, 0, 0x0c}, {0, 0x40, 0x96}, {0, 0xe0, 0x2b}, {8, 0, 7}};
+
 enum ppp_protocol {
     PPP_IPV4 = 0x0021,
+    PPP_OSI = 0x0023,
+    PPP_XNS = 0x0025,
+    PPP_DECNET = 0x0027,
+    PPP_APPLETALK = 0x0029,
+    PPP_IPX = 0x002b,
     PPP_VJ_COMPRESSED = 0x002d,
     PPP_VJ = 0x002f,
     PPP_MULTILINK = 0x003d,
+    PPP_NETBIOS = 0x003f,
     PPP_ENCRYPTED = 0x0053,
     PPP_IPV6 = 0x0057,
     PPP_LINK_COMPRESSED = 0x00fb,
     PPP_COMPRESSED = 0x00fd,
     PPP_MPLS = 0x0281,
-    PPP_MPLS_MULTICAST = 0x0283
+    PPP_MPLS_MULTICAST = 0x0283,
+    PPP_CONTROL = 0x8000 /* from here on: protocols that set up the others (RFC 1661, section 2) */
 };
 
 /* Values of AF_INET6 on Linux, Windows, NetBSD and OpenBSD, FreeBSD, macOS: a capture may come from any of them. */
@@ -85,7 +107,7 @@ static enum outcome type(struct walk *walk)
 static enum outcome ethertype(struct walk *walk)
 {
     walk->next = LAYER_LLC;
-    if (walk->type <= ETHERTYPE_LENGTH_MAX)
+    if (walk->type <= ETHERTYPE_LENGTH_LAST)
         return OUTCOME_OK;
     for (size_t i = 0; i < sizeof ETHERTYPES / sizeof ETHERTYPES[0]; i++) {
         const struct ethertype *row = &ETHERTYPES[i];
@@ -95,7 +117,65 @@ static enum outcome ethertype(struct walk *walk)
         return row->unread == UNREAD_NONE ? frame_skip(walk->frame, row->skip)
                                           : frame_give_up(walk->frame, row->unread);
     }
-    return OUTCOME_UNSUPPORTED;
+    if (link_type_without_ip(walk->type))
+        return OUTCOME_UNSUPPORTED;
+    walk->frame->type = walk->type;
+    return frame_give_up(walk->frame, UNREAD_ETHERTYPE);
+}
+
+bool link_type_without_ip(uint16_t type)
+{
+    for (size_t i = 0; i < sizeof WITHOUT_IP / sizeof WITHOUT_IP[0]; i++) {
+        if (WITHOUT_IP[i] == type)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 6325, section 3.1: version 2 bits, reserved 2, multicast 1, length of the options in words 5, hops 6; names of two
+ * bridges 2 each; options; then an Ethernet frame. */
+static enum outcome trill(struct walk *walk)
+{
+    uint16_t first;
+    enum outcome outcome = frame_be16(walk->frame, &first);
+    walk->next = LAYER_ETHERNET;
+    return outcome == OUTCOME_OK ? frame_skip(walk->frame, 4u + 4u * (first >> 6 & 0x1fu)) : outcome;
+}
+
+/* IEEE 802.2 without SNAP: the service is known to carry no IP, or not known. The lowest bit of the address says that it
+ * is a group's. */
+static enum outcome service(struct frame *frame)
+{
+    uint8_t address;
+    enum outcome outcome = frame_peek(frame, &address);
+    for (size_t i = 0; outcome == OUTCOME_OK && i < sizeof SERVICES_WITHOUT_IP; i++) {
+        if (SERVICES_WITHOUT_IP[i] == address)
+            return OUTCOME_UNSUPPORTED;
+    }
+    return outcome == OUTCOME_OK ? frame_give_up(frame, UNREAD_LLC) : outcome;
+}
+
+/* SNAP with the protocols of an organisation; that of 802.1 bridges Ethernet (RFC 2684, section 5.2: 1 and 7, with two
+ * bytes of padding), and says 14 for spanning tree. */
+static enum outcome organisation(struct walk *walk, struct cursor header)
+{
+    enum { WITH_CHECK = 1, WITHOUT_CHECK = 7, SPANNING_TREE = 14 };
+    static const uint8_t bridges[] = {0, 0x80, 0xc2};
+    uint16_t protocol;
+    if (!cursor_skip(&header, 3))
+        return OUTCOME_MALFORMED;
+    for (size_t i = 0; i < sizeof ORGANISATIONS_WITHOUT_IP / sizeof ORGANISATIONS_WITHOUT_IP[0]; i++) {
+        if (cursor_starts(header, ORGANISATIONS_WITHOUT_IP[i], 3))
+            return OUTCOME_UNSUPPORTED;
+    }
+    enum outcome outcome = frame_be16(walk->frame, &protocol);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    bool bridged = cursor_starts(header, bridges, sizeof bridges);
+    walk->next = LAYER_ETHERNET;
+    if (bridged && (protocol == WITH_CHECK || protocol == WITHOUT_CHECK))
+        return frame_skip(walk->frame, 2);
+    return bridged && protocol == SPANNING_TREE ? OUTCOME_UNSUPPORTED : frame_give_up(walk->frame, UNREAD_LLC);
 }
 
 /* IEEE 802.2 with SNAP and an Ethernet type (RFC 1042; 00 00 F8: 802.1H): AA AA 03 00 00 00 type. Or IP at once: 06 06
@@ -105,18 +185,20 @@ static enum outcome llc(struct walk *walk)
     static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0, 0, 0}, bridged[] = {0xaa, 0xaa, 0x03, 0, 0, 0xf8};
     static const uint8_t ip[] = {0x06, 0x06, 0x03};
     struct cursor header;
-    if (walk->frame->wire < sizeof snap)
+    if (walk->frame->wire < sizeof ip)
         return OUTCOME_UNSUPPORTED;
     walk->next = LAYER_IP;
     if (cursor_starts(walk->frame->bytes, ip, sizeof ip))
         return frame_skip(walk->frame, sizeof ip);
+    if (!cursor_starts(walk->frame->bytes, snap, 2) && walk->frame->bytes.left >= sizeof ip)
+        return service(walk->frame);
     enum outcome outcome = frame_take(walk->frame, sizeof snap, &header);
     if (outcome != OUTCOME_OK)
         return outcome;
     walk->next = LAYER_TYPE;
     return cursor_starts(header, snap, sizeof snap) || cursor_starts(header, bridged, sizeof bridged)
                ? OUTCOME_OK
-               : OUTCOME_UNSUPPORTED;
+               : organisation(walk, header);
 }
 
 /* RFC 1661, section 6.5: a protocol below 256 may be one byte long; it is odd, and the first byte of two is even. */
@@ -167,8 +249,15 @@ static enum outcome ppp(struct walk *walk)
     case PPP_LINK_COMPRESSED:
     case PPP_COMPRESSED:
         return frame_give_up(frame, UNREAD_PPP_HIDDEN);
-    default:
+    case PPP_OSI:
+    case PPP_XNS:
+    case PPP_DECNET:
+    case PPP_APPLETALK:
+    case PPP_IPX:
+    case PPP_NETBIOS:
         return OUTCOME_UNSUPPORTED;
+    default:
+        return protocol >= PPP_CONTROL ? OUTCOME_UNSUPPORTED : frame_give_up(frame, UNREAD_PPP);
     }
 }
 
@@ -193,7 +282,7 @@ static enum outcome pppoe(struct walk *walk)
  * control word of an Ethernet pseudowire (RFC 4448). */
 static enum outcome mpls(struct walk *walk)
 {
-    for (int labels = 0; labels < MAX_LABELS; labels++) {
+    for (;;) {
         uint32_t entry;
         uint8_t first;
         enum outcome outcome = frame_be32(walk->frame, &entry);
@@ -208,7 +297,6 @@ static enum outcome mpls(struct walk *walk)
         walk->next = LAYER_ETHERNET;
         return frame_skip(walk->frame, 4);
     }
-    return OUTCOME_UNSUPPORTED;
 }
 
 enum outcome link_walk(struct walk *walk)
@@ -216,15 +304,18 @@ enum outcome link_walk(struct walk *walk)
     static enum outcome (*const LAYERS[LAYER_COUNT])(struct walk * walk) = {
         [LAYER_ETHERNET] = ethernet, [LAYER_TYPE] = type,   [LAYER_ETHERTYPE] = ethertype, [LAYER_LLC] = llc,
         [LAYER_PPP] = ppp,           [LAYER_PPPOE] = pppoe, [LAYER_MPLS] = mpls,           [LAYER_WLAN] = wireless_wlan,
+        [LAYER_TRILL] = trill,
     };
-    for (int steps = 0; steps < MAX_STEPS; steps++) {
-        if (walk->next == LAYER_IP)
-            return OUTCOME_OK;
-        enum outcome outcome = LAYERS[walk->next](walk);
-        if (outcome != OUTCOME_OK)
-            return outcome;
-    }
-    return OUTCOME_MALFORMED;
+    enum outcome outcome = OUTCOME_OK;
+    while (outcome == OUTCOME_OK && walk->next != LAYER_IP)
+        outcome = LAYERS[walk->next](walk);
+    return outcome;
+}
+
+enum outcome link_walk_from(struct frame *frame, enum layer layer, uint16_t type)
+{
+    struct walk walk = {.frame = frame, .next = layer, .type = type};
+    return link_walk(&walk);
 }
 
 /* ---- link types whose header is more than some bytes to skip ---- */
@@ -237,7 +328,7 @@ static enum outcome cooked2(struct walk *walk)
     return outcome == OUTCOME_OK ? frame_skip(walk->frame, 18) : outcome;
 }
 
-static enum outcome by_family(uint32_t family)
+static enum outcome by_family(struct frame *frame, uint32_t family)
 {
     switch (family) {
     case FAMILY_IPV4:
@@ -248,7 +339,7 @@ static enum outcome by_family(uint32_t family)
     case FAMILY_IPV6_MACOS:
         return OUTCOME_OK;
     default:
-        return OUTCOME_UNSUPPORTED;
+        return frame_give_up(frame, UNREAD_FAMILY);
     }
 }
 
@@ -264,7 +355,7 @@ static enum outcome loopback(struct walk *walk)
     uint32_t little, big;
     if (!cursor_le32(&bytes, &little) || !cursor_be32(&again, &big))
         return OUTCOME_MALFORMED;
-    return by_family(little < big ? little : big);
+    return by_family(walk->frame, little < big ? little : big);
 }
 
 /* Old captures of point-to-point links carry the same number: PPP starts with FF 03, Cisco's HDLC with 0F 00, which is
@@ -292,7 +383,7 @@ static enum outcome nflog(struct walk *walk)
     enum { ATTRIBUTE_HEADER = 4, ATTRIBUTE_PAYLOAD = 9 };
     struct frame *frame = walk->frame;
     enum outcome outcome = frame_skip(frame, 4);
-    for (int i = 0; outcome == OUTCOME_OK && i < MAX_NFLOG_ATTRIBUTES; i++) {
+    while (outcome == OUTCOME_OK) {
         struct cursor bytes;
         uint16_t length, kind;
         outcome = frame_take(frame, ATTRIBUTE_HEADER, &bytes);
@@ -304,7 +395,7 @@ static enum outcome nflog(struct walk *walk)
             return OUTCOME_OK;
         outcome = frame_skip(frame, (((uint32_t)length + 3u) & ~3u) - ATTRIBUTE_HEADER);
     }
-    return outcome == OUTCOME_OK ? OUTCOME_MALFORMED : outcome;
+    return outcome;
 }
 
 /* PPI: version 0, flags 1, length 2, link type 4, little endian. */
@@ -361,6 +452,15 @@ static const struct link {
     {DLT_NETANALYZER, 4, LAYER_ETHERNET, NULL},
     {DLT_NETANALYZER_TRANSPARENT, 12, LAYER_ETHERNET, NULL}, /* with the preamble */
 };
+
+bool link_is_ip(int link_type)
+{
+    for (size_t i = 0; i < sizeof LINKS / sizeof LINKS[0]; i++) {
+        if (LINKS[i].link_type == link_type)
+            return LINKS[i].next == LAYER_IP && LINKS[i].header == NULL;
+    }
+    return false;
+}
 
 enum outcome link_strip(int link_type, struct frame *frame, bool *known)
 {

@@ -15,6 +15,7 @@ enum layer {
     LAYER_PPPOE,
     LAYER_MPLS,
     LAYER_WLAN, /* IEEE 802.11 */
+    LAYER_TRILL,
     LAYER_COUNT
 };
 
@@ -27,6 +28,15 @@ struct walk {
 
 /* Moves walk->frame to the IP header, from the layer walk->next on. Results as for link_strip. */
 MUST_USE enum outcome link_walk(struct walk *walk);
+
+/* The same for what follows a tunnel's header; `type` for LAYER_ETHERTYPE. */
+MUST_USE enum outcome link_walk_from(struct frame *frame, enum layer layer, uint16_t type);
+
+/* Is it an Ethernet type that carries no IP (ARP, LLDP ...)? */
+bool link_type_without_ip(uint16_t type);
+
+/* Does the link type hold an IP packet and nothing else? */
+bool link_is_ip(int link_type);
 
 /* Moves *frame to the IP header. `link_type` is a DLT_... value. OUTCOME_OK: IP of either version follows;
  * OUTCOME_UNSUPPORTED: something else does (frame->unread: what), or (*known false) the link layer is not read here;

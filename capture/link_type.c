@@ -11,8 +11,6 @@
 /* libpcap's MAXIMUM_SNAPLEN; D-Bus and USB have more, of which a view must be possible. */
 #define LONGEST_PACKET 262144
 #define LONGEST_MESSAGE ((uint32_t)INPUT_VIEW_MAX - 64)
-/* Attributes of an NFLOG packet; the kernel writes about ten. */
-#define MAX_NFLOG_ATTRIBUTES 32
 
 /* Where the two differ: operating systems give these DLT_ values to different things. */
 static const struct {
@@ -54,7 +52,7 @@ void link_type_to_little(int link_type, struct input *input, struct cursor packe
 {
     if (link_type != DLT_NFLOG || !cursor_skip(&packet, 4))
         return;
-    for (int i = 0; i < MAX_NFLOG_ATTRIBUTES; i++) {
+    for (;;) { /* each attribute takes at least four bytes */
         struct cursor place = packet;
         uint16_t length, type;
         if (!cursor_be16(&packet, &length) || !cursor_be16(&packet, &type) || length < 4)

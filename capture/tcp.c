@@ -385,6 +385,8 @@ static void keep_budgets(struct tcp *tcp, struct flow *flow, enum direction dire
     const struct disorder *disorder = flow->private->half[direction].disorder;
     while (disorder->head != NULL &&
            (flow->private->waiting_bytes > tcp->limits.waiting_bytes || disorder->waiting_count > MAX_WAITING_PIECES)) {
+        if (disorder->waiting_count > MAX_WAITING_PIECES)
+            limit_hit(&tcp->counts.limits, LIMIT_waiting_pieces);
         tcp->counts.budget_gaps++;
         give_up_hole(tcp, flow, direction, REASON_BUDGET);
     }

@@ -76,6 +76,7 @@ enum decoded transport_tcp(const struct ip *ip, struct segment *segment)
     segment->ack = (flags & ACK) != 0;
     segment->urg = (flags & URG) != 0;
     segment->psh = (flags & PSH) != 0;
+    segment->options_cut = outcome != OUTCOME_OK;
     segment->scale = WINDOW_NO_SYN;
     if (segment->syn)
         segment->scale = outcome == OUTCOME_OK ? window_scale(options) : WINDOW_CUT;

@@ -1,4 +1,5 @@
-/* capture/tunnel.h: packets inside packets: GRE, ERSPAN, IP in IP, VXLAN, Geneve, Teredo, GTP-U, L2TP ... */
+/* capture/tunnel.h: packets inside packets: GRE, ERSPAN, IP in IP (tunnel.c); VXLAN, Geneve,
+ * Teredo, GTP-U, L2TP, TZSP ... (tunnel_udp.c). */
 #ifndef CMSCOPE_CAPTURE_TUNNEL_H
 #define CMSCOPE_CAPTURE_TUNNEL_H
 

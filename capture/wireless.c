@@ -3,9 +3,6 @@
 
 #include "capture/decode.h"
 
-/* Words of radiotap's "present" field; programs write up to four, one for each antenna. */
-#define MAX_PRESENT_WORDS 16
-
 /* IEEE 802.11-2020, section 9.2.4.1: frame control, little endian. */
 enum {
     WLAN_TYPE_MASK = 0x000c,
@@ -85,8 +82,8 @@ static bool radiotap_flags(struct cursor header, uint8_t *flags)
     if (!cursor_skip(&header, 4) || !cursor_le32(&header, &first))
         return false;
     word = first;
-    for (int words = 1; word & (uint32_t)AGAIN; words++) {
-        if (words == MAX_PRESENT_WORDS || !cursor_le32(&header, &word))
+    while (word & (uint32_t)AGAIN) {
+        if (!cursor_le32(&header, &word))
             return false;
         offset += 4;
     }
@@ -141,7 +138,7 @@ enum outcome wireless_avs(struct walk *walk)
  * write AVS under the same link type. */
 enum outcome wireless_prism(struct walk *walk)
 {
-    enum { PRISM_HEADER_MAX = 1024 };
+    enum { PRISM_HEADER_LAST = 1024 };
     struct frame ahead = *walk->frame;
     struct cursor bytes;
     uint32_t magic, length;
@@ -153,9 +150,9 @@ enum outcome wireless_prism(struct walk *walk)
         return OUTCOME_MALFORMED;
     if (magic >> 8 == 0x802110)
         return wireless_avs(walk);
-    if (length > PRISM_HEADER_MAX && (!cursor_le32(&again, &magic) || !cursor_le32(&again, &length)))
+    if (length > PRISM_HEADER_LAST && (!cursor_le32(&again, &magic) || !cursor_le32(&again, &length)))
         return OUTCOME_MALFORMED;
-    if (length < 8 || length > PRISM_HEADER_MAX)
+    if (length < 8 || length > PRISM_HEADER_LAST)
         return OUTCOME_MALFORMED;
     walk->next = LAYER_WLAN;
     return frame_skip(walk->frame, length);

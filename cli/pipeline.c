@@ -405,6 +405,33 @@ static void write_filter_coverage(struct pipeline *pipeline)
         "which it does not look: try -f 'vlan and ...'");
 }
 
+/* Packets whose IP header could be read. */
+static uint64_t packets_of_ip(const struct decoder_counts *counts)
+{
+    uint64_t packets = 0;
+    for (size_t i = 0; i < DECODED_COUNT; i++) {
+        if (i != DECODED_NOT_IP && i != DECODED_UNREAD && i != DECODED_UNKNOWN_LINK && i != DECODED_MALFORMED &&
+            i != DECODED_CUT)
+            packets += counts->by_result[i];
+    }
+    return packets;
+}
+
+/* Ethernet types that are not known, each by its number; those that found no place have one counter. */
+static void write_ethertypes(struct pipeline *pipeline, const struct decoder_counts *counts)
+{
+    uint64_t rest = counts->by_unread[UNREAD_ETHERTYPE];
+    for (size_t i = 0; i < counts->ethertype_count; i++) {
+        char meaning[80];
+        snprintf(meaning, sizeof meaning, "packets of Ethernet type 0x%04x, which is not known",
+                 (unsigned)counts->ethertypes[i].type);
+        write_counter(pipeline, "unknown_ethertype", counts->ethertypes[i].packets, true, meaning);
+        rest -= counts->ethertypes[i].packets;
+    }
+    if (rest > 0)
+        write_counter(pipeline, "unread_layer", rest, true, unread_name(UNREAD_ETHERTYPE));
+}
+
 static void write_packet_coverage(struct pipeline *pipeline)
 {
     static const struct {
@@ -429,6 +456,7 @@ static void write_packet_coverage(struct pipeline *pipeline)
     struct decoder_counts counts = decoder_counts(pipeline->decoder);
     char unknown[256] = "packets of a link layer that is not read here";
     name_links(&counts, unknown + strlen(unknown), sizeof unknown - strlen(unknown));
+    counts.by_result[DECODED_CUT] += counts.options_cut;
     write_counter(pipeline, "packets", (uint64_t)pipeline->packets, false, "packets read");
     write_counter(pipeline, "filtered", (uint64_t)pipeline->filtered, false,
                   "packets that the capture filter left out");
@@ -443,10 +471,15 @@ static void write_packet_coverage(struct pipeline *pipeline)
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
         write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,
                       results[i].decoded == DECODED_UNKNOWN_LINK ? unknown : results[i].meaning);
+    write_ethertypes(pipeline, &counts);
     for (size_t i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++) {
-        if (counts.by_unread[i] > 0)
+        if (counts.by_unread[i] > 0 && i != UNREAD_ETHERTYPE)
             write_counter(pipeline, "unread_layer", counts.by_unread[i], true, unread_name((enum unread)i));
     }
+    write_counter(pipeline, "no_ip", pipeline->packets > 0 && packets_of_ip(&counts) == 0, true,
+                  "1 when no packet of the capture holds IP that can be read");
+    write_counter(pipeline, "lengths_lost", counts.lengths_lost, true,
+                  "packets shorter than their IP header says, that the capture cut without saying so");
     for (size_t i = 0; i < counts.link_count; i++)
         write_counter(pipeline, "unknown_link_type", counts.links[i].packets, false,
                       link_type_name(counts.links[i].link_type));

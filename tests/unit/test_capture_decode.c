@@ -87,7 +87,11 @@ static void headers_that_contradict_themselves_are_malformed(void **state)
 
 static void a_length_beyond_the_frame_is_the_frames(void **state)
 {
-    struct build build = {.length = 0};
+    struct build longer = {.length = 0}, build = {.length = 0}; /* this capture does not cut packets */
+    put_ethernet(&longer, 0x0800);
+    put_ipv4(&longer, 6, 20 + 11);
+    put_tcp(&longer, 5, 0x10, "hello there");
+    assert_payload(decode(*state, DLT_EN10MB, &longer), "hello there");
     put_ethernet(&build, 0x0800);
     put_ipv4(&build, 6, 20 + 5 + 8);
     put_tcp(&build, 5, 0x10, "hello");
@@ -124,6 +128,69 @@ static void ipv6_extension_headers_are_walked(void **state)
     char text[ADDRESS_TEXT_MAX];
     address_print(&result.segment.src, text);
     assert_string_equal(text, "2001:db8::1");
+}
+
+/* RFC 8200, section 4: there may be any number; RFC 7045 names them. */
+static void many_extension_headers_are_walked(void **state)
+{
+    struct build build = {.length = 0};
+    put_ipv6(&build, 60, 8 * 100 + 25);
+    for (int i = 0; i < 100; i++)
+        put(&build, i == 99 ? "\6\0\1\4\0\0\0\0" : i == 98 ? "\x8c\0\1\4\0\0\0\0" : "\x3c\0\1\4\0\0\0\0", 8);
+    put_tcp(&build, 5, 0x10, "hello");
+    assert_payload(decode(*state, DLT_RAW, &build), "hello");
+}
+
+/* The capture wrote the length that it cut to as the length on the wire. */
+static void a_length_that_the_capture_lost_is_that_of_ip(void **state)
+{
+    struct build build = {.length = 0};
+    put_ethernet(&build, 0x0800);
+    put_ipv4(&build, 6, 20 + 12 + 5);
+    put_tcp(&build, 8, 0x10, "hello");
+    build.length -= 3;
+    struct result result = decode(*state, DLT_EN10MB, &build);
+    assert_int_equal(result.decoded, DECODED_SEGMENT);
+    assert_int_equal(result.segment.payload.left, 2);
+    assert_int_equal(result.segment.payload_bytes, 5);
+    build.length = 54; /* without the options: as long as the longest so far is needed, so in a new decoder */
+    struct decoder *fresh = decoder_new();
+    assert_non_null(fresh);
+    for (int i = 0; i < 2; i++) {
+        result = decode(fresh, DLT_EN10MB, &build);
+        assert_int_equal(result.decoded, DECODED_SEGMENT);
+        assert_int_equal(result.segment.payload.left, 0);
+        assert_int_equal(result.segment.payload_bytes, 5);
+    }
+    assert_int_equal(decoder_counts(fresh).options_cut, 2);
+    assert_int_equal(decoder_counts(fresh).lengths_lost, 2);
+    build.length = 0;
+    put_ethernet(&build, 0x86dd);
+    put_ipv6(&build, 17, 8 + 500);
+    put_udp(&build, 1, 2, 500);
+    put(&build, "hello", 5);
+    result = decode(fresh, DLT_EN10MB, &build);
+    assert_int_equal(result.decoded, DECODED_DATAGRAM);
+    assert_int_equal(result.segment.payload_bytes, 500);
+    build.length = 14 + 40 + 4;
+    assert_int_equal(decode(fresh, DLT_EN10MB, &build).decoded, DECODED_MALFORMED); /* shorter than others */
+    decoder_free(fresh);
+}
+
+/* Neither is a cut packet: padding of Ethernet, a length left at zero, a forged one among longer packets. */
+static void other_lengths_are_not_lost(void **state)
+{
+    struct build build = {.length = 0};
+    put_ethernet(&build, 0x0800);
+    put_hello(&build);
+    put(&build, "padding of a frame", 18);
+    assert_payload(decode(*state, DLT_EN10MB, &build), "hello");
+    build.length = 14 + HELLO;
+    build.bytes[16] = build.bytes[17] = 0;
+    assert_payload(decode(*state, DLT_EN10MB, &build), "hello");
+    build.bytes[16] = 0x7f; /* a host drops it */
+    assert_payload(decode(*state, DLT_EN10MB, &build), "hello");
+    assert_int_equal(decoder_counts(*state).lengths_lost, 0);
 }
 
 static void endless_extension_headers_are_malformed(void **state)
@@ -227,7 +294,21 @@ static void fragments_stay_within_their_budget(void **state)
         give_part(*state, 6, &whole, 0, 39992, id, 0);
     struct decoder_counts counts = decoder_counts(*state);
     assert_true(counts.fragments_expired >= 3000 - (16 << 20) / 39992);
+    assert_true(counts.limits.hit[LIMIT_fragment_bytes] >= 3000 - (16 << 20) / 39992);
     assert_whole(give_part(*state, 6, &whole, 39992, 40020, 2999, 0), &whole); /* the last one is still there */
+}
+
+static void too_many_datagrams_or_holes_are_counted(void **state)
+{
+    struct build whole = datagram(2000);
+    for (unsigned id = 0; id < 1024 + 7; id++)
+        give_part(*state, 4, &whole, 0, 48, id, 0);
+    assert_int_equal(decoder_counts(*state).limits.hit[LIMIT_fragmented_datagrams], 7);
+    assert_int_equal(decoder_counts(*state).fragments_expired, 7);
+    for (size_t start = 0; start < 66 * (size_t)16; start += 16)
+        give_part(*state, 4, &whole, start, start + 8, 5000, 0);
+    assert_int_equal(decoder_counts(*state).limits.hit[LIMIT_fragment_holes], 1);
+    assert_int_equal(decoder_counts(*state).fragments_overlapping, 0);
 }
 
 static void a_fragment_beyond_the_largest_datagram_is_malformed(void **state)
@@ -473,11 +554,15 @@ int main(void)
         test(a_payload_cut_by_the_snapshot_length_keeps_its_length),
         test(ipv6_extension_headers_are_walked),
         test(endless_extension_headers_are_malformed),
+        test(many_extension_headers_are_walked),
+        test(a_length_that_the_capture_lost_is_that_of_ip),
+        test(other_lengths_are_not_lost),
         test(fragments_in_any_order_make_the_datagram),
         test(overlapping_ipv4_fragments_keep_the_first_copy),
         test(overlapping_ipv6_fragments_lose_the_datagram),
         test(fragments_wait_a_minute_at_most),
         test(fragments_stay_within_their_budget),
+        test(too_many_datagrams_or_holes_are_counted),
         test(a_fragment_beyond_the_largest_datagram_is_malformed),
         test(fragments_of_other_protocols_are_not_kept),
         test(a_datagram_is_read_field_by_field),

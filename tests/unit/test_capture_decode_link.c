@@ -20,7 +20,12 @@ static const struct layer_case LAYERS[] = {
     {DLT_EN10MB, ADDRESSES "\x81\0\0\x78\x08\0", 18},
     {DLT_EN10MB, ADDRESSES "\x88\xa8\0\x78\x81\0\0\x79\x08\0", 22},
     {DLT_EN10MB, ADDRESSES "\x91\0\0\x78\x81\0\0\x79\x81\0\0\x79\x81\0\0\x79\x08\0", 30},
-    {DLT_EN10MB, ADDRESSES "\x89\x26\0\1\0\2\x08\0", 20},                 /* VN-Tag */
+    {DLT_EN10MB, ADDRESSES "\x89\x26\0\1\0\2\x08\0", 20},                                /* VN-Tag */
+    {DLT_EN10MB, ADDRESSES "\x89\x3f\0\0\0\1\0\0\x08\0", 22},                            /* 802.1BR */
+    {DLT_EN10MB, ADDRESSES "\x89\3\0\x5f" ADDRESSES "\x08\0", 30},                       /* FabricPath */
+    {DLT_EN10MB, ADDRESSES "\x22\xf3\0\x1f\0\1\0\2" ADDRESSES "\x08\0", 34},             /* TRILL */
+    {DLT_EN10MB, ADDRESSES "\0\x45\xaa\xaa\3\0\x80\xc2\0\7\0\0" ADDRESSES "\x08\0", 38}, /* RFC 2684 */
+    {DLT_ATM_RFC1483, "\xaa\xaa\3\0\x80\xc2\0\1\0\0" ADDRESSES "\x08\0", 24},
     {DLT_EN10MB, ADDRESSES "\x88\xe7\0\0\0\1" ADDRESSES "\x08\0", 32},    /* 802.1ah */
     {DLT_EN10MB, ADDRESSES "\x88\x64\x11\0\0\1\0\x2f\0\x21", 22},         /* PPPoE */
     {DLT_EN10MB, ADDRESSES "\x81\0\0\7\x88\x64\x11\0\0\1\0\x2e\x21", 25}, /* one byte of protocol */
@@ -93,6 +98,15 @@ static void what_hides_ip_is_counted_by_name(void **state)
         {{DLT_EN10MB, ADDRESSES "\x89\x4f\0\0\0\0\0\1", 20}, UNREAD_NSH},
         {{DLT_PPP, "\xff\3\0\xfd", 4}, UNREAD_PPP_HIDDEN},
         {{DLT_PPI, "\0\0\x08\0\x93\0\0\0", 8}, UNREAD_PPI},
+        {{DLT_EN10MB, ADDRESSES "\x12\x34", 14}, UNREAD_ETHERTYPE},
+        {{DLT_EN10MB, ADDRESSES "\x81\0\0\7\x88\xb5", 18}, UNREAD_ETHERTYPE}, /* for experiments */
+        {{DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x12\x34", 16}, UNREAD_ETHERTYPE},
+        {{DLT_EN10MB, ADDRESSES "\0\x30\x98\x98\3", 17}, UNREAD_LLC},
+        {{DLT_EN10MB, ADDRESSES "\0\x35\xaa\xaa\3\x12\x34\x56\0\1", 22}, UNREAD_LLC},
+        {{DLT_PPP, "\xff\3\0\x31", 4}, UNREAD_PPP}, /* bridged */
+        {{DLT_NULL, "\x18\x18\0\0", 4}, UNREAD_FAMILY},
+        {{DLT_RAW, "\x99", 1}, UNREAD_NO_IP_HEADER},
+        {{DLT_EN10MB, ADDRESSES "\x08\0\x99", 15}, UNREAD_NO_IP_HEADER},
     };
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
         struct build build = {.length = 0};
@@ -114,7 +128,11 @@ static void frames_without_ip_are_told_apart(void **state)
         {DLT_PPP, "\xff\3\xc0\x21\1\1\0\4", 8},                          /* link control */
         {DLT_IEEE802_11, "\x80\0\0\0" ADDRESSES "\2\0\0\0\0\3\0\0", 24}, /* beacon */
         {DLT_IEEE802_11, "\x48\1\0\0" ADDRESSES "\2\0\0\0\0\3\0\0", 24}, /* null */
-        {DLT_NULL, "\x18\x18\0\0", 4},
+        {DLT_EN10MB, ADDRESSES "\x88\xcc\2\7\4", 17},                    /* LLDP */
+        {DLT_EN10MB, ADDRESSES "\0\x26\xaa\xaa\3\0\0\x0c\x20\0", 22},    /* CDP */
+        {DLT_EN10MB, ADDRESSES "\0\x26\xe0\xe0\3\xff\xff", 19},          /* NetWare */
+        {DLT_EN10MB, ADDRESSES "\0\x26\xaa\xaa\3\0\0\0\x80\x9b", 22},    /* AppleTalk */
+        {DLT_PPP, "\xff\3\0\x2b", 4},                                    /* NetWare */
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct build build = {.length = 0};
@@ -163,7 +181,51 @@ static void link_layers_that_are_not_read_are_counted_each(void **state)
     assert_int_equal(more.link_count, UNKNOWN_LINKS_MAX);
     assert_int_equal(more.links[1].packets, 3);
     assert_int_equal(more.by_result[DECODED_UNKNOWN_LINK], 104);
+    assert_int_equal(more.limits.hit[LIMIT_unknown_links], 100 - (UNKNOWN_LINKS_MAX - 2));
     assert_string_equal(link_type_name(1001), "unknown");
+}
+
+static void ethernet_types_that_are_not_known_are_counted_each(void **state)
+{
+    for (unsigned type = 0xa000; type < 0xa000 + UNKNOWN_ETHERTYPES_MAX + 3; type++) {
+        for (unsigned i = 0; i <= (0xa000 + UNKNOWN_ETHERTYPES_MAX + 2) - type; i++) {
+            struct build build = {.length = 0};
+            put_ethernet(&build, type);
+            put_hello(&build);
+            assert_int_equal(decode(*state, DLT_EN10MB, &build).decoded, DECODED_UNREAD);
+        }
+    }
+    struct decoder_counts counts = decoder_counts(*state);
+    assert_int_equal(counts.ethertype_count, UNKNOWN_ETHERTYPES_MAX);
+    assert_int_equal(counts.ethertypes[0].type, 0xa000);
+    assert_int_equal(counts.ethertypes[0].packets, UNKNOWN_ETHERTYPES_MAX + 3);
+    assert_int_equal(counts.limits.hit[LIMIT_unknown_ethertypes], 3 + 2 + 1);
+}
+
+/* Raw IP, with the checksum of its header, in a file that says Ethernet. */
+static void a_wrong_link_type_is_noticed(void **state)
+{
+    static const int links[] = {DLT_EN10MB, DLT_IEEE802_11, DLT_LINUX_SLL, DLT_PPP, DLT_NULL};
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
+        for (unsigned source = 0; source < 256; source++) {
+            struct build build = {.length = 0};
+            put_hello(&build);
+            build.bytes[12] = (uint8_t)source; /* where Ethernet has its type */
+            unsigned sum = 0;
+            for (size_t at = 0; at < 20; at += 2)
+                sum += (unsigned)build.bytes[at] << 8 | build.bytes[at + 1];
+            sum = ~((sum & 0xffff) + (sum >> 16));
+            build.bytes[10] = (uint8_t)(sum >> 8);
+            build.bytes[11] = (uint8_t)sum;
+            assert_int_equal(decode(*state, links[i], &build).decoded, DECODED_UNREAD);
+        }
+        assert_int_equal(decoder_counts(*state).by_unread[UNREAD_LINK_TYPE], 256 * (i + 1));
+    }
+    struct build build = {.length = 0};
+    put_ipv6(&build, 6, 25);
+    put_tcp(&build, 5, 0x10, "hello");
+    assert_int_equal(decode(*state, DLT_EN10MB, &build).decoded, DECODED_UNREAD);
+    assert_int_equal(decoder_counts(*state).by_unread[UNREAD_LINK_TYPE], 256 * 5 + 1);
 }
 
 /* Any bytes: no read outside, no endless loop; the sanitizers watch. */
@@ -195,6 +257,8 @@ int main(void)
         test(frames_without_ip_are_told_apart),
         test(contradictions_are_malformed),
         test(link_layers_that_are_not_read_are_counted_each),
+        test(ethernet_types_that_are_not_known_are_counted_each),
+        test(a_wrong_link_type_is_noticed),
         test(random_bytes_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

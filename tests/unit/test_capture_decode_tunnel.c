@@ -36,8 +36,22 @@ static const struct tunnel_case TUNNELS[] = {
     {17, 6081, "\2\x40\x08\0\0\0\7\0\1\2\x80\1\0\0\0\0", 16},     /* with an option */
     {17, 2152, "\x30\xff\0\x2d\0\0\0\7", 8},                      /* GTP-U */
     {17, 2152, "\x34\xff\0\x35\0\0\0\7\0\0\0\x85\1\x10\1\0", 16}, /* with an extension */
-    {17, 1701, "\x40\2\0\x39\0\1\0\2\xff\3\0\x21", 12},           /* L2TP */
-    {17, 1701, "\x02\2\0\1\0\2\0\2\0\0\0\x21", 12},               /* with an offset */
+    {17, 4789, "\x0a\1\2\3\0\0\7\x55" ETHERNET, 22},              /* VXLAN, what is reserved (RFC 7348, 5) */
+    {17, 6081, "\0\1\x65\x58\0\0\7\5" ETHERNET, 22},              /* Geneve, what is reserved */
+    {17, 4790, "\x0c\0\0\3\0\0\7\0" ETHERNET, 22},                /* VXLAN-GPE: Ethernet */
+    {17, 4790, "\x0c\0\0\1\0\0\7\0", 8},                          /* IPv4 */
+    {17, 4790, "\x0c\0\0\5\0\0\7\0\0\1\1\x40", 12},               /* MPLS */
+    {17, 4790, "\x08\0\0\0\0\0\7\0" ETHERNET, 22},                /* a VXLAN header */
+    {17, 6635, "\0\1\1\x40", 4},                                  /* MPLS in UDP */
+    {17, 6635, "\0\1\0\x40\0\2\1\x40", 8},                        /* two labels */
+    {17, 4754, "\0\0\x08\0", 4},                                  /* GRE in UDP */
+    {17, 4754, "\x20\0\x65\x58\0\0\0\7" ETHERNET, 22},            /* with a key and Ethernet */
+    {17, 37008, "\1\0\0\1\1" ETHERNET, 19},                       /* TZSP */
+    {17, 37008, "\1\1\0\1\x0a\1\xc8\0\x29\2\1\2\1" ETHERNET, 27}, /* with tags and padding, to be sent */
+    {17, 37008, "\1\0\0\x12\1\x08\1\0\0" ADDRESSES "\2\0\0\0\0\3\x10\0\xaa\xaa\3\0\0\0\x08\0", 37}, /* 802.11 */
+    {17, 7932, "\0\0\0\0\0\0\0\0\0\0\0\0" ETHERNET, 26},                                            /* HP */
+    {17, 1701, "\x40\2\0\x39\0\1\0\2\xff\3\0\x21", 12},                                             /* L2TP */
+    {17, 1701, "\x02\2\0\1\0\2\0\2\0\0\0\x21", 12},                                                 /* with an offset */
 };
 
 static struct build build_of(const struct tunnel_case *tunnel)
@@ -108,6 +122,23 @@ static void other_traffic_on_a_tunnels_port_is_a_datagram(void **state)
     static const struct tunnel_case others[] = {
         {17, 4789, "\0\1\2\3\4\5\6\7\x08\x09\xa", 11},
         {17, 4789, "\x08\0\0", 3},
+        /* An answer of DNS to a client of Windows XP on the port. */
+        {17, 4789, "\x0a\x12\x81\x80\0\1\0\0\0\0\0\0\3www\7example\0\0\1\0\1", 29},
+        {17, 4790, "\x0c\x12\x81\x01\0\1\0\0\0\0\0\0\3www\7example\0\0\1\0\1", 29},
+        {17, 4790, "\x1c\0\0\3\0\0\7\0", 8}, /* another version */
+        {17, 4790, "\x0d\0\0\3\0\0\7\0", 8}, /* OAM */
+        {17, 4790, "\x0c\0\0\7\0\0\7\0", 8}, /* a protocol without a number */
+        {17, 4790, "\x0c\0", 2},
+        {17, 6081, "\0\1\x65\x58\0\0\7\5no packet follows", 25},
+        {17, 6635, "\0\1\1\x40\x45nothing like IP follows", 28},
+        {17, 6635, "", 0},
+        {17, 4754, "\0\0\x08\0\x45nothing like IP follows", 28},
+        {17, 4754, "hello, this is not GRE", 22},
+        {17, 7932, "twelve bytes and no Ethernet frame", 34},
+        {17, 7932, "short", 5},
+        {17, 37008, "\1\4\0\1\1", 5}, /* keep-alive */
+        {17, 37008, "\1\0\0\1\x0a\xff\1", 7},
+        {17, 37008, "\2\0\0\1\1", 5},
         {17, 6081, "\xc0\0\x65\x58\0\0\7\0", 8},
         {17, 2152, "\x32\1\0\4\0\0\0\0\0\1\0\0", 12}, /* echo */
         {17, 2152, "\x30\xff\7\0\0\0\0\7", 8},
@@ -140,6 +171,11 @@ static void tunnels_that_are_not_read_are_counted_by_name(void **state)
         {{47, 0, "\x30\x01\x88\x0b\0\x31\0\1\0\0\0\0\0\xfd", 14}, UNREAD_PPP_HIDDEN}, /* PPTP with MPPE */
         {{115, 0, "\0\0\0\1", 4}, UNREAD_L2TP},
         {{17, 1701, "\0\3\0\0\0\0\0\1", 8}, UNREAD_L2TP},
+        {{17, 37008, "\1\0\0\2\1", 5}, UNREAD_TZSP}, /* Token Ring */
+        {{47, 0, "\0\0\x12\x34", 4}, UNREAD_ETHERTYPE},
+        {{137, 0, "\0\1\1\x40\x99", 5}, UNREAD_NO_IP_HEADER}, /* a pseudowire without control word */
+        {{108, 0, "\6\0\0\3", 4}, UNREAD_IPCOMP},             /* LZS */
+        {{108, 0, "\6\0\0\2\xff\xff", 6}, UNREAD_IPCOMP},     /* no DEFLATE */
     };
     for (size_t i = 0; i < sizeof unread / sizeof unread[0]; i++) {
         struct build build = build_of(&unread[i].tunnel);
@@ -159,6 +195,58 @@ static void nesting_ends_somewhere(void **state)
         assert_int_equal(decode(*state, DLT_RAW, &build).decoded, depth < 8 ? DECODED_SEGMENT : DECODED_UNREAD);
     }
     assert_int_equal(decoder_counts(*state).by_unread[UNREAD_DEPTH], 12);
+    assert_int_equal(decoder_counts(*state).limits.hit[LIMIT_nested], 12);
+}
+
+/* RFC 3173, RFC 2394; zlib made the bytes, Wireshark reads them. In transport mode, and in tunnel mode with a number that
+ * was agreed on. */
+static void compressed_packets_are_read(void **state)
+{
+    static const char *const HELLOS = "hellohellohellohellohellohellohellohellohellohello"
+                                      "hellohellohellohellohellohellohellohellohellohello";
+    struct build build = {.length = 0};
+    put_ipv4(&build, 108, 4 + 28);
+    put(&build, "\6\0\0\2", 4);
+    put(&build,
+        "\x3b\x1c\xc0\x10\xc0\xc8\xc4\xcc\xc2\xca\xc6\xce\x11\x20\xf1\xff\x3f\x03\x10\x64\xa4\xe6\xe4\xe4\xd3\x98"
+        "\x00\x00",
+        28);
+    assert_payload(decode(*state, DLT_RAW, &build), HELLOS);
+    assert_int_equal(decode_cut(*state, DLT_RAW, &build, build.length - 1).decoded, DECODED_CUT);
+    build.length = 0;
+    put_ipv4(&build, 108, 4 + 44);
+    put(&build, "\4\0\x12\x34", 4);
+    put(&build,
+        "\x73\x65\x60\xd0\x65\x60\x77\x60\x70\x60\x53\x3b\xc4\xc5\xc0\xc0\x08\xc4\x4c\x87\x03\x18\x02\x18\x99\x98"
+        "\x59\x58\xd9\xd8\x39\x02\x24\xfe\xff\x67\x00\x82\x8c\xd4\x9c\x9c\x7c\x00",
+        44);
+    assert_payload(decode(*state, DLT_RAW, &build), "hello");
+}
+
+/* Compression inside compression would grow without end. */
+static void a_compressed_packet_inside_another_is_counted(void **state)
+{
+    static const uint8_t stored[] = {108, 0, 0, 2, 1, 6, 0, 0xf9, 0xff, 6, 0, 0, 2, 3, 0};
+    struct build build = {.length = 0};
+    put_ipv4(&build, 108, sizeof stored);
+    put(&build, stored, sizeof stored);
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_UNREAD);
+    assert_int_equal(decoder_counts(*state).by_unread[UNREAD_IPCOMP], 1);
+}
+
+/* AH inside AH, five times. */
+static void headers_of_ipsec_end_somewhere(void **state)
+{
+    struct build build = {.length = 0};
+    put_ipv4(&build, 51, 5 * 24 + 25);
+    for (int i = 0; i < 5; i++) {
+        put8(&build, i < 4 ? 51 : 6);
+        put(&build, "\4\0\0\0\0\0\7\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0", 23);
+    }
+    put_tcp(&build, 5, 0x10, "hello");
+    assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_UNREAD);
+    assert_int_equal(decoder_counts(*state).by_unread[UNREAD_DEPTH], 1);
+    assert_int_equal(decoder_counts(*state).limits.hit[LIMIT_wrapped], 1);
 }
 
 static void what_a_tunnel_carries_besides_ip_is_no_datagram(void **state)
@@ -231,6 +319,9 @@ int main(void)
         test(other_traffic_on_a_tunnels_port_is_a_datagram),
         test(tunnels_that_are_not_read_are_counted_by_name),
         test(nesting_ends_somewhere),
+        test(compressed_packets_are_read),
+        test(a_compressed_packet_inside_another_is_counted),
+        test(headers_of_ipsec_end_somewhere),
         test(what_a_tunnel_carries_besides_ip_is_no_datagram),
         test(fragments_inside_fragments_are_put_together),
         test(tunnels_cut_anywhere_do_no_harm),

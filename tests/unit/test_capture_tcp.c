@@ -508,6 +508,19 @@ static void waiting_bytes_stay_within_their_budget(void **state)
     play_free(play);
 }
 
+static void too_many_pieces_that_wait_are_counted(void **state)
+{
+    (void)state;
+    struct play *play = play_new();
+    shake_hands(play);
+    play->silent = true;
+    for (uint32_t i = 0; i < 4096 + 3; i++)
+        out(play, "A", CLIENT + 11 + 2 * i, SERVER + 1, "x");
+    assert_int_equal(tracker_counts(play->tracker).limits.hit[LIMIT_waiting_pieces], 3);
+    assert_int_equal(tracker_counts(play->tracker).budget_gaps, 3);
+    play_free(play);
+}
+
 static void the_oldest_flow_gives_way_when_all_together_wait_for_too_much(void **state)
 {
     (void)state;
@@ -765,6 +778,7 @@ int main(void)
         cmocka_unit_test(a_hole_that_both_sides_left_behind_does_not_keep_the_flow_open),
         cmocka_unit_test(what_the_snapshot_length_cut_off_is_a_gap),
         cmocka_unit_test(waiting_bytes_stay_within_their_budget),
+        cmocka_unit_test(too_many_pieces_that_wait_are_counted),
         cmocka_unit_test(the_oldest_flow_gives_way_when_all_together_wait_for_too_much),
         cmocka_unit_test(the_least_recently_used_flow_is_forgotten),
         cmocka_unit_test(after_a_long_silence_other_numbers_are_another_flow),
