@@ -384,7 +384,7 @@ static void expressions_are_counted(void **state)
     static const char *const fives[] = {
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5) SELECT count(*) FROM c",
         "WITH c AS (SELECT value FROM json_each('[1,2,3,4,5]') GROUP BY 1) SELECT count(*) FROM c",
-        "WITH c AS (VALUES(1),(2),(3),(4),(5)), d AS (SELECT * FROM c) SELECT (SELECT count(*) FROM c) FROM d",
+        "WITH c AS (VALUES(1),(2),(3),(4),(5)), d AS (SELECT * FROM c) SELECT (SELECT count(*) FROM c) FROM d LIMIT 1",
         "SELECT count(*) FROM (SELECT value FROM json_each('[1,2,3,4,5]') ORDER BY 1 LIMIT 9)",
         "WITH c AS MATERIALIZED (SELECT value FROM json_each('[1,2,3,4,5]')) SELECT count(*) FROM c",
         "SELECT count(*) FROM (SELECT row_number() OVER () FROM json_each('[1,2,3,4,5]'))",
