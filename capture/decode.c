@@ -149,8 +149,7 @@ const char *unread_name(enum unread unread)
         [UNREAD_PPP] = "PPP with a protocol that is not known",
         [UNREAD_FAMILY] = "address family that is not known",
         [UNREAD_LINK_TYPE] =
-            "IP header where the file announces another link layer: its link type is wrong, the packets "
-            "look like raw IP",
+            "IP header in place of the announced link layer: the file's link type is wrong, this looks like raw IP",
         [UNREAD_NO_IP_HEADER] = "no IP header where one was announced",
         [UNREAD_TZSP] = "TZSP with another link layer",
         [UNREAD_IPCOMP] = "IP payload compression that is not DEFLATE, or damaged",

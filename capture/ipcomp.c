@@ -2,6 +2,7 @@
 #include "capture/ipcomp.h"
 
 #include <stdlib.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "capture/decode.h"
@@ -33,7 +34,7 @@ static bool inflate_all(struct ipcomp *ipcomp, struct cursor bytes, size_t *leng
     if (ipcomp->started ? inflateReset(&ipcomp->stream) != Z_OK : inflateInit2(&ipcomp->stream, -MAX_WBITS) != Z_OK)
         return false;
     ipcomp->started = true;
-    ipcomp->stream.next_in = (z_const Bytef *)(uintptr_t)bytes.at;
+    ipcomp->stream.next_in = bytes.at;
     ipcomp->stream.avail_in = (uInt)bytes.left;
     ipcomp->stream.next_out = ipcomp->bytes;
     ipcomp->stream.avail_out = IPCOMP_MAX;
