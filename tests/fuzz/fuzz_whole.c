@@ -244,6 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 /* The program's messages would fill the log. libFuzzer and the sanitizers do not write through this stream. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer calls it */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
