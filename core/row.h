@@ -178,4 +178,10 @@ static inline void sink_amend(const struct sink *sink, enum table table, int64_t
         sink->amend(sink->context, table, id, row);
 }
 
+/* The row `id` as it is kept, valid until the next append or amend; NULL when it is not kept, or `id` is INT_NULL. */
+static inline const void *sink_kept(const struct sink *sink, enum table table, int64_t id)
+{
+    return id == INT_NULL ? NULL : sink->row(sink->context, table, id);
+}
+
 #endif

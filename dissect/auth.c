@@ -112,7 +112,7 @@ static void take_ntlm(struct auth *auth, const struct auth_carrier *carrier, str
         auth->ntlm = INT_NULL; /* another try */
         auth->complete = false;
     }
-    const struct ntlm_row *kept = auth->ntlm == INT_NULL ? NULL : sink->row(sink->context, TABLE_ntlm, auth->ntlm);
+    const struct ntlm_row *kept = sink_kept(sink, TABLE_ntlm, auth->ntlm);
     struct ntlm_row row = kept == NULL ? ntlm_row_new(carrier, moment) : *kept;
     row.flags = message.flags;
     row.signing = (message.flags & NTLM_SIGN) != 0;

@@ -123,8 +123,7 @@ static void write_row(struct http_exchange *exchange)
         exchange->row = ROW_DROPPED;
         return;
     }
-    const struct http_row *kept =
-        exchange->row == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, TABLE_http, exchange->row);
+    const struct http_row *kept = sink_kept(&dissect->sink, TABLE_http, exchange->row);
     struct http_row row = kept == NULL ? http_row_null() : *kept;
     arena_reset(arena);
     if (kept == NULL)

@@ -180,10 +180,7 @@ static void settle_registration(struct http_exchange *exchange, const struct ccm
     if (root == NULL || !text_is(root->name, "ClientRegistrationResponse") ||
         !(dissect->needs & (NEED_REGISTRATION | NEED_FINDING)))
         return;
-    const struct registration_row *asked =
-        exchange->mp.registration == INT_NULL
-            ? NULL
-            : dissect->sink.row(dissect->sink.context, TABLE_registration, exchange->mp.registration);
+    const struct registration_row *asked = sink_kept(&dissect->sink, TABLE_registration, exchange->mp.registration);
     struct registration_row row = asked == NULL ? registration_base(exchange, HTTP_REPLY, message_id) : *asked;
     struct text smsid = xml_attribute(root, "SMSID");
     row.smsid = smsid.length > 0 ? smsid : row.smsid;
@@ -201,10 +198,7 @@ static void settle_registration(struct http_exchange *exchange, const struct ccm
 static void authenticate_registration(struct http_exchange *exchange)
 {
     struct dissect *dissect = exchange->dissect;
-    const struct registration_row *asked =
-        exchange->mp.registration == INT_NULL
-            ? NULL
-            : dissect->sink.row(dissect->sink.context, TABLE_registration, exchange->mp.registration);
+    const struct registration_row *asked = sink_kept(&dissect->sink, TABLE_registration, exchange->mp.registration);
     const struct http_row *http = dissect->sink.row(dissect->sink.context, TABLE_http, exchange->row);
     if (asked == NULL || http == NULL || http_status(exchange) == 0)
         return;
@@ -319,10 +313,7 @@ static const char *answer_of(const struct http_exchange *exchange, const struct 
 static void settle_answer(struct http_exchange *exchange, const struct ccm_message *reply)
 {
     struct dissect *dissect = exchange->dissect;
-    const struct message_row *asked =
-        exchange->mp.request_message == INT_NULL
-            ? NULL
-            : dissect->sink.row(dissect->sink.context, TABLE_message, exchange->mp.request_message);
+    const struct message_row *asked = sink_kept(&dissect->sink, TABLE_message, exchange->mp.request_message);
     if (asked == NULL || http_status(exchange) == 0)
         return;
     struct message_row row = *asked;

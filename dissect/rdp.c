@@ -83,7 +83,7 @@ static struct rdp_row row_of(struct rdp *rdp, struct moment moment)
 {
     const struct conversation *conversation = rdp->layer->conversation;
     const struct sink *sink = &conversation->dissect->sink;
-    const struct rdp_row *kept = rdp->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_rdp, rdp->row);
+    const struct rdp_row *kept = sink_kept(sink, TABLE_rdp, rdp->row);
     if (kept != NULL)
         return *kept;
     struct rdp_row row = rdp_row_null();

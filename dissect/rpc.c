@@ -189,8 +189,7 @@ static size_t binding_get(struct rpc *rpc, const char *uuid, uint32_t version)
 {
     const struct sink *sink = &rpc->dissect->sink;
     for (size_t i = 0; i < rpc->binding_count; i++) {
-        const struct rpc_row *kept =
-            rpc->bindings[i].row == INT_NULL ? NULL : sink->row(sink->context, TABLE_rpc, rpc->bindings[i].row);
+        const struct rpc_row *kept = sink_kept(sink, TABLE_rpc, rpc->bindings[i].row);
         if (kept != NULL && (uuid == NULL ? kept->uuid.at == NULL : text_is(kept->uuid, uuid)))
             return i;
     }
@@ -256,7 +255,7 @@ static void list_operations(const struct binding *binding, struct words *numbers
 static void binding_write(struct rpc *rpc, struct binding *binding)
 {
     const struct sink *sink = &rpc->dissect->sink;
-    const struct rpc_row *kept = binding->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_rpc, binding->row);
+    const struct rpc_row *kept = sink_kept(sink, TABLE_rpc, binding->row);
     if (kept == NULL)
         return;
     struct rpc_row row = *kept;
@@ -334,8 +333,7 @@ static void set_accepted(struct rpc *rpc, size_t place, bool accepted)
 {
     const struct sink *sink = &rpc->dissect->sink;
     const struct binding *binding = place < rpc->binding_count ? &rpc->bindings[place] : NULL;
-    const struct rpc_row *kept =
-        binding == NULL || binding->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_rpc, binding->row);
+    const struct rpc_row *kept = binding == NULL ? NULL : sink_kept(sink, TABLE_rpc, binding->row);
     if (kept == NULL)
         return;
     struct rpc_row row = *kept;

@@ -219,7 +219,7 @@ uint64_t settle_renumber(struct settle *settle, int64_t (*new_id)(const void *co
 
 const void *settle_row(const struct dissect *dissect, enum table table, int64_t id)
 {
-    return id == INT_NULL ? NULL : dissect->sink.row(dissect->sink.context, table, id);
+    return sink_kept(&dissect->sink, table, id);
 }
 
 /* ---- Signatures ---- */

@@ -132,8 +132,7 @@ static struct sql_login_row row_of(const struct tds *tds, struct moment moment)
 {
     const struct conversation *conversation = tds->layer->conversation;
     const struct sink *sink = &conversation->dissect->sink;
-    const struct sql_login_row *kept =
-        tds->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_sql_login, tds->row);
+    const struct sql_login_row *kept = sink_kept(sink, TABLE_sql_login, tds->row);
     if (kept != NULL)
         return *kept;
     enum direction server = direction_reverse(tds->client);
@@ -173,7 +172,7 @@ static void fill_user(struct tds *tds, struct sql_login_row *row)
 {
     const struct auth *auth = auth_of(tds);
     const struct sink *sink = &dissect_of(tds)->sink;
-    const struct ntlm_row *ntlm = auth->ntlm == INT_NULL ? NULL : sink->row(sink->context, TABLE_ntlm, auth->ntlm);
+    const struct ntlm_row *ntlm = sink_kept(sink, TABLE_ntlm, auth->ntlm);
     if (row->integrated != 1 || row->user.length > 0 || ntlm == NULL || ntlm->user.length == 0)
         return;
     row->user = text_format(&dissect_of(tds)->scratch, "%.*s%s%.*s", (int)ntlm->domain.length,

@@ -168,7 +168,7 @@ static struct tftp_row row_of(const struct tftp *tftp, struct moment moment)
 static void finish(struct tftp *tftp)
 {
     const struct sink *sink = &tftp->layer->conversation->dissect->sink;
-    const struct tftp_row *kept = tftp->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_tftp, tftp->row);
+    const struct tftp_row *kept = sink_kept(sink, TABLE_tftp, tftp->row);
     if (kept == NULL)
         return;
     struct tftp_row row = *kept;
@@ -206,7 +206,7 @@ static void tell(struct tftp *tftp, unsigned operation, struct cursor at, struct
 {
     struct dissect *dissect = tftp->layer->conversation->dissect;
     const struct sink *sink = &dissect->sink;
-    const struct tftp_row *kept = tftp->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_tftp, tftp->row);
+    const struct tftp_row *kept = sink_kept(sink, TABLE_tftp, tftp->row);
     struct listing options;
     struct text text;
     uint16_t code;

@@ -12,7 +12,7 @@
 static struct tls_row row_get(const struct tls *tls)
 {
     const struct sink *sink = &tls->dissect->sink;
-    const struct tls_row *row = tls->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_tls, tls->row);
+    const struct tls_row *row = sink_kept(sink, TABLE_tls, tls->row);
     return row == NULL ? tls_row_null() : *row;
 }
 

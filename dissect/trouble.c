@@ -96,8 +96,7 @@ void trouble_limit(struct conversation *conversation, const char *protocol, enum
 
 static void write_count(const struct sink *sink, const struct trouble *trouble)
 {
-    const struct trouble_row *kept =
-        trouble->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_trouble, trouble->row);
+    const struct trouble_row *kept = sink_kept(sink, TABLE_trouble, trouble->row);
     if (kept == NULL)
         return;
     struct trouble_row row = *kept;
