@@ -448,16 +448,12 @@ static struct dissect *dissect_of(const struct dns *dns)
 /* Makes twice as many places. False when there are enough, or memory is short. */
 static bool grow(struct dns *dns)
 {
-    struct dissect *dissect = dissect_of(dns);
     size_t room = dns->more_room == 0 ? PENDING_FIRST : 2 * dns->more_room + PENDING_FIRST;
     size_t before = dns->more_room * sizeof *dns->more, size = room * sizeof *dns->more;
-    if (PENDING_FIRST + room > PENDING_MAX || !budget_take(dissect, size - before))
+    struct pending *more =
+        PENDING_FIRST + room > PENDING_MAX ? NULL : budget_resize(dissect_of(dns), dns->more, before, size);
+    if (more == NULL)
         return false;
-    struct pending *more = pool_resize(&dissect->pool, dns->more, before, before, size);
-    if (more == NULL) {
-        budget_give(dissect, size - before);
-        return false;
-    }
     for (size_t i = dns->more_room; i < room; i++)
         more[i].row = INT_NULL;
     dns->more = more;
@@ -569,8 +565,7 @@ static void place_row(struct message *message)
     const struct sink *sink = sink_of(message);
     if (message->flags & FLAG_RESPONSE) {
         message->row_id = recall(message);
-        const struct name_query_row *kept =
-            message->row_id == INT_NULL ? NULL : sink->row(sink->context, TABLE_name_query, message->row_id);
+        const struct name_query_row *kept = sink_kept(sink, TABLE_name_query, message->row_id);
         struct text malformed = message->row.malformed;
         if (kept != NULL)
             message->row = *kept;

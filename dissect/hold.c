@@ -74,7 +74,7 @@ static void hand_first_on(struct conversation *conversation)
     if (hold->first == NULL)
         hold->last = NULL;
     hold->kept -= size;
-    dissect->bodies_total -= size;
+    budget_give(dissect, size);
     hold->behind -= (int64_t)(held->length + held->gap);
     hold->need = held->need;
     struct hold_event event = {
@@ -112,15 +112,17 @@ static bool keep(struct conversation *conversation, const struct hold_event *eve
     struct hold *hold = conversation->hold;
     size_t size = sizeof(struct held) + event->bytes.left;
     uint64_t kept = hold == NULL ? 0 : hold->kept;
-    if (kept + size > HOLD_MAX || dissect->bodies_total + size > dissect->bodies_max) {
+    if (kept + size > HOLD_MAX || !budget_take(dissect, size)) {
         trouble_limit(conversation, "tcp", kept + size > HOLD_MAX ? LIMIT_hold : LIMIT_http_memory, event->moment);
         return false;
     }
     if (hold == NULL)
         hold = conversation->hold = pool_zero(&dissect->pool, sizeof *hold);
     struct held *held = hold == NULL ? NULL : pool_take(&dissect->pool, size);
-    if (held == NULL)
+    if (held == NULL) {
+        budget_give(dissect, size);
         return false;
+    }
     hold->direction = (uint8_t)event->direction;
     hold->need = -1;
     *held = (struct held){
@@ -137,7 +139,6 @@ static bool keep(struct conversation *conversation, const struct hold_event *eve
     *(hold->last == NULL ? &hold->first : &hold->last->next) = held;
     hold->last = held;
     hold->kept += size;
-    dissect->bodies_total += size;
     hold->behind += (int64_t)(held->length + held->gap);
     return true;
 }

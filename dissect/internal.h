@@ -2,6 +2,8 @@
 #ifndef CMSCOPE_DISSECT_INTERNAL_H
 #define CMSCOPE_DISSECT_INTERNAL_H
 
+#include <string.h>
+
 #include "core/buffer.h"
 #include "core/pool.h"
 #include "dissect/dissector.h"
@@ -48,6 +50,20 @@ static inline MUST_USE bool budget_take(struct dissect *dissect, size_t bytes)
 static inline void budget_give(struct dissect *dissect, size_t bytes)
 {
     dissect->bodies_total -= bytes;
+}
+
+/* A larger piece of the pool with the `before` bytes of `piece` (NULL: none), the rest zeroed; what it has more is taken out of
+ * the budget. NULL when budget or memory is used up: then `piece` is as it was. */
+static inline MUST_USE void *budget_resize(struct dissect *dissect, void *piece, size_t before, size_t size)
+{
+    if (!budget_take(dissect, size - before))
+        return NULL;
+    char *grown = pool_resize(&dissect->pool, piece, before, before, size);
+    if (grown == NULL)
+        budget_give(dissect, size - before);
+    else
+        memset(grown + before, 0, size - before);
+    return grown;
 }
 
 /* Why a datagram, or a frame that is whole in its stream, could not be read to its end. */

@@ -14,13 +14,12 @@
 #include "dissect/internal.h"
 #include "dissect/ldap_entry.h"
 #include "dissect/ldap_filter.h"
+#include "dissect/ldap_pending.h"
 #include "dissect/sasl.h"
 #include "dissect/sspi.h"
 #include "dissect/trouble.h"
 
 #define MESSAGE_MAX ((size_t)1 << 20) /* an entry with a group of thousands of members is smaller */
-#define PENDING_FIRST 16              /* operations of a connection that wait for their result */
-#define PENDING_MAX 1024              /* as many with memory of the budget: notifications wait for months */
 #define ATTRIBUTES_MAX 256            /* of a request */
 #define ID_MAX INT64_C(0x7FFFFFFF)
 #define STARTTLS "1.3.6.1.4.1.1466.20037"
@@ -50,13 +49,6 @@ enum {
 };
 enum { AUTH_SIMPLE = 0x80, AUTH_SASL = 0xA3, SICILY_DISCOVERY = 0x89, SICILY_NEGOTIATE = 0x8A, SICILY_RESPONSE = 0x8B };
 
-struct pending {
-    int64_t id; /* 0: free */
-    int64_t row;
-    int64_t entries, references, unread;
-    bool starttls;
-};
-
 /* Steps of Sicily (MS-ADTS 5.1.1.1.3); the challenge of NTLM is the matched name of the reply to the second. */
 enum step { STEP_NONE, STEP_DISCOVERY, STEP_NEGOTIATE, STEP_RESPONSE };
 static const char *const STEPS[] = {NULL, "discovery", "negotiate", "response"};
@@ -65,8 +57,7 @@ struct ldap {
     struct layer *layer;
     enum direction client;
     struct frames frames[2];
-    struct pending *pending;
-    size_t pending_room, next;
+    struct ldap_pendings pendings;
     int64_t bind; /* row of the last bind */
     int64_t bind_id;
     enum step step; /* of that bind */
@@ -86,59 +77,6 @@ struct message {
     uint8_t operation;
     struct cursor content;
 };
-
-/* ---- Recognition ---- */
-
-static bool is_operation(uint8_t tag)
-{
-    static const uint8_t tags[] = {
-        BIND_REQUEST,         BIND_RESPONSE,   UNBIND,           SEARCH_REQUEST,   SEARCH_ENTRY,
-        SEARCH_DONE,          MODIFY_REQUEST,  MODIFY_RESPONSE,  ADD_REQUEST,      ADD_RESPONSE,
-        DELETE_REQUEST,       DELETE_RESPONSE, RENAME_REQUEST,   RENAME_RESPONSE,  COMPARE_REQUEST,
-        COMPARE_RESPONSE,     ABANDON,         SEARCH_REFERENCE, EXTENDED_REQUEST, EXTENDED_RESPONSE,
-        INTERMEDIATE_RESPONSE};
-    return memchr(tags, tag, sizeof tags) != NULL;
-}
-
-static bool is_request(uint8_t tag)
-{
-    return tag == BIND_REQUEST || tag == UNBIND || tag == SEARCH_REQUEST || tag == MODIFY_REQUEST ||
-           tag == ADD_REQUEST || tag == DELETE_REQUEST || tag == RENAME_REQUEST || tag == COMPARE_REQUEST ||
-           tag == ABANDON || tag == EXTENDED_REQUEST;
-}
-
-static enum recognition recognise(struct cursor first, const struct flow *flow)
-{
-    uint8_t tag;
-    uint64_t length, number;
-    (void)flow;
-    if (first.left > 0 && first.at[0] != BER_SEQUENCE)
-        return RECOGNISED_NOT;
-    enum outcome outcome = ber_head(&first, &tag, &length);
-    if (outcome == OUTCOME_MORE)
-        return RECOGNISED_MAYBE;
-    if (outcome != OUTCOME_OK || length < 5)
-        return RECOGNISED_NOT;
-    outcome = ber_head(&first, &tag, &number);
-    if (outcome == OUTCOME_MORE)
-        return RECOGNISED_MAYBE;
-    if (outcome != OUTCOME_OK || tag != BER_INTEGER || number == 0 || number > 4)
-        return RECOGNISED_NOT;
-    if (!cursor_skip(&first, (size_t)number))
-        return RECOGNISED_MAYBE;
-    outcome = ber_head(&first, &tag, &number);
-    if (outcome == OUTCOME_MORE)
-        return RECOGNISED_MAYBE;
-    if (outcome != OUTCOME_OK || !is_operation(tag) || number > length)
-        return RECOGNISED_NOT;
-    return is_request(tag) ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
-}
-
-static enum recognition datagram_recognise(struct cursor first, const struct flow *flow)
-{
-    enum recognition result = recognise(first, flow);
-    return result == RECOGNISED_MAYBE ? RECOGNISED_NOT : result;
-}
 
 /* ---- Rows ---- */
 
@@ -180,62 +118,26 @@ static struct ldap_operation_row operation_row(const struct message *message)
     return row;
 }
 
-/* Makes twice as many places. False when there are enough, or memory is short. */
-static bool grow(struct ldap *ldap)
-{
-    struct dissect *dissect = dissect_of(ldap);
-    size_t room = 2 * ldap->pending_room, before = ldap->pending_room * sizeof *ldap->pending;
-    if (room > PENDING_MAX || !budget_take(dissect, before))
-        return false;
-    struct pending *grown = pool_resize(&dissect->pool, ldap->pending, before, before, 2 * before);
-    if (grown == NULL) {
-        budget_give(dissect, before);
-        return false;
-    }
-    memset(grown + ldap->pending_room, 0, before);
-    ldap->pending = grown;
-    ldap->next = ldap->pending_room;
-    ldap->pending_room = room;
-    return true;
-}
-
-/* A free place, or that of an operation that waits for long. */
-static struct pending *take_place(struct ldap *ldap, struct moment moment)
-{
-    for (size_t i = 0; i < ldap->pending_room; i++) {
-        struct pending *place = &ldap->pending[(ldap->next + i) % ldap->pending_room];
-        if (place->id == 0)
-            return place;
-    }
-    if (!grow(ldap))
-        left_out(ldap, LIMIT_ldap_pending, moment);
-    struct pending *place = &ldap->pending[ldap->next];
-    ldap->next = ldap->next + 1 < ldap->pending_room ? ldap->next + 1 : 0;
-    return place;
-}
-
-static struct pending *begin_operation(const struct message *message, struct ldap_operation_row *row)
+static struct ldap_pending *begin_operation(const struct message *message, struct ldap_operation_row *row)
 {
     struct ldap *ldap = message->ldap;
-    struct pending *pending = take_place(ldap, message->moment);
+    bool lost;
+    struct ldap_pending *pending = ldap_pending_take(dissect_of(ldap), &ldap->pendings, message->id, &lost);
+    if (lost)
+        left_out(ldap, LIMIT_ldap_pending, message->moment);
     row->configmgr = (row->dn.at != NULL && ldap_is_configmgr(row->dn)) ||
                      (row->filter.at != NULL && ldap_is_configmgr(row->filter)) ||
                      (row->attributes.at != NULL && ldap_is_configmgr(row->attributes));
-    *pending = (struct pending){.id = message->id};
     pending->row = sink_append(&dissect_of(ldap)->sink, TABLE_ldap_operation, row);
     return pending;
 }
 
 /* The operation that a reply belongs to; when its request was not seen, and `make`, a row without one. */
-static struct pending *find_operation(const struct message *message, bool make)
+static struct ldap_pending *find_operation(const struct message *message, bool make)
 {
-    struct ldap *ldap = message->ldap;
-    for (size_t i = 0; i < ldap->pending_room; i++) {
-        if (ldap->pending[i].id == message->id && message->id != 0)
-            return &ldap->pending[i];
-    }
-    if (!make)
-        return NULL;
+    struct ldap_pending *pending = ldap_pending_find(&message->ldap->pendings, message->id);
+    if (pending != NULL || !make)
+        return pending;
     struct ldap_operation_row row = operation_row(message);
     row.operation = TEXT("search");
     return begin_operation(message, &row);
@@ -243,8 +145,7 @@ static struct pending *find_operation(const struct message *message, bool make)
 
 static bool kept_operation(const struct ldap *ldap, int64_t id, struct ldap_operation_row *row)
 {
-    const struct sink *sink = &dissect_of(ldap)->sink;
-    const struct ldap_operation_row *kept = id == INT_NULL ? NULL : sink->row(sink->context, TABLE_ldap_operation, id);
+    const struct ldap_operation_row *kept = sink_kept(&dissect_of(ldap)->sink, TABLE_ldap_operation, id);
     if (kept != NULL)
         *row = *kept;
     return kept != NULL;
@@ -252,9 +153,7 @@ static bool kept_operation(const struct ldap *ldap, int64_t id, struct ldap_oper
 
 static bool kept_bind(const struct ldap *ldap, struct ldap_bind_row *row)
 {
-    const struct sink *sink = &dissect_of(ldap)->sink;
-    const struct ldap_bind_row *kept =
-        ldap->bind == INT_NULL ? NULL : sink->row(sink->context, TABLE_ldap_bind, ldap->bind);
+    const struct ldap_bind_row *kept = sink_kept(&dissect_of(ldap)->sink, TABLE_ldap_bind, ldap->bind);
     if (kept != NULL)
         *row = *kept;
     return kept != NULL;
@@ -276,10 +175,7 @@ enum { SERVER_CREDENTIALS = 0x87 }; /* serverSaslCreds (RFC 4511 section 4.2.2) 
 
 static enum step step_of(uint8_t tag)
 {
-    return tag == SICILY_DISCOVERY   ? STEP_DISCOVERY
-           : tag == SICILY_NEGOTIATE ? STEP_NEGOTIATE
-           : tag == SICILY_RESPONSE  ? STEP_RESPONSE
-                                     : STEP_NONE;
+    return tag >= SICILY_DISCOVERY && tag <= SICILY_RESPONSE ? STEP_DISCOVERY + (tag - SICILY_DISCOVERY) : STEP_NONE;
 }
 
 /* A token of Windows authentication: rows of `ntlm` and `kerberos`. */
@@ -517,7 +413,7 @@ static bool read_extended(const struct message *message)
 
 static bool read_entry(const struct message *message)
 {
-    struct pending *pending = find_operation(message, true);
+    struct ldap_pending *pending = find_operation(message, true);
     struct cursor at = message->content, dn, attributes;
     pending->entries++;
     bool read = ber_take(&at, BER_OCTET_STRING, &dn) && ber_take(&at, BER_SEQUENCE, &attributes);
@@ -543,7 +439,7 @@ static bool keep_referral(const struct message *message, int64_t id, struct curs
 
 static bool read_reference(const struct message *message)
 {
-    struct pending *pending = find_operation(message, true);
+    struct ldap_pending *pending = find_operation(message, true);
     pending->references++;
     return keep_referral(message, pending->row, message->content);
 }
@@ -551,14 +447,12 @@ static bool read_reference(const struct message *message)
 /* The client wants no result any more. */
 static bool read_abandon(const struct message *message)
 {
-    struct ldap *ldap = message->ldap;
     int64_t id;
     if (!ber_number(message->content, &id))
         return false;
-    for (size_t i = 0; i < ldap->pending_room; i++) {
-        if (ldap->pending[i].id == id)
-            ldap->pending[i].id = 0;
-    }
+    struct ldap_pending *pending;
+    while ((pending = ldap_pending_find(&message->ldap->pendings, id)) != NULL)
+        pending->id = 0;
     return true;
 }
 
@@ -572,7 +466,7 @@ static void start_tls(struct ldap *ldap)
 static bool read_done(const struct message *message)
 {
     struct ldap *ldap = message->ldap;
-    struct pending *pending = find_operation(message, message->operation == SEARCH_DONE);
+    struct ldap_pending *pending = find_operation(message, message->operation == SEARCH_DONE);
     struct cursor at = message->content, matched, diagnostic, referral;
     struct ldap_operation_row row;
     int64_t result;
@@ -596,7 +490,7 @@ static bool read_done(const struct message *message)
     return read;
 }
 
-/* ---- Messages ---- */
+/* ---- Operations ---- */
 
 static bool read_nothing(const struct message *message)
 {
@@ -642,6 +536,44 @@ static const struct operation *find_kind(uint8_t tag)
     return NULL;
 }
 
+/* ---- Recognition ---- */
+
+static enum recognition recognise(struct cursor first, const struct flow *flow)
+{
+    uint8_t tag;
+    uint64_t length, number;
+    (void)flow;
+    if (first.left > 0 && first.at[0] != BER_SEQUENCE)
+        return RECOGNISED_NOT;
+    enum outcome outcome = ber_head(&first, &tag, &length);
+    if (outcome == OUTCOME_MORE)
+        return RECOGNISED_MAYBE;
+    if (outcome != OUTCOME_OK || length < 5)
+        return RECOGNISED_NOT;
+    outcome = ber_head(&first, &tag, &number);
+    if (outcome == OUTCOME_MORE)
+        return RECOGNISED_MAYBE;
+    if (outcome != OUTCOME_OK || tag != BER_INTEGER || number == 0 || number > 4)
+        return RECOGNISED_NOT;
+    if (!cursor_skip(&first, (size_t)number))
+        return RECOGNISED_MAYBE;
+    outcome = ber_head(&first, &tag, &number);
+    if (outcome == OUTCOME_MORE)
+        return RECOGNISED_MAYBE;
+    const struct operation *operation = outcome == OUTCOME_OK ? find_kind(tag) : NULL;
+    if (operation == NULL || number > length)
+        return RECOGNISED_NOT;
+    return operation->request ? RECOGNISED_CLIENT : RECOGNISED_SERVER;
+}
+
+static enum recognition datagram_recognise(struct cursor first, const struct flow *flow)
+{
+    enum recognition result = recognise(first, flow);
+    return result == RECOGNISED_MAYBE ? RECOGNISED_NOT : result;
+}
+
+/* ---- Messages ---- */
+
 /* One or more messages, one after the other. */
 static void read_messages(struct ldap *ldap, enum direction direction, struct cursor bytes, struct moment moment)
 {
@@ -681,18 +613,6 @@ static void read_token(struct ldap *ldap, enum direction direction, struct curso
     ldap->wrapped = false;
 }
 
-/* A reply is not read, to the operation with that id, or (0) to any of those that wait. */
-static void count_unread(struct ldap *ldap, int64_t id, bool entry)
-{
-    for (size_t i = 0; i < ldap->pending_room; i++) {
-        struct pending *pending = &ldap->pending[i];
-        if (pending->id == 0 || (id != 0 && pending->id != id))
-            continue;
-        pending->unread++;
-        pending->entries += entry;
-    }
-}
-
 /* A message or token that is too long, of which the beginning is there. */
 static void pass_over(struct ldap *ldap, enum direction direction, struct cursor beginning, struct moment moment)
 {
@@ -704,7 +624,7 @@ static void pass_over(struct ldap *ldap, enum direction direction, struct cursor
         return;
     bool known = ber_head(&beginning, &tag, &length) == OUTCOME_OK && tag == BER_SEQUENCE &&
                  ber_take_number(&beginning, BER_INTEGER, &id) && cursor_u8(&beginning, &operation);
-    count_unread(ldap, known ? id : 0, known && operation == SEARCH_ENTRY);
+    ldap_pending_unread(&ldap->pendings, known ? id : 0, known && operation == SEARCH_ENTRY);
 }
 
 /* ---- The dissectors ---- */
@@ -734,9 +654,7 @@ static void *ldap_open(struct layer *layer, enum direction client)
     ldap->client = client;
     ldap->bind = INT_NULL;
     ldap->auth = AUTH_NEW;
-    ldap->pending_room = PENDING_FIRST;
-    ldap->pending = pool_zero(&dissect_of(ldap)->pool, PENDING_FIRST * sizeof *ldap->pending);
-    if (ldap->pending == NULL) {
+    if (!ldap_pending_init(dissect_of(ldap), &ldap->pendings)) {
         free(ldap);
         return NULL;
     }
@@ -782,7 +700,7 @@ static void ldap_gap(void *state, enum direction direction, uint64_t bytes, stru
     if (frames_within(&ldap->frames[direction]))
         report(ldap, OUTCOME_MORE, "message with a gap", moment);
     if (direction != ldap->client)
-        count_unread(ldap, 0, false);
+        ldap_pending_unread(&ldap->pendings, 0, false);
     frames_reset(&ldap->frames[direction]);
     ldap->frames[direction].lost = true; /* until a chunk begins with a message */
 }
@@ -806,8 +724,7 @@ static void ldap_close(void *state)
     layer_close(&ldap->inner);
     frames_free(&ldap->frames[0]);
     frames_free(&ldap->frames[1]);
-    pool_give(&dissect_of(ldap)->pool, ldap->pending, ldap->pending_room * sizeof *ldap->pending);
-    budget_give(dissect_of(ldap), (ldap->pending_room - PENDING_FIRST) * sizeof *ldap->pending);
+    ldap_pending_free(dissect_of(ldap), &ldap->pendings);
     free(ldap);
 }
 
