@@ -180,6 +180,12 @@ int smb_pending_file(const struct smb *smb, const struct smb_pending *pending);
 /* Counts a message in clear. `data`: it is about files. */
 void smb_count(struct smb *smb, int session, int tree, int file, bool data, bool is_signed);
 
+/* The part of a message at `offset` from its header; empty when it is not there, which *outcome says: a message of `length`
+ * bytes of which `head` is kept may be longer than that (OUTCOME_LIMIT), or not as long as it says (OUTCOME_MALFORMED). */
+struct cursor smb_part(struct cursor head, uint64_t length, uint32_t offset, uint32_t bytes, enum outcome *outcome);
+/* Records how reading the message of `protocol` ended; nothing when it went well. `offset`: where its body begins. */
+void smb_report(struct smb *smb, const char *protocol, enum outcome outcome, const char *what, uint64_t offset);
+
 /* Writes all rows, frees tables and layers. */
 void smb_state_close(struct smb *smb);
 /* A gap: pipes lost bytes. */

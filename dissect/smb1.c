@@ -10,6 +10,7 @@
 #include "capture/order.h"
 #include "dissect/ntstatus.h"
 #include "dissect/smb.h"
+#include "dissect/smb1_block.h"
 #include "dissect/trouble.h"
 
 #define HEADER_BYTES 32
@@ -72,7 +73,7 @@ struct message {
 
 /* Commands that are read, and how many words they must have at least (MS-CIFS 2.2.4): in the request, and in a response
  * that is no error. */
-static const struct {
+static const struct command_row {
     uint8_t command;
     const char *name;
     uint8_t words[2];
@@ -96,22 +97,17 @@ static const struct {
     {NT_CREATE_ANDX, "NT_CREATE_ANDX", {24, 34}},
 };
 
-static const char *name_of(uint8_t command)
+/* NULL: it is not read. */
+static const struct command_row *command_row(uint8_t command)
 {
     for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
         if (COMMANDS[i].command == command)
-            return COMMANDS[i].name;
+            return &COMMANDS[i];
     }
-    return "command that is not read";
+    return NULL;
 }
 
-/* One command: its words and bytes. */
-struct block {
-    uint8_t command;
-    struct cursor words, bytes;
-};
-
-/* ---- Header and blocks ---- */
+/* ---- Header ---- */
 
 static bool take_header(struct cursor head, struct message *message)
 {
@@ -134,23 +130,6 @@ static bool take_header(struct cursor head, struct message *message)
     return true;
 }
 
-/* The block at `offset` from the header; its bytes as far as they are there. */
-static bool take_block(struct cursor head, size_t offset, uint8_t command, struct block *block)
-{
-    struct cursor at;
-    uint8_t words;
-    uint16_t bytes;
-    *block = (struct block){.command = command};
-    if (offset > head.left || !cursor_slice(head, offset, head.left - offset, &at) || !cursor_u8(&at, &words) ||
-        !cursor_take(&at, (size_t)words * 2, &block->words))
-        return false;
-    if (!cursor_le16(&at, &bytes))
-        bytes = 0;
-    if (!cursor_take(&at, bytes < at.left ? bytes : at.left, &block->bytes))
-        return false;
-    return true;
-}
-
 static bool has_andx(uint8_t command)
 {
     return command == SESSION_SETUP_ANDX || command == LOGOFF_ANDX || command == TREE_CONNECT_ANDX ||
@@ -158,32 +137,8 @@ static bool has_andx(uint8_t command)
            command == 0x24; /* LOCKING_ANDX */
 }
 
-/* A word of the block, by its number in 16-bit words. */
-static uint16_t word(const struct block *block, size_t number)
-{
-    struct cursor at;
-    uint16_t value = 0;
-    if (!cursor_slice(block->words, number * 2, 2, &at) || !cursor_le16(&at, &value))
-        return 0;
-    return value;
-}
-
-static uint32_t word32_at(const struct block *block, size_t byte)
-{
-    struct cursor at;
-    uint32_t value = 0;
-    if (!cursor_slice(block->words, byte, 4, &at) || !cursor_le32(&at, &value))
-        return 0;
-    return value;
-}
-
-static size_t count(const struct block *block)
-{
-    return block->words.left / 2;
-}
-
 /* Takes a text that ends with NUL or with the bytes. */
-static struct text take_text(struct smb *smb, const struct message *message, struct block *block)
+static struct text take_text(struct smb *smb, const struct message *message, struct smb1_block *block)
 {
     struct cursor *at = &block->bytes;
     struct arena *arena = &smb->dissect->scratch;
@@ -208,25 +163,18 @@ static struct text take_text(struct smb *smb, const struct message *message, str
     return text;
 }
 
-/* Of a message that is not kept whole a part may be behind what is there. */
 static struct cursor part_of(struct message *message, uint32_t offset, uint32_t length)
 {
-    struct cursor part;
-    if (length == 0 || cursor_slice(message->head, offset, length, &part))
-        return length == 0 ? CURSOR_EMPTY : part;
-    message->outcome = (uint64_t)offset + length > message->length ? OUTCOME_MALFORMED : OUTCOME_LIMIT;
-    return CURSOR_EMPTY;
+    return smb_part(message->head, message->length, offset, length, &message->outcome);
 }
 
 /* Notes when a command has less words than it must have. */
-static void check_words(struct message *message, const struct block *block)
+static void check_words(struct message *message, const struct smb1_block *block)
 {
-    if (message->response && ntstatus_is_error(message->status))
-        return;
-    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
-        if (COMMANDS[i].command == block->command && count(block) < COMMANDS[i].words[message->response])
-            message->outcome = OUTCOME_MALFORMED;
-    }
+    const struct command_row *row = command_row(block->command);
+    bool error = message->response && ntstatus_is_error(message->status);
+    if (row != NULL && !error && smb1_word_count(block) < row->words[message->response])
+        message->outcome = OUTCOME_MALFORMED;
 }
 
 static uint8_t const *fid_bytes(uint16_t fid, uint8_t id[16])
@@ -245,11 +193,11 @@ static int file_of(struct smb *smb, const struct message *message, uint16_t fid)
 
 /* ---- How much of a message is wanted ---- */
 
-static bool is_pipe_data(struct smb *smb, const struct message *message, const struct block *block)
+static bool is_pipe_data(struct smb *smb, const struct message *message, const struct smb1_block *block)
 {
     uint8_t id[16];
     if (message->command == WRITE_ANDX && !message->response) {
-        int file = smb_file_find(smb, SMB_NONE, fid_bytes(word(block, 2), id));
+        int file = smb_file_find(smb, SMB_NONE, fid_bytes(smb1_word(block, 2), id));
         return file != SMB_NONE && smb->files[file].pipe;
     }
     if (message->command == READ_ANDX && message->response) {
@@ -262,7 +210,7 @@ static bool is_pipe_data(struct smb *smb, const struct message *message, const s
 size_t smb1_need(struct smb *smb, struct cursor have, uint64_t length)
 {
     struct message message = {0};
-    struct block block;
+    struct smb1_block block;
     size_t need = HEADER_BYTES + 1;
     if (take_header(have, &message) && have.left >= need) {
         size_t words = HEADER_BYTES + 1 + (size_t)have.at[HEADER_BYTES] * 2 + 2;
@@ -272,7 +220,7 @@ size_t smb1_need(struct smb *smb, struct cursor have, uint64_t length)
         need = SMB_HEAD_MAX;
         if (listing)
             need = TRANSACTION_MAX;
-        else if (data && (have.left < words || !take_block(have, HEADER_BYTES, message.command, &block) ||
+        else if (data && (have.left < words || !smb1_block_take(have, HEADER_BYTES, message.command, &block) ||
                           !is_pipe_data(smb, &message, &block)))
             need = words;
     }
@@ -281,7 +229,7 @@ size_t smb1_need(struct smb *smb, struct cursor have, uint64_t length)
 
 /* ---- Negotiate (MS-CIFS 2.2.4.52) ---- */
 
-static void negotiate_request(struct smb *smb, struct message *message, struct block *block)
+static void negotiate_request(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     struct arena *arena = &smb->dissect->scratch;
     struct smb_row row = smb_row_get(smb);
@@ -312,7 +260,7 @@ static void negotiate_request(struct smb *smb, struct message *message, struct b
     smb_row_put(smb, &row);
 }
 
-static void negotiate_response(struct smb *smb, struct message *message, struct block *block)
+static void negotiate_response(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     struct cursor at = block->words;
     uint16_t index;
@@ -334,9 +282,7 @@ static void session_amend(struct smb *smb, int session, void (*change)(struct sm
                           const struct text texts[3])
 {
     const struct sink *sink = &smb->dissect->sink;
-    const struct smb_row *kept = session == SMB_NONE || smb->sessions[session].row == INT_NULL
-                                     ? NULL
-                                     : sink->row(sink->context, TABLE_smb, smb->sessions[session].row);
+    const struct smb_row *kept = session == SMB_NONE ? NULL : sink_kept(sink, TABLE_smb, smb->sessions[session].row);
     if (kept == NULL)
         return;
     struct smb_row row = *kept;
@@ -358,7 +304,7 @@ static void set_server(struct smb_row *row, const struct text texts[3])
     row->server_os = texts[0];
 }
 
-static void session_setup_request(struct smb *smb, struct message *message, struct block *block)
+static void session_setup_request(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     struct text texts[3] = {TEXT_NULL, TEXT_NULL, TEXT_NULL};
     struct cursor part;
@@ -368,14 +314,14 @@ static void session_setup_request(struct smb *smb, struct message *message, stru
     if (message->session == SMB_NONE)
         return;
     struct smb_session *session = &smb->sessions[message->session];
-    if (count(block) == 12) {
-        if (!cursor_take(&block->bytes, word(block, 7), &part)) {
+    if (smb1_word_count(block) == 12) {
+        if (!cursor_take(&block->bytes, smb1_word(block, 7), &part)) {
             message->outcome = OUTCOME_MALFORMED;
             return;
         }
         auth_token(&session->auth, &smb->carrier, part, smb->moment);
-    } else if (count(block) == 13) {
-        uint16_t lm = word(block, 7), nt = word(block, 8);
+    } else if (smb1_word_count(block) == 13) {
+        uint16_t lm = smb1_word(block, 7), nt = smb1_word(block, 8);
         if (!cursor_skip(&block->bytes, lm) || !cursor_skip(&block->bytes, nt)) {
             message->outcome = OUTCOME_MALFORMED;
             return;
@@ -389,7 +335,7 @@ static void session_setup_request(struct smb *smb, struct message *message, stru
     session_amend(smb, message->session, set_client, texts);
 }
 
-static void session_setup_response(struct smb *smb, struct message *message, struct block *block)
+static void session_setup_response(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     struct text texts[3] = {TEXT_NULL, TEXT_NULL, TEXT_NULL};
     struct cursor part;
@@ -401,12 +347,12 @@ static void session_setup_response(struct smb *smb, struct message *message, str
     if (session->id == 0)
         smb_session_identify(smb, place, message->uid);
     const char *auth = NULL;
-    if (count(block) == 4 && cursor_take(&block->bytes, word(block, 3), &part))
+    if (smb1_word_count(block) == 4 && cursor_take(&block->bytes, smb1_word(block, 3), &part))
         auth_token(&session->auth, &smb->carrier, part, smb->moment);
-    else if (count(block) == 4)
+    else if (smb1_word_count(block) == 4)
         message->outcome = OUTCOME_MALFORMED;
-    if (message->status == NTSTATUS_SUCCESS && count(block) >= 3) {
-        if (word(block, 2) & 1)
+    if (message->status == NTSTATUS_SUCCESS && smb1_word_count(block) >= 3) {
+        if (smb1_word(block, 2) & 1)
             auth = "guest";
         else if (smb->plaintext && session->auth.ntlm == INT_NULL && !session->auth.anonymous &&
                  session->auth.method == AUTH_NTLM)
@@ -420,18 +366,18 @@ static void session_setup_response(struct smb *smb, struct message *message, str
 
 /* ---- Shares (MS-CIFS 2.2.4.55, 2.2.4.50) ---- */
 
-static void tree_connect_request(struct smb *smb, struct message *message, struct block *block)
+static void tree_connect_request(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     if (message->session == SMB_NONE)
         message->session = smb_session_get(smb, message->uid);
-    if (!cursor_skip(&block->bytes, word(block, 3))) {
+    if (!cursor_skip(&block->bytes, smb1_word(block, 3))) {
         message->outcome = OUTCOME_MALFORMED;
         return;
     }
     message->tree = smb_tree_add(smb, message->session, take_text(smb, message, block));
 }
 
-static void tree_connect_response(struct smb *smb, struct message *message, struct block *block)
+static void tree_connect_response(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     static const struct {
         const char *service, *type;
@@ -460,9 +406,10 @@ static void tree_connect_response(struct smb *smb, struct message *message, stru
 
 /* ---- Files ---- */
 
-static void create_request(struct smb *smb, struct message *message, struct block *block)
+static void create_request(struct smb *smb, struct message *message, struct smb1_block *block)
 {
-    uint32_t options = word32_at(block, 39); /* behind AndX, names, access, size, attributes, sharing, disposition */
+    uint32_t options =
+        smb1_word32_at(block, 39); /* behind AndX, names, access, size, attributes, sharing, disposition */
     struct text name = take_text(smb, message, block);
     message->file = smb_file_add(smb, message->session, message->tree, name, 0, options & 1);
     if (message->file != SMB_NONE)
@@ -486,7 +433,7 @@ static void created(struct smb *smb, const struct message *message, int file, ui
         smb_file_is_pipe(smb, file);
 }
 
-static void create_response(struct smb *smb, const struct message *message, const struct block *block)
+static void create_response(struct smb *smb, const struct message *message, const struct smb1_block *block)
 {
     struct cursor at;
     uint16_t fid = 0, resource = 0;
@@ -494,17 +441,17 @@ static void create_response(struct smb *smb, const struct message *message, cons
         return;
     if (cursor_slice(block->words, 63, 2, &at) && !cursor_le16(&at, &resource))
         return;
-    created(smb, message, message->file, fid, word32_at(block, 7), resource == 1 || resource == 2);
+    created(smb, message, message->file, fid, smb1_word32_at(block, 7), resource == 1 || resource == 2);
 }
 
-static void open_request(struct smb *smb, struct message *message, struct block *block)
+static void open_request(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     message->file = smb_file_add(smb, message->session, message->tree, take_text(smb, message, block), 0, false);
 }
 
-static void open_response(struct smb *smb, const struct message *message, const struct block *block)
+static void open_response(struct smb *smb, const struct message *message, const struct smb1_block *block)
 {
-    created(smb, message, message->file, word(block, 2), word(block, 11) & 3, word(block, 9) == 2);
+    created(smb, message, message->file, smb1_word(block, 2), smb1_word(block, 11) & 3, smb1_word(block, 9) == 2);
 }
 
 static void count_bytes(struct smb *smb, int file, uint64_t bytes, bool written)
@@ -523,7 +470,7 @@ static void count_bytes(struct smb *smb, int file, uint64_t bytes, bool written)
 }
 
 /* RENAME (2.2.4.8), DELETE (2.2.4.7), directories: each name after a byte 4. */
-static void named_request(struct smb *smb, struct message *message, struct block *block)
+static void named_request(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     static const struct {
         uint8_t command;
@@ -579,14 +526,14 @@ static void set_information(struct smb *smb, struct message *message, uint16_t l
     }
 }
 
-static void transaction2_request(struct smb *smb, struct message *message, struct block *block)
+static void transaction2_request(struct smb *smb, struct message *message, struct smb1_block *block)
 {
-    uint16_t subcommand = word(block, 14), fid, level;
+    uint16_t subcommand = smb1_word(block, 14), fid, level;
     message->detail = (uint32_t)subcommand << 16;
     if (subcommand != TRANS2_SET_FILE && subcommand != TRANS2_QUERY_FS)
         return;
-    struct cursor parameters = part_of(message, word(block, 10), word(block, 9));
-    struct cursor data = part_of(message, word(block, 12), word(block, 11));
+    struct cursor parameters = part_of(message, smb1_word(block, 10), smb1_word(block, 9));
+    struct cursor data = part_of(message, smb1_word(block, 12), smb1_word(block, 11));
     if (subcommand == TRANS2_SET_FILE && cursor_le16(&parameters, &fid) && cursor_le16(&parameters, &level)) {
         message->file = file_of(smb, message, fid);
         set_information(smb, message, level, data);
@@ -595,7 +542,7 @@ static void transaction2_request(struct smb *smb, struct message *message, struc
     }
 }
 
-static void transaction2_response(struct smb *smb, struct message *message, const struct block *block)
+static void transaction2_response(struct smb *smb, struct message *message, const struct smb1_block *block)
 {
     uint32_t length;
     struct cursor name;
@@ -603,27 +550,27 @@ static void transaction2_response(struct smb *smb, struct message *message, cons
     uint32_t level = detail & 0xFFFF;
     if (detail >> 16 != TRANS2_QUERY_FS || (level != LEVEL_FS_ATTRIBUTE && level != LEVEL_FS_ATTRIBUTE_2))
         return;
-    struct cursor data = part_of(message, word(block, 7), word(block, 6));
+    struct cursor data = part_of(message, smb1_word(block, 7), smb1_word(block, 6));
     if (cursor_skip(&data, 8) && cursor_le32(&data, &length) && cursor_take(&data, length, &name))
         smb_tree_file_system(smb, message->tree, smb_utf16(smb, name));
 }
 
-static struct cursor pipe_bytes(struct message *message, const struct block *block)
+static struct cursor pipe_bytes(struct message *message, const struct smb1_block *block)
 {
     if (block->command == WRITE_ANDX && !message->response)
-        return part_of(message, word(block, 11), word(block, 10));
+        return part_of(message, smb1_word(block, 11), smb1_word(block, 10));
     if (block->command == READ_ANDX && message->response)
-        return part_of(message, word(block, 6), word(block, 5));
+        return part_of(message, smb1_word(block, 6), smb1_word(block, 5));
     if (block->command == TRANSACTION && !message->response)
-        return part_of(message, word(block, 12), word(block, 11));
+        return part_of(message, smb1_word(block, 12), smb1_word(block, 11));
     if (block->command == TRANSACTION && message->response)
-        return part_of(message, word(block, 7), word(block, 6));
+        return part_of(message, smb1_word(block, 7), smb1_word(block, 6));
     return CURSOR_EMPTY;
 }
 
 /* ---- Requests and responses ---- */
 
-static void request_block(struct smb *smb, struct message *message, struct block *block)
+static void request_block(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     switch (block->command) {
     case NEGOTIATE:
@@ -643,24 +590,24 @@ static void request_block(struct smb *smb, struct message *message, struct block
         break;
     case CLOSE:
     case READ:
-        message->file = file_of(smb, message, word(block, 0));
+        message->file = file_of(smb, message, smb1_word(block, 0));
         break;
     case WRITE:
-        message->file = file_of(smb, message, word(block, 0));
-        count_bytes(smb, message->file, word(block, 1), true);
+        message->file = file_of(smb, message, smb1_word(block, 0));
+        count_bytes(smb, message->file, smb1_word(block, 1), true);
         break;
     case READ_ANDX:
-        message->file = file_of(smb, message, word(block, 2));
+        message->file = file_of(smb, message, smb1_word(block, 2));
         break;
     case WRITE_ANDX:
-        message->file = file_of(smb, message, word(block, 2));
-        count_bytes(smb, message->file, (uint64_t)word(block, 9) << 16 | word(block, 10), true);
+        message->file = file_of(smb, message, smb1_word(block, 2));
+        count_bytes(smb, message->file, (uint64_t)smb1_word(block, 9) << 16 | smb1_word(block, 10), true);
         break;
     case TRANSACTION:
-        if (word(block, 14) == TRANSACT_NAMED_PIPE && count(block) >= 16) {
-            message->file = file_of(smb, message, word(block, 15));
+        if (smb1_word(block, 14) == TRANSACT_NAMED_PIPE && smb1_word_count(block) >= 16) {
+            message->file = file_of(smb, message, smb1_word(block, 15));
             smb_file_is_pipe(smb, message->file);
-            count_bytes(smb, message->file, word(block, 11), true);
+            count_bytes(smb, message->file, smb1_word(block, 11), true);
         }
         break;
     case TRANSACTION2:
@@ -677,7 +624,7 @@ static void request_block(struct smb *smb, struct message *message, struct block
     }
 }
 
-static void response_block(struct smb *smb, struct message *message, struct block *block)
+static void response_block(struct smb *smb, struct message *message, struct smb1_block *block)
 {
     switch (block->command) {
     case NEGOTIATE:
@@ -702,14 +649,14 @@ static void response_block(struct smb *smb, struct message *message, struct bloc
         open_response(smb, message, block);
         break;
     case READ:
-        count_bytes(smb, message->file, word(block, 0), false);
+        count_bytes(smb, message->file, smb1_word(block, 0), false);
         break;
     case READ_ANDX:
         if (!ntstatus_is_error(message->status))
-            count_bytes(smb, message->file, (uint64_t)word(block, 7) << 16 | word(block, 5), false);
+            count_bytes(smb, message->file, (uint64_t)smb1_word(block, 7) << 16 | smb1_word(block, 5), false);
         break;
     case TRANSACTION:
-        count_bytes(smb, message->file, word(block, 6), false);
+        count_bytes(smb, message->file, smb1_word(block, 6), false);
         break;
     case TRANSACTION2:
         transaction2_response(smb, message, block);
@@ -763,16 +710,16 @@ static void remember(struct smb *smb, const struct message *message)
 /* All commands of the message, each named by the one before. The last place of pipe data is told. */
 static struct cursor read_blocks(struct smb *smb, struct message *message)
 {
-    struct block block;
+    struct smb1_block block;
     struct cursor pipe = CURSOR_EMPTY;
     size_t offset = HEADER_BYTES;
     uint8_t command = message->command;
     for (unsigned i = 0;; i++) {
-        if (i == ANDX_MAX || !take_block(message->head, offset, command, &block)) {
+        if (i == ANDX_MAX || !smb1_block_take(message->head, offset, command, &block)) {
             message->outcome = i == ANDX_MAX ? OUTCOME_UNSUPPORTED : OUTCOME_MALFORMED;
             break;
         }
-        struct block whole = block;
+        struct smb1_block whole = block;
         check_words(message, &whole);
         if (message->response)
             response_block(smb, message, &block);
@@ -780,9 +727,9 @@ static struct cursor read_blocks(struct smb *smb, struct message *message)
             request_block(smb, message, &block);
         if (message->file != SMB_NONE && smb->files[message->file].pipe)
             pipe = pipe_bytes(message, &whole);
-        size_t next = word(&whole, 1);
-        command = (uint8_t)word(&whole, 0);
-        if (!has_andx(whole.command) || count(&whole) < 2 || command == NO_ANDX || next <= offset)
+        size_t next = smb1_word(&whole, 1);
+        command = (uint8_t)smb1_word(&whole, 0);
+        if (!has_andx(whole.command) || smb1_word_count(&whole) < 2 || command == NO_ANDX || next <= offset)
             break;
         offset = next;
     }
@@ -817,8 +764,6 @@ void smb1_message(struct smb *smb, enum direction direction, struct cursor head,
     }
     if (message.file != SMB_NONE && smb->files[message.file].used && smb->files[message.file].pipe)
         smb_pipe_data(smb, message.file, direction, pipe);
-    if (message.outcome == OUTCOME_LIMIT)
-        trouble_limit(smb->conversation, "smb1", LIMIT_smb_head, smb->moment);
-    else if (message.outcome != OUTCOME_OK)
-        trouble_report(smb->conversation, "smb1", message.outcome, name_of(message.command), HEADER_BYTES, smb->moment);
+    const struct command_row *row = command_row(message.command);
+    smb_report(smb, "smb1", message.outcome, row == NULL ? "command that is not read" : row->name, HEADER_BYTES);
 }

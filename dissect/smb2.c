@@ -72,29 +72,6 @@ struct message {
     enum outcome outcome; /* how reading it ended */
 };
 
-/* For what is said of messages that were not read: requests and responses. */
-static const char *const NAMES[COMMAND_COUNT][2] = {
-    [NEGOTIATE] = {"NEGOTIATE request", "NEGOTIATE response"},
-    [SESSION_SETUP] = {"SESSION_SETUP request", "SESSION_SETUP response"},
-    [LOGOFF] = {"LOGOFF request", "LOGOFF response"},
-    [TREE_CONNECT] = {"TREE_CONNECT request", "TREE_CONNECT response"},
-    [TREE_DISCONNECT] = {"TREE_DISCONNECT request", "TREE_DISCONNECT response"},
-    [CREATE] = {"CREATE request", "CREATE response"},
-    [CLOSE] = {"CLOSE request", "CLOSE response"},
-    [FLUSH] = {"FLUSH request", "FLUSH response"},
-    [READ] = {"READ request", "READ response"},
-    [WRITE] = {"WRITE request", "WRITE response"},
-    [LOCK] = {"LOCK request", "LOCK response"},
-    [IOCTL] = {"IOCTL request", "IOCTL response"},
-    [CANCEL] = {"CANCEL request", "CANCEL response"},
-    [ECHO_] = {"ECHO request", "ECHO response"},
-    [QUERY_DIRECTORY] = {"QUERY_DIRECTORY request", "QUERY_DIRECTORY response"},
-    [CHANGE_NOTIFY] = {"CHANGE_NOTIFY request", "CHANGE_NOTIFY response"},
-    [QUERY_INFO] = {"QUERY_INFO request", "QUERY_INFO response"},
-    [SET_INFO] = {"SET_INFO request", "SET_INFO response"},
-    [OPLOCK_BREAK] = {"OPLOCK_BREAK notification", "OPLOCK_BREAK response"},
-};
-
 /* Whether a response brings what was asked, not an error, which warnings bring as well (2.2.2: its structure has size 9). */
 static bool is_result(const struct message *message)
 {
@@ -130,27 +107,30 @@ uint64_t smb2_length(struct cursor have, uint64_t length)
     return next;
 }
 
-/* What must be there of each command to read it, header included: of the request and of the response. */
-static const size_t NEEDS[COMMAND_COUNT][2] = {
-    [NEGOTIATE] = {SMB_HEAD_MAX, SMB_HEAD_MAX},
-    [SESSION_SETUP] = {SMB_HEAD_MAX, SMB_HEAD_MAX},
-    [LOGOFF] = {HEADER_BYTES, HEADER_BYTES},
-    [TREE_CONNECT] = {CREATE_MAX, HEADER_BYTES + 16},
-    [TREE_DISCONNECT] = {HEADER_BYTES, HEADER_BYTES},
-    [CREATE] = {CREATE_MAX, HEADER_BYTES + 88},
-    [CLOSE] = {HEADER_BYTES + 24, HEADER_BYTES},
-    [FLUSH] = {HEADER_BYTES + 24, HEADER_BYTES},
-    [READ] = {HEADER_BYTES + 48, HEADER_BYTES + 16},
-    [WRITE] = {HEADER_BYTES + 48, HEADER_BYTES + 16},
-    [LOCK] = {HEADER_BYTES + 24, HEADER_BYTES},
-    [IOCTL] = {HEADER_BYTES + 56, HEADER_BYTES + 48},
-    [CANCEL] = {HEADER_BYTES, HEADER_BYTES},
-    [ECHO_] = {HEADER_BYTES, HEADER_BYTES},
-    [QUERY_DIRECTORY] = {HEADER_BYTES + 24, HEADER_BYTES},
-    [CHANGE_NOTIFY] = {HEADER_BYTES + 24, HEADER_BYTES},
-    [QUERY_INFO] = {HEADER_BYTES + 40, QUERY_INFO_MAX},
-    [SET_INFO] = {SET_INFO_MAX, HEADER_BYTES},
-    [OPLOCK_BREAK] = {HEADER_BYTES, HEADER_BYTES},
+/* The names of request and response, and how many bytes must be there of each to read it, header included. */
+static const struct {
+    const char *name[2];
+    size_t need[2];
+} COMMANDS[COMMAND_COUNT] = {
+    [NEGOTIATE] = {{"NEGOTIATE request", "NEGOTIATE response"}, {SMB_HEAD_MAX, SMB_HEAD_MAX}},
+    [SESSION_SETUP] = {{"SESSION_SETUP request", "SESSION_SETUP response"}, {SMB_HEAD_MAX, SMB_HEAD_MAX}},
+    [LOGOFF] = {{"LOGOFF request", "LOGOFF response"}, {HEADER_BYTES, HEADER_BYTES}},
+    [TREE_CONNECT] = {{"TREE_CONNECT request", "TREE_CONNECT response"}, {CREATE_MAX, HEADER_BYTES + 16}},
+    [TREE_DISCONNECT] = {{"TREE_DISCONNECT request", "TREE_DISCONNECT response"}, {HEADER_BYTES, HEADER_BYTES}},
+    [CREATE] = {{"CREATE request", "CREATE response"}, {CREATE_MAX, HEADER_BYTES + 88}},
+    [CLOSE] = {{"CLOSE request", "CLOSE response"}, {HEADER_BYTES + 24, HEADER_BYTES}},
+    [FLUSH] = {{"FLUSH request", "FLUSH response"}, {HEADER_BYTES + 24, HEADER_BYTES}},
+    [READ] = {{"READ request", "READ response"}, {HEADER_BYTES + 48, HEADER_BYTES + 16}},
+    [WRITE] = {{"WRITE request", "WRITE response"}, {HEADER_BYTES + 48, HEADER_BYTES + 16}},
+    [LOCK] = {{"LOCK request", "LOCK response"}, {HEADER_BYTES + 24, HEADER_BYTES}},
+    [IOCTL] = {{"IOCTL request", "IOCTL response"}, {HEADER_BYTES + 56, HEADER_BYTES + 48}},
+    [CANCEL] = {{"CANCEL request", "CANCEL response"}, {HEADER_BYTES, HEADER_BYTES}},
+    [ECHO_] = {{"ECHO request", "ECHO response"}, {HEADER_BYTES, HEADER_BYTES}},
+    [QUERY_DIRECTORY] = {{"QUERY_DIRECTORY request", "QUERY_DIRECTORY response"}, {HEADER_BYTES + 24, HEADER_BYTES}},
+    [CHANGE_NOTIFY] = {{"CHANGE_NOTIFY request", "CHANGE_NOTIFY response"}, {HEADER_BYTES + 24, HEADER_BYTES}},
+    [QUERY_INFO] = {{"QUERY_INFO request", "QUERY_INFO response"}, {HEADER_BYTES + 40, QUERY_INFO_MAX}},
+    [SET_INFO] = {{"SET_INFO request", "SET_INFO response"}, {SET_INFO_MAX, HEADER_BYTES}},
+    [OPLOCK_BREAK] = {{"OPLOCK_BREAK notification", "OPLOCK_BREAK response"}, {HEADER_BYTES, HEADER_BYTES}},
 };
 
 /* Whether the message carries bytes of a pipe, which are wanted whole. */
@@ -185,22 +165,16 @@ size_t smb2_need(struct smb *smb, struct cursor have, uint64_t length)
     length = smb2_length(have, length);
     size_t need = HEADER_BYTES;
     if (message.command < COMMAND_COUNT)
-        need = NEEDS[message.command][message.flags & FLAG_RESPONSE ? 1 : 0];
+        need = COMMANDS[message.command].need[message.flags & FLAG_RESPONSE ? 1 : 0];
     if (have.left >= need && is_pipe_data(smb, &message))
         need = SMB_HEAD_MAX;
     return length < need ? (size_t)length : need;
 }
 
-/* A part that the body names by offset from the header, and length. Of a message that is not kept whole it may be behind
- * what is there. */
+/* A part that the body names by offset from the header, and length. */
 static struct cursor part_of(struct message *message, uint32_t offset, uint32_t length)
 {
-    struct cursor part;
-    if (length == 0 || cursor_slice(message->head, offset, length, &part))
-        return length == 0 ? CURSOR_EMPTY : part;
-    message->outcome =
-        offset > message->length || length > message->length - offset ? OUTCOME_MALFORMED : OUTCOME_LIMIT;
-    return CURSOR_EMPTY;
+    return smb_part(message->head, message->length, offset, length, &message->outcome);
 }
 
 /* ---- Negotiate (2.2.3, 2.2.4) ---- */
@@ -347,7 +321,7 @@ static void session_setup_request(struct smb *smb, struct message *message)
         return;
     struct smb_session *session = &smb->sessions[message->session];
     const struct sink *sink = &smb->dissect->sink;
-    const struct smb_row *kept = session->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_smb, session->row);
+    const struct smb_row *kept = sink_kept(sink, TABLE_smb, session->row);
     if (kept != NULL) {
         struct smb_row row = *kept;
         row.client_signing = text_of(signing_name(mode));
@@ -381,8 +355,7 @@ static void session_setup_response(struct smb *smb, struct message *message)
         if (message->status == NTSTATUS_SUCCESS)
             auth = flags & 2 ? "anonymous" : flags & 1 ? "guest" : NULL;
         const struct sink *sink = &smb->dissect->sink;
-        const struct smb_row *kept =
-            session->row == INT_NULL ? NULL : sink->row(sink->context, TABLE_smb, session->row);
+        const struct smb_row *kept = sink_kept(sink, TABLE_smb, session->row);
         if (kept != NULL && message->status == NTSTATUS_SUCCESS) {
             struct smb_row row = *kept;
             row.encryption_required = (flags & 4) != 0;
@@ -801,11 +774,7 @@ void smb2_message(struct smb *smb, enum direction direction, struct cursor head,
         response(smb, &message);
     else
         request(smb, &message);
-    if (message.outcome == OUTCOME_LIMIT)
-        trouble_limit(smb->conversation, "smb2", LIMIT_smb_head, smb->moment);
-    else if (message.outcome != OUTCOME_OK)
-        trouble_report(smb->conversation, "smb2", message.outcome, NAMES[message.command][answers], HEADER_BYTES,
-                       smb->moment);
+    smb_report(smb, "smb2", message.outcome, COMMANDS[message.command].name[answers], HEADER_BYTES);
 }
 
 void smb2_transform(struct smb *smb, struct cursor head)

@@ -49,8 +49,7 @@ static void forget_in_streams(struct smb *smb, size_t member, int place)
 
 static const void *kept_row(const struct smb *smb, enum table table, int64_t id)
 {
-    const struct sink *sink = &smb->dissect->sink;
-    return id == INT_NULL ? NULL : sink->row(sink->context, table, id);
+    return sink_kept(&smb->dissect->sink, table, id);
 }
 
 /* ---- Negotiation ---- */
@@ -78,6 +77,18 @@ void smb_row_put(struct smb *smb, const struct smb_row *row)
         smb->row = sink_append(&smb->dissect->sink, TABLE_smb, &changed);
     else
         sink_amend(&smb->dissect->sink, TABLE_smb, smb->row, &changed);
+}
+
+/* A place in one of the three tables. Where no more can be had, what was used least recently is removed, which is counted. */
+static int place_of(struct smb *smb, struct smb_table *table, void **items, size_t size, size_t most, enum limit limit,
+                    void (*remove)(struct smb *smb, int place))
+{
+    int place = smb_table_take(smb->dissect, table, items, size, most);
+    if (place != SMB_NONE || table->room == 0)
+        return place;
+    trouble_limit(smb->conversation, "smb", limit, smb->moment);
+    remove(smb, table->oldest);
+    return smb_table_take(smb->dissect, table, items, size, most);
 }
 
 /* ---- Sessions ---- */
@@ -113,13 +124,8 @@ static void row_forget_session(struct smb *smb, struct smb_row *row)
 
 static int session_place(struct smb *smb)
 {
-    struct smb_table *table = &smb->session_table;
-    int place = smb_table_take(smb->dissect, table, (void **)&smb->sessions, sizeof *smb->sessions, SMB_SESSIONS_MAX);
-    if (place != SMB_NONE || table->room == 0)
-        return place;
-    trouble_limit(smb->conversation, "smb", LIMIT_smb_sessions, smb->moment);
-    smb_session_remove(smb, table->oldest);
-    return smb_table_take(smb->dissect, table, (void **)&smb->sessions, sizeof *smb->sessions, SMB_SESSIONS_MAX);
+    return place_of(smb, &smb->session_table, (void **)&smb->sessions, sizeof *smb->sessions, SMB_SESSIONS_MAX,
+                    LIMIT_smb_sessions, smb_session_remove);
 }
 
 int smb_session_add(struct smb *smb, uint64_t id)
@@ -272,13 +278,8 @@ static void split_path(struct text path, struct text *host, struct text *share)
 
 static int tree_place(struct smb *smb)
 {
-    struct smb_table *table = &smb->tree_table;
-    int place = smb_table_take(smb->dissect, table, (void **)&smb->trees, sizeof *smb->trees, SMB_TREES_MAX);
-    if (place != SMB_NONE || table->room == 0)
-        return place;
-    trouble_limit(smb->conversation, "smb", LIMIT_smb_trees, smb->moment);
-    smb_tree_remove(smb, table->oldest);
-    return smb_table_take(smb->dissect, table, (void **)&smb->trees, sizeof *smb->trees, SMB_TREES_MAX);
+    return place_of(smb, &smb->tree_table, (void **)&smb->trees, sizeof *smb->trees, SMB_TREES_MAX, LIMIT_smb_trees,
+                    smb_tree_remove);
 }
 
 int smb_tree_add(struct smb *smb, int session, struct text path)
@@ -383,13 +384,8 @@ int smb_file_find(struct smb *smb, int tree, const uint8_t id[16])
 
 static int file_place(struct smb *smb)
 {
-    struct smb_table *table = &smb->file_table;
-    int place = smb_table_take(smb->dissect, table, (void **)&smb->files, sizeof *smb->files, SMB_FILES_MAX);
-    if (place != SMB_NONE || table->room == 0)
-        return place;
-    trouble_limit(smb->conversation, "smb", LIMIT_smb_files, smb->moment);
-    smb_file_remove(smb, table->oldest);
-    return smb_table_take(smb->dissect, table, (void **)&smb->files, sizeof *smb->files, SMB_FILES_MAX);
+    return place_of(smb, &smb->file_table, (void **)&smb->files, sizeof *smb->files, SMB_FILES_MAX, LIMIT_smb_files,
+                    smb_file_remove);
 }
 
 int smb_file_add(struct smb *smb, int session, int tree, struct text name, unsigned operations, bool directory)
@@ -677,6 +673,27 @@ int smb_pending_file(const struct smb *smb, const struct smb_pending *pending)
     int place = pending == NULL ? SMB_NONE : pending->file;
     bool same = place != SMB_NONE && smb->files[place].used && smb->files[place].serial == pending->file_serial;
     return same ? place : SMB_NONE;
+}
+
+/* ---- Messages that are not read to their end ---- */
+
+struct cursor smb_part(struct cursor head, uint64_t length, uint32_t offset, uint32_t bytes, enum outcome *outcome)
+{
+    struct cursor part;
+    if (bytes == 0)
+        return CURSOR_EMPTY;
+    if (cursor_slice(head, offset, bytes, &part))
+        return part;
+    *outcome = (uint64_t)offset + bytes > length ? OUTCOME_MALFORMED : OUTCOME_LIMIT;
+    return CURSOR_EMPTY;
+}
+
+void smb_report(struct smb *smb, const char *protocol, enum outcome outcome, const char *what, uint64_t offset)
+{
+    if (outcome == OUTCOME_LIMIT)
+        trouble_limit(smb->conversation, protocol, LIMIT_smb_head, smb->moment);
+    else if (outcome != OUTCOME_OK)
+        trouble_report(smb->conversation, protocol, outcome, what, offset, smb->moment);
 }
 
 /* ---- Counting ---- */
