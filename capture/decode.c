@@ -75,40 +75,33 @@ struct decoder_counts decoder_counts(const struct decoder *decoder)
     return counts;
 }
 
-/* In the order of link types; without a place it is counted by result only. */
-static void count_link(struct decoder_counts *counts, int link_type)
+/* Counts a packet of that type, in the order of types. False when there is no place for another type. */
+static bool count_type(struct type_count *counts, size_t *used, size_t most, int type)
 {
     size_t at = 0;
-    while (at < counts->link_count && counts->links[at].link_type < link_type)
+    while (at < *used && counts[at].type < type)
         at++;
-    if (at == counts->link_count || counts->links[at].link_type != link_type) {
-        if (counts->link_count == UNKNOWN_LINKS_MAX) {
-            limit_hit(&counts->limits, LIMIT_unknown_links);
-            return;
-        }
-        memmove(&counts->links[at + 1], &counts->links[at], (counts->link_count - at) * sizeof counts->links[0]);
-        counts->links[at] = (struct link_count){.link_type = link_type};
-        counts->link_count++;
+    if (at == *used || counts[at].type != type) {
+        if (*used == most)
+            return false;
+        memmove(&counts[at + 1], &counts[at], (*used - at) * sizeof counts[0]);
+        counts[at] = (struct type_count){.type = type};
+        ++*used;
     }
-    counts->links[at].packets++;
+    counts[at].packets++;
+    return true;
+}
+
+static void count_link(struct decoder_counts *counts, int link_type)
+{
+    if (!count_type(counts->links, &counts->link_count, UNKNOWN_LINKS_MAX, link_type))
+        limit_hit(&counts->limits, LIMIT_unknown_links);
 }
 
 static void count_ethertype(struct decoder_counts *counts, uint16_t type)
 {
-    size_t at = 0;
-    while (at < counts->ethertype_count && counts->ethertypes[at].type < type)
-        at++;
-    if (at == counts->ethertype_count || counts->ethertypes[at].type != type) {
-        if (counts->ethertype_count == UNKNOWN_ETHERTYPES_MAX) {
-            limit_hit(&counts->limits, LIMIT_unknown_ethertypes);
-            return;
-        }
-        memmove(&counts->ethertypes[at + 1], &counts->ethertypes[at],
-                (counts->ethertype_count - at) * sizeof counts->ethertypes[0]);
-        counts->ethertypes[at] = (struct ethertype_count){.type = type};
-        counts->ethertype_count++;
-    }
-    counts->ethertypes[at].packets++;
+    if (!count_type(counts->ethertypes, &counts->ethertype_count, UNKNOWN_ETHERTYPES_MAX, type))
+        limit_hit(&counts->limits, LIMIT_unknown_ethertypes);
 }
 
 const char *decoded_name(enum decoded decoded)
@@ -249,7 +242,7 @@ static enum decoded inner(enum outcome outcome, const struct frame *frame, enum 
     return decoded_of(outcome, frame->unread == UNREAD_NONE ? otherwise : DECODED_UNREAD);
 }
 
-/* What is neither UDP nor wrapped. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
+/* Decodes a protocol that is neither UDP nor wrapped. DECODED_COUNT: a tunnel, and *frame is at the IP header inside. */
 static enum decoded carried(const struct ip *ip, struct frame *frame, struct segment *segment)
 {
     if (ip->protocol == IP_TCP)

@@ -48,7 +48,7 @@ enum protection { PROTECTION_NONE, PROTECTION_AH, PROTECTION_ESP_NULL };
 /* "ah", "esp-null", "mixed" when `mixed`; NULL for none. */
 const char *protection_name(enum protection protection, bool mixed);
 
-/* What a SYN says of the windows of its sender (RFC 7323, section 2). */
+/* How a SYN scales the windows of its sender (RFC 7323, section 2). */
 enum window_scale {
     WINDOW_NO_SYN, /* no SYN was seen */
     WINDOW_CUT,    /* a SYN whose options the capture cut off, or that contradict themselves */
@@ -140,17 +140,12 @@ void decoder_checksums(struct decoder *decoder, bool look);
  * call. */
 enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet, struct segment *segment);
 
-/* Link types that are told apart in the counts, and Ethernet types; more in one capture is a forgery. */
+/* Link types, and Ethernet types, with a count of their own; more in one capture is a forgery. */
 #define UNKNOWN_LINKS_MAX 16
 #define UNKNOWN_ETHERTYPES_MAX 16
 
-struct link_count {
-    int link_type; /* DLT_...; its name: link_type_name (link_type.h) */
-    uint64_t packets;
-};
-
-struct ethertype_count {
-    uint16_t type;
+struct type_count {
+    int type; /* DLT_..., whose name is link_type_name (link_type.h); or an Ethernet type */
     uint64_t packets;
 };
 
@@ -162,10 +157,10 @@ struct decoder_counts {
         fragments_expired; /* fragments whose datagram never became whole, or that were dropped to stay in budget */
     uint64_t fragments_overlapping;
     /* Of DECODED_UNKNOWN_LINK, in the order of link types; what found no place is in by_result only. */
-    struct link_count links[UNKNOWN_LINKS_MAX];
+    struct type_count links[UNKNOWN_LINKS_MAX];
     size_t link_count;
     /* Of UNREAD_ETHERTYPE, in the order of types; what found no place is in by_unread only. */
-    struct ethertype_count ethertypes[UNKNOWN_ETHERTYPES_MAX];
+    struct type_count ethertypes[UNKNOWN_ETHERTYPES_MAX];
     size_t ethertype_count;
     uint64_t options_cut;  /* segments of which the capture has not all options of TCP */
     uint64_t lengths_lost; /* packets that are shorter than their IP header says, though not cut as the file has it */

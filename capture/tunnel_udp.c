@@ -41,7 +41,20 @@ static enum outcome enter(struct frame *frame, struct frame inner, enum layer la
     return link_walk_from(frame, layer, 0);
 }
 
+/* The outcome of a header that is not all there: cut off by the capture it may be one, else it is something else. */
+static enum outcome no_tunnel(enum outcome outcome)
+{
+    return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+}
+
 /* ---- overlays ---- */
+
+/* The header of VXLAN and VXLAN-GPE: two words. */
+static enum outcome vxlan_header(struct frame *inner, uint32_t *flags, uint32_t *identifier)
+{
+    enum outcome outcome = frame_be32(inner, flags);
+    return outcome == OUTCOME_OK ? frame_be32(inner, identifier) : outcome;
+}
 
 /* RFC 7348: flags 1 (0x08: the identifier is valid), reserved 3, identifier 3, reserved 1; then an Ethernet frame. All
  * that is reserved is ignored (section 5): extensions put their own there, such as a group. */
@@ -50,11 +63,9 @@ static enum outcome vxlan(struct frame *frame, bool *tunnel)
     enum { FLAG_IDENTIFIER = 0x08 };
     struct frame inner = *frame;
     uint32_t flags, identifier;
-    enum outcome outcome = frame_be32(&inner, &flags);
-    if (outcome == OUTCOME_OK)
-        outcome = frame_be32(&inner, &identifier);
+    enum outcome outcome = vxlan_header(&inner, &flags, &identifier);
     if (outcome != OUTCOME_OK)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     if ((flags >> 24 & FLAG_IDENTIFIER) == 0)
         return OUTCOME_OK;
     if (flags != (uint32_t)FLAG_IDENTIFIER << 24 || (identifier & 0xff) != 0)
@@ -72,11 +83,9 @@ static enum outcome vxlan_gpe(struct frame *frame, bool *tunnel)
     static const enum layer LAYERS[] = {LAYER_COUNT, LAYER_IP, LAYER_IP, LAYER_ETHERNET, LAYER_COUNT, LAYER_MPLS};
     struct frame inner = *frame;
     uint32_t flags, identifier;
-    enum outcome outcome = frame_be32(&inner, &flags);
-    if (outcome == OUTCOME_OK)
-        outcome = frame_be32(&inner, &identifier);
+    enum outcome outcome = vxlan_header(&inner, &flags, &identifier);
     if (outcome != OUTCOME_OK)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     unsigned first = flags >> 24, next = first & HAS_NEXT ? flags & 0xff : 3;
     if ((first & (VERSION | OAM)) != 0 || next > MPLS_NEXT || LAYERS[next] == LAYER_COUNT)
         return OUTCOME_OK;
@@ -96,7 +105,7 @@ static enum outcome geneve(struct frame *frame, bool *tunnel)
     if (outcome == OUTCOME_OK)
         outcome = frame_be32(&inner, &identifier);
     if (outcome != OUTCOME_OK)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     if ((first & 0xc000) != 0 || (type != TYPE_ETHERNET && type != TYPE_IPV4 && type != TYPE_IPV6))
         return OUTCOME_OK;
     bool plain = (first & 0x3f) == 0 && (identifier & 0xff) == 0;
@@ -142,7 +151,7 @@ static enum outcome tzsp(struct frame *frame, bool *tunnel)
     if (outcome == OUTCOME_OK)
         outcome = frame_be16(&inner, &encapsulation);
     if (outcome != OUTCOME_OK || version != VERSION || type > TO_BE_SENT)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     while (outcome == OUTCOME_OK && tag != LAST) {
         outcome = frame_u8(&inner, &tag);
         if (outcome != OUTCOME_OK || tag == PADDING || tag == LAST)
@@ -152,7 +161,7 @@ static enum outcome tzsp(struct frame *frame, bool *tunnel)
             outcome = frame_skip(&inner, length);
     }
     if (outcome != OUTCOME_OK)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     if (encapsulation == ETHERNET)
         return enter(frame, inner, LAYER_ETHERNET, tunnel);
     *tunnel = true;
@@ -166,7 +175,7 @@ static enum outcome hp_erm(struct frame *frame, bool *tunnel)
     struct frame inner = *frame;
     enum outcome outcome = frame_skip(&inner, 12);
     if (outcome != OUTCOME_OK)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     return enter(frame, inner, LAYER_ETHERNET, tunnel);
 }
 
@@ -189,7 +198,7 @@ static enum outcome teredo(struct frame *frame, bool *tunnel)
     if (outcome == OUTCOME_OK && cursor_be16(&ahead, &mark) && mark == 0)
         outcome = frame_skip(&inner, 8);
     if (outcome != OUTCOME_OK)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     ahead = inner.bytes;
     uint32_t version;
     uint16_t length;
@@ -232,7 +241,7 @@ static enum outcome gtp(struct frame *frame, bool *tunnel)
     uint16_t length;
     enum outcome outcome = frame_take(&inner, 8, &header);
     if (outcome != OUTCOME_OK)
-        return outcome == OUTCOME_MALFORMED ? OUTCOME_OK : outcome;
+        return no_tunnel(outcome);
     if (!cursor_u8(&header, &flags) || !cursor_u8(&header, &type) || !cursor_be16(&header, &length) ||
         (flags & VERSION_TYPE) != VERSION_1_GTP || type != USER_PACKET || length > inner.wire)
         return OUTCOME_OK;

@@ -387,7 +387,7 @@ static void name_links(const struct decoder_counts *counts, char *names, size_t 
     names[0] = '\0';
     for (size_t i = 0; i < counts->link_count && used < size; i++) {
         int length = snprintf(names + used, size - used, "%s%s (%d)", i == 0 ? ": " : ", ",
-                              link_type_name(counts->links[i].link_type), counts->links[i].link_type);
+                              link_type_name(counts->links[i].type), counts->links[i].type);
         used += length > 0 ? (size_t)length : 0;
     }
 }
@@ -482,7 +482,7 @@ static void write_packet_coverage(struct pipeline *pipeline)
                   "packets shorter than their IP header says, that the capture cut without saying so");
     for (size_t i = 0; i < counts.link_count; i++)
         write_counter(pipeline, "unknown_link_type", counts.links[i].packets, false,
-                      link_type_name(counts.links[i].link_type));
+                      link_type_name(counts.links[i].type));
     write_counter(pipeline, "ipsec_forgotten", ipsec_forgotten(decoder_ipsec(pipeline->decoder)), true,
                   "IPsec packets of associations that there was no room for");
     write_counter(pipeline, "tunnelled", counts.tunnelled, false, "packets found inside a tunnel");

@@ -171,8 +171,8 @@ static void link_layers_that_are_not_read_are_counted_each(void **state)
     decode(*state, DLT_DOCSIS, &build);
     struct decoder_counts counts = decoder_counts(*state);
     assert_int_equal(counts.link_count, 2);
-    assert_int_equal(counts.links[0].link_type, DLT_DOCSIS);
-    assert_int_equal(counts.links[1].link_type, DLT_USB_LINUX);
+    assert_int_equal(counts.links[0].type, DLT_DOCSIS);
+    assert_int_equal(counts.links[1].type, DLT_USB_LINUX);
     assert_int_equal(counts.links[1].packets, 3);
     assert_string_equal(link_type_name(DLT_DOCSIS), "DOCSIS");
     for (int i = 0; i < 100; i++)
