@@ -12,7 +12,7 @@ MUST_USE enum outcome filter_new(const char *expression, int link_type, bool sev
                                  struct error *error);
 bool filter_passes(struct filter *filter, const struct packet *packet);
 /* Packets that were left out and that the expression lets pass without the VLAN tags, MPLS labels or PPPoE header before
- * their IP header: BPF looks behind these only when it is told to. None are counted when the expression names them. */
+ * their IP header: BPF looks behind these only when the expression says so. It counts none when the expression names them. */
 uint64_t filter_tagged(const struct filter *filter);
 /* Were packets left out because the expression is not valid for their link type? Then error->text says which. */
 bool filter_problem(const struct filter *filter, struct error *error);

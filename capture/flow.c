@@ -553,7 +553,7 @@ static enum direction direction_of(const struct flow *flow, const struct segment
     return flow_is_out(flow, segment) ? DIRECTION_OUT : DIRECTION_IN;
 }
 
-/* What the client drops as an answer to its SYN changes nothing of the flow. */
+/* Counts an answer to its SYN that the client drops: it changes nothing of the flow. */
 static void refuse_answer(struct tracker *tracker, struct flow *flow, enum direction direction,
                           const struct segment *segment, struct moment moment)
 {

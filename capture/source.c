@@ -18,7 +18,8 @@
 
 /* What a snapshot length beyond this, or without limit, is told as: tcpdump's largest. */
 #define MAX_SNAP_LENGTH 262144
-/* Names of link types, joined, and how many are told apart. Captures of all adapters of a machine have up to five. */
+/* Bytes of the joined names of link types, and how many types are named. Captures of all adapters of a machine have up to
+ * five. */
 #define MAX_LINK_NAMES 64
 #define MAX_LINK_TYPES (2 * PCAPNG_LINK_TYPES)
 #define MORE_LINKS ",..."

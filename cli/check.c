@@ -12,7 +12,7 @@
 
 enum check_format { CHECK_TEXT, CHECK_JSON, CHECK_HTML };
 
-/* What is judged, and what came of it. */
+/* The inputs of a judgement, and its results. */
 struct judging {
     const struct benchmark *benchmark;
     const struct evaluation *evaluation;
@@ -93,18 +93,6 @@ static int write_reports(const struct options *options, enum check_format format
     return options->html == NULL ? EXIT_DONE : write_html(options->html, report);
 }
 
-/* One more counter, for what was missed after the records were made. */
-static void count_missed(struct store *store, const char *name, uint64_t value, const char *meaning)
-{
-    struct sink sink = store_sink(store);
-    struct coverage_row row = coverage_row_null();
-    row.name = text_of(name);
-    row.value = (int64_t)value;
-    row.incomplete = true;
-    row.meaning = text_of(meaning);
-    sink_append(&sink, TABLE_coverage, &row);
-}
-
 static const struct rule_verdict *first_unjudged(const struct verdicts *verdicts)
 {
     size_t i = 0;
@@ -128,15 +116,14 @@ static enum outcome judge(struct judging *judging, bool whole, struct pipeline_r
     if (unjudged != NULL) {
         complain("%zu rules could not be judged; %s: %.*s", verdicts->unjudged, unjudged->rule->id,
                  (int)unjudged->detail.length, unjudged->detail.at);
-        count_missed(judging->store, "rules_unjudged", verdicts->unjudged,
-                     "rules that could not be judged for want of memory, disk or time");
+        pipeline_count(judging->store, result, "rules_unjudged", verdicts->unjudged, true,
+                       "rules that could not be judged for want of memory, disk or time");
     }
     if (whole && !judging->has_findings) {
         complain("messages were not checked against the message schema: %s", why.text);
-        count_missed(judging->store, "findings_unread", 1,
-                     "1 when memory, disk or time did not allow to check messages against the message schema");
+        pipeline_count(judging->store, result, "findings_unread", 1, true,
+                       "1 when memory, disk or time did not allow to check messages against the message schema");
     }
-    result->incomplete = result->incomplete || unjudged != NULL || (whole && !judging->has_findings);
     return OUTCOME_OK;
 }
 
@@ -152,18 +139,6 @@ static int status_of(const struct options *options, const struct verdicts *verdi
     return result->incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
-static void note(struct store *store, const char *name, bool value, const char *meaning, struct pipeline_result *result)
-{
-    struct sink sink = store_sink(store);
-    struct coverage_row row = coverage_row_null();
-    row.name = text_of(name);
-    row.value = value;
-    row.incomplete = true;
-    row.meaning = text_of(meaning);
-    sink_append(&sink, TABLE_coverage, &row);
-    result->incomplete = result->incomplete || value;
-}
-
 /* A capture without anything that the rules speak of breaks none of them: that must not look like a clean site. Where no
  * packet was read, other reasons say so. */
 static enum outcome note_seen(struct database *database, struct store *store, struct pipeline_result *result,
@@ -174,13 +149,12 @@ static enum outcome note_seen(struct database *database, struct store *store, st
     enum outcome outcome = seen_look(database, &seen, error);
     if (outcome != OUTCOME_OK)
         return outcome;
-    note(store, "no_configmgr", !seen.configmgr && facts_capture(&report).packets > 0,
-         "1 when no ConfigMgr traffic was seen: no message, no request to a site system, no sign of one; nothing is "
-         "said "
-         "of any site",
-         result);
-    note(store, "tls_hides_all", seen.tls_hidden,
-         "1 when TLS hides the content of all connections that were read: give what opens them with --keys", result);
+    pipeline_count(
+        store, result, "no_configmgr", !seen.configmgr && facts_capture(&report).packets > 0, true,
+        "1 when no ConfigMgr traffic was seen: no message, no request to a site system, no sign of one; nothing "
+        "is said of any site");
+    pipeline_count(store, result, "tls_hides_all", seen.tls_hidden, true,
+                   "1 when TLS hides the content of all connections that were read: give what opens them with --keys");
     return OUTCOME_OK;
 }
 

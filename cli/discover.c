@@ -7,7 +7,7 @@ static enum outcome write_site(const char *path, struct database *database, stru
 {
     struct outfile file;
     if (path == NULL)
-        return site_discover(database, stdout, error); /* main tells whether it could be written */
+        return site_discover(database, stdout, error); /* main reports whether it could be written */
     enum outcome outcome = outfile_open(&file, path, &site_file_kind, error);
     if (outcome != OUTCOME_OK)
         return outcome;

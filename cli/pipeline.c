@@ -368,16 +368,23 @@ static void refuse_folders(struct pipeline *pipeline)
 
 /* ---- Coverage: what was looked at, and what was not ---- */
 
-static void write_counter(struct pipeline *pipeline, const char *name, uint64_t value, bool incomplete,
-                          const char *meaning)
+void pipeline_count(struct store *store, struct pipeline_result *result, const char *name, uint64_t value,
+                    bool incomplete, const char *meaning)
 {
+    struct sink sink = store_sink(store);
     struct coverage_row row = coverage_row_null();
     row.name = text_of(name);
     row.value = value > INT64_MAX ? INT64_MAX : (int64_t)value;
     row.incomplete = incomplete;
     row.meaning = text_of(meaning);
-    sink_append(&pipeline->sink, TABLE_coverage, &row);
-    pipeline->result->incomplete = pipeline->result->incomplete || (incomplete && value > 0);
+    sink_append(&sink, TABLE_coverage, &row);
+    result->incomplete = result->incomplete || (incomplete && value > 0);
+}
+
+static void write_counter(struct pipeline *pipeline, const char *name, uint64_t value, bool incomplete,
+                          const char *meaning)
+{
+    pipeline_count(pipeline->store, pipeline->result, name, value, incomplete, meaning);
 }
 
 /* ": EN10MB, RAW": the names of the link types that are not read. */

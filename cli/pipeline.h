@@ -21,6 +21,10 @@ struct pipeline_result {
 MUST_USE bool pipeline_run(const struct options *options, unsigned needs, struct store *store,
                            struct pipeline_result *result, struct error *error);
 
+/* Writes a counter of the coverage part. Where `incomplete`, a value above 0 makes the result incomplete. */
+void pipeline_count(struct store *store, struct pipeline_result *result, const char *name, uint64_t value,
+                    bool incomplete, const char *meaning);
+
 /* Writes each reason of `store` why the result says less than it seems to on standard error, but for inputs with a
  * problem: these were told when they were read. */
 void pipeline_complain(struct store *store);
