@@ -1,8 +1,6 @@
 /* capture/accept.c: see accept.h. */
 #include "capture/accept.h"
 
-/* RFC 7323, section 2.3. For a window whose scale the capture does not show. */
-#define SHIFT_MAX 14
 /* An RST further off than this from what its sender sent last is not believed, where the window is not known: the
  * largest windows in use are some megabytes. */
 #define RESET_WINDOW (INT64_C(16) << 20)
@@ -11,12 +9,13 @@
 /* After a silence, numbers that are further off are another connection's: 1 in 32,768 is not. */
 #define GOES_ON_WINDOW INT64_C(65536)
 
-/* By how many bits the receiver's windows are shifted: only when both sides asked for it (RFC 7323, section 2.2). */
+/* By how many bits the receiver's windows are shifted: only when both sides asked for it (RFC 7323, section 2.2). Where the
+ * capture does not show it, by as many as there can be. */
 static unsigned shift_of(const struct half *receiver, const struct half *other)
 {
     if (receiver->scale == WINDOW_PLAIN || other->scale == WINDOW_PLAIN)
         return 0;
-    return receiver->scale >= WINDOW_SCALED ? receiver->scale - (unsigned)WINDOW_SCALED : SHIFT_MAX;
+    return receiver->scale >= WINDOW_SCALED ? receiver->scale - (unsigned)WINDOW_SCALED : WINDOW_SHIFT_MOST;
 }
 
 void accept_window(struct half *half, const struct half *receiver, const struct segment *segment)

@@ -55,6 +55,7 @@ enum window_scale {
     WINDOW_PLAIN,  /* a SYN without the option */
     WINDOW_SCALED
 };
+enum { WINDOW_SHIFT_MOST = 14 }; /* RFC 7323, section 2.3: a larger shift count counts as this one */
 
 /* What a packet brings to a conversation. Of an ICMP error, ends, ports and sequence number are those of the packet
  * that it quotes, so that it belongs to the same flow. */

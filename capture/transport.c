@@ -22,10 +22,10 @@ static void set_ends(const struct ip *ip, enum transport transport, struct segme
 }
 
 /* RFC 9293, section 3.1: options: kind 1, length 1 (both counted), value; kinds 0 (the last one) and 1 have no length.
- * RFC 7323, section 2.2: window scale: kind 3, length 3, shift count 1; more than 14 counts as 14. */
+ * RFC 7323, section 2.2: window scale: kind 3, length 3, shift count 1. */
 static uint8_t window_scale(struct cursor options)
 {
-    enum { LAST = 0, NOTHING = 1, SCALE = 3, SHIFT_MAX = 14 };
+    enum { LAST = 0, NOTHING = 1, SCALE = 3 };
     uint8_t kind, length, shift;
     struct cursor value;
     while (cursor_u8(&options, &kind) && kind != LAST) {
@@ -34,8 +34,9 @@ static uint8_t window_scale(struct cursor options)
         if (!cursor_u8(&options, &length) || length < 2 || !cursor_take(&options, length - 2u, &value))
             return WINDOW_CUT;
         if (kind == SCALE)
-            return cursor_u8(&value, &shift) ? (uint8_t)(WINDOW_SCALED + (shift < SHIFT_MAX ? shift : SHIFT_MAX))
-                                             : WINDOW_CUT;
+            return cursor_u8(&value, &shift)
+                       ? (uint8_t)(WINDOW_SCALED + (shift < WINDOW_SHIFT_MOST ? shift : WINDOW_SHIFT_MOST))
+                       : WINDOW_CUT;
     }
     return WINDOW_PLAIN;
 }

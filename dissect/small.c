@@ -13,11 +13,16 @@
 #define MAC_BYTES 6
 #define MAC_TIMES 16
 
-static bool take_magic(struct cursor *at, struct cursor *mac)
+static bool starts_magic(struct cursor at)
 {
     static const uint8_t start[MAC_BYTES] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+    return cursor_starts(at, start, sizeof start);
+}
+
+static bool take_magic(struct cursor *at, struct cursor *mac)
+{
     struct cursor again;
-    if (!cursor_starts(*at, start, sizeof start) || !cursor_skip(at, sizeof start) || !cursor_take(at, MAC_BYTES, mac))
+    if (!starts_magic(*at) || !cursor_skip(at, MAC_BYTES) || !cursor_take(at, MAC_BYTES, mac))
         return false;
     for (int i = 1; i < MAC_TIMES; i++) {
         if (!cursor_take(at, MAC_BYTES, &again) || !cursor_equal(*mac, again))
@@ -40,7 +45,7 @@ static void wol_datagram(void *state, enum direction direction, struct cursor by
     struct cursor mac, start = bytes;
     char text[3 * MAC_BYTES];
     if (!take_magic(&bytes, &mac)) {
-        if (cursor_starts(start, "\xFF\xFF\xFF\xFF\xFF\xFF", MAC_BYTES))
+        if (starts_magic(start))
             trouble_report(conversation, "wol", outcome_of_bytes(conversation), "magic packet", 0, moment);
         return;
     }
