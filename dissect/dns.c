@@ -442,7 +442,7 @@ static struct pending *place_at(struct dns *dns, size_t number)
 
 static struct dissect *dissect_of(const struct dns *dns)
 {
-    return dns->layer->conversation->dissect; /* NOLINT(clang-analyzer-core.NullDereference): no message lacks it */
+    return dns->layer->conversation->dissect;
 }
 
 /* Makes twice as many places. False when there are enough, or memory is short. */
@@ -479,9 +479,9 @@ static struct pending *take_place(struct dns *dns, struct moment moment)
     return oldest;
 }
 
-static void remember(struct message *message)
+static void remember(struct dns *dns, const struct message *message)
 {
-    *take_place(message->dns, message->moment) = (struct pending){
+    *take_place(dns, message->moment) = (struct pending){
         .row = message->row_id,
         .time_ns = message->moment.time_ns,
         .question = hash_question(&message->row),
@@ -595,7 +595,7 @@ static void read_message(struct dns *dns, enum direction direction, struct curso
     read_more_questions(&message);
     /* Who answers a question to everybody does so from its own address: that is another conversation. */
     if ((message.flags & FLAG_RESPONSE) == 0 && message.row.unicast)
-        remember(&message);
+        remember(dns, &message);
     if (message.row.malformed.at == NULL)
         read_records(&message);
     if (message.row.malformed.at != NULL)
