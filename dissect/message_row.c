@@ -238,7 +238,8 @@ void message_row_remember(struct dissect *dissect, const struct ccm_message *mes
     if (message->source.reply)
         remember_reply(dissect, message, row);
     remember_signed(dissect, message, row);
-    if (message->public_key.at != NULL || message->payload_signature.state == CCM_SIGNATURE_UNSUPPORTED)
+    bool has_key = message->public_key.at != NULL && message->public_key_problem == NULL;
+    if (has_key || message->payload_signature.state == CCM_SIGNATURE_UNSUPPORTED)
         return;
     struct text hex = ccm_hook_property(client, "PayloadSignature");
     if (hex.at != NULL && message->has_payload)

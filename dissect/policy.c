@@ -129,6 +129,7 @@ static void write_secrets(struct http_exchange *exchange, const struct ccm_polic
         row.policy_id = of->policy_id;
         row.class = secret->class_name;
         row.name = secret->name;
+        row.property = secret->property;
         row.obfuscation = text_of(secret->obfuscation);
         row.bytes = (int64_t)secret->bytes;
         row.decrypted = of->decrypted == 1;

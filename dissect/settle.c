@@ -229,6 +229,16 @@ static struct text kept_text(const struct settle *settle, uint64_t offset, uint6
     return (struct text){length == 0 ? "" : spill_at(settle->bytes, offset, length), (size_t)length};
 }
 
+/* The notes of a message and one more. */
+static struct text with_note(struct dissect *dissect, struct text notes, const char *note)
+{
+    arena_reset(&dissect->decoder.arena);
+    bool first = notes.at == NULL || notes.length == 0;
+    struct text joined = text_format(&dissect->decoder.arena, "%.*s%s%s", first ? 0 : (int)notes.length,
+                                     first ? "" : notes.at, first ? "" : "; ", note);
+    return joined.at == NULL ? notes : joined;
+}
+
 static void settle_message(struct dissect *dissect, const struct waiting *waiting, const struct ccm_signature *result)
 {
     const struct message_row *kept = settle_row(dissect, TABLE_message, waiting->row);
@@ -249,6 +259,9 @@ static void settle_message(struct dissect *dissect, const struct waiting *waitin
         row.key_bits = result->key->bits;
         row.key_fingerprint = text_of(result->key->fingerprint);
     }
+    if (result->state == CCM_SIGNATURE_VALID && !result->reversed && waiting->kind != SETTLE_REPLY)
+        row.notes = with_note(dissect, row.notes,
+                              waiting->kind == SETTLE_PAYLOAD ? CCM_NOTE_PAYLOAD_ORDER : CCM_NOTE_CLIENT_ID_ORDER);
     sink_amend(&dissect->sink, TABLE_message, waiting->row, &row);
 }
 
@@ -356,6 +369,14 @@ static void settle_signatures(struct dissect *dissect)
 
 /* ---- Whose key ---- */
 
+struct text settle_bare_id(struct text id)
+{
+    if (text_starts_like(id, "GUID:"))
+        id = (struct text){id.at + 5, id.length - 5};
+    bool braces = id.length > 2 && id.at[0] == '{' && id.at[id.length - 1] == '}';
+    return braces ? (struct text){id.at + 1, id.length - 2} : id;
+}
+
 void settle_write_finding(struct dissect *dissect, struct finding_row *finding, const char *code, const char *level,
                           const char *text)
 {
@@ -380,7 +401,52 @@ void settle_find(struct dissect *dissect, int64_t message, const char *code, con
     settle_write_finding(dissect, &finding, code, level, text);
 }
 
-static void settle_key(struct dissect *dissect, int64_t id)
+static bool is_registered(const struct registration_row *row)
+{
+    return row != NULL && row->key_fingerprint.at != NULL && row->smsid.length > 0 &&
+           text_is(row->signature, "valid") && (row->status == 0 || row->status == 1);
+}
+
+/* Registered keys, each with the registration that tells its client. Keys of boot media (AgentType 1), ISV proxies (4) and
+ * their clients (8) sign for many. */
+static void list_owners(struct dissect *dissect, struct pairs *owners)
+{
+    int64_t count = dissect->sink.count(dissect->sink.context, TABLE_registration);
+    for (int64_t id = 1; id <= count; id++) {
+        const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
+        if (is_registered(row))
+            pairs_add(dissect, owners, (struct pair){pairs_digest(dissect, row->key_fingerprint), id, 0});
+    }
+}
+
+/* Whether the key of a message is registered, and only for other clients than the one that the message names. */
+static bool is_foreign_key(struct dissect *dissect, const struct pairs *owners, const struct message_row *message)
+{
+    uint64_t group = pairs_digest(dissect, message->key_fingerprint);
+    struct text client = settle_bare_id(message->source_id);
+    bool owned = false;
+    for (uint64_t i = pairs_find(owners, group, 0); i < pairs_count(owners) && pairs_at(owners, i).group == group;
+         i++) {
+        const struct registration_row *row = settle_row(dissect, TABLE_registration, pairs_at(owners, i).order);
+        bool many = row == NULL || row->agent_type == 1 || row->agent_type == 4 || row->agent_type == 8;
+        if (many || text_equal_like(settle_bare_id(row->smsid), client))
+            return false;
+        owned = true;
+    }
+    return owned;
+}
+
+/* The client of the message has no registration here, but its key may be that of another client. */
+static void settle_foreign_key(struct dissect *dissect, const struct pairs *owners, int64_t id)
+{
+    struct message_row row = *(const struct message_row *)settle_row(dissect, TABLE_message, id);
+    bool proven = text_is(row.signature, "valid") || text_is(row.client_id_signature, "valid");
+    if (proven && row.source_id.length > 0 && is_foreign_key(dissect, owners, &row))
+        settle_find(dissect, id, "C45", "advisory",
+                    "the message is signed by a key that is registered for another client than the one it names");
+}
+
+static void settle_key(struct dissect *dissect, const struct pairs *owners, int64_t id)
 {
     const struct message_row *kept = settle_row(dissect, TABLE_message, id);
     const struct ccm_key *registered[CCM_KEYS_OF_CLIENT_MAX];
@@ -389,6 +455,8 @@ static void settle_key(struct dissect *dissect, int64_t id)
     bool reply = text_is(kept->direction, "reply");
     size_t count = ccm_keys_bound(dissect->decoder.keys, reply ? CCM_OWNER_MP : CCM_OWNER_CLIENT,
                                   reply ? kept->server : kept->source_id, registered);
+    if (count == 0 && !reply)
+        settle_foreign_key(dissect, owners, id);
     if (count == 0)
         return;
     struct message_row row = *kept;
@@ -432,6 +500,63 @@ static void write_registered(struct dissect *dissect)
             row.bits = text_is(row.fingerprint, keys[i]->fingerprint) ? keys[i]->bits : row.bits;
         sink_append(&dissect->sink, TABLE_public_key, &row);
     }
+}
+
+/* ---- Tokens of downloads ---- */
+
+/* What was served to the request of that row of http. */
+static const char *token_text(struct dissect *dissect, const struct pairs *policies, int64_t http)
+{
+    uint64_t place = pairs_find(policies, (uint64_t)http, 0);
+    struct pair pair = place < pairs_count(policies) ? pairs_at(policies, place) : (struct pair){0};
+    const struct policy_row *row = pair.group == (uint64_t)http ? settle_row(dissect, TABLE_policy, pair.order) : NULL;
+    if (row != NULL && (text_is(row->body, "secret-cms") || (text_is(row->body, "clear") && row->has_secret == 1)))
+        return "the token signature is invalid, and was answered with a secret policy";
+    if (row != NULL && text_is(row->body, "clear"))
+        return "the token signature is invalid, and was answered with a policy";
+    return "the token signature is invalid";
+}
+
+static void find_token(struct dissect *dissect, const struct pairs *policies, int64_t id)
+{
+    const struct http_row *http = settle_row(dissect, TABLE_http, id);
+    struct finding_row finding = finding_row_null();
+    if (http == NULL)
+        return;
+    finding.packet = http->packet;
+    finding.time = http->time;
+    finding.flow = http->flow;
+    finding.http = id;
+    settle_write_finding(dissect, &finding, "C45", "advisory", token_text(dissect, policies, id));
+}
+
+/* Requests whose token is not signed by the client that it names, in the order of their rows. */
+static void settle_tokens(struct dissect *dissect)
+{
+    struct pairs invalid = {0}, policies = {0};
+    const struct settle *settle = dissect->settle;
+    if (!(dissect->needs & NEED_FINDING))
+        return;
+    for (uint64_t i = 0; i < waiting_count(settle); i++) {
+        struct waiting waiting = waiting_at(settle, i);
+        const struct http_row *http =
+            waiting.kind == SETTLE_HTTP_TOKEN ? settle_row(dissect, TABLE_http, waiting.row) : NULL;
+        if (http != NULL && text_is(http->token_signature, "invalid"))
+            pairs_add(dissect, &invalid, (struct pair){.order = waiting.row});
+    }
+    int64_t rows = dissect->sink.count(dissect->sink.context, TABLE_policy);
+    for (int64_t id = 1; id <= rows; id++) {
+        const struct policy_row *row = settle_row(dissect, TABLE_policy, id);
+        if (row != NULL && row->fetched == 1 && row->http != INT_NULL)
+            pairs_add(dissect, &policies, (struct pair){(uint64_t)row->http, id, 0});
+    }
+    bool any = pairs_sort(dissect, &invalid);
+    if (any && !pairs_sort(dissect, &policies))
+        pairs_free(&policies);
+    for (uint64_t i = 0; any && i < pairs_count(&invalid); i++)
+        find_token(dissect, &policies, pairs_at(&invalid, i).order);
+    pairs_free(&invalid);
+    pairs_free(&policies);
 }
 
 /* ---- Repeated transmissions ---- */
@@ -493,16 +618,6 @@ void settle_each_replay(struct dissect *dissect,
                         void (*repeated)(struct dissect *dissect, int64_t before, int64_t message))
 {
     each_repeated(dissect, dissect->settle->signeds, repeated);
-}
-
-/* The notes of a message and one more. */
-static struct text with_note(struct dissect *dissect, struct text notes, const char *note)
-{
-    arena_reset(&dissect->decoder.arena);
-    bool first = notes.at == NULL || notes.length == 0;
-    struct text joined = text_format(&dissect->decoder.arena, "%.*s%s%s", first ? 0 : (int)notes.length,
-                                     first ? "" : notes.at, first ? "" : "; ", note);
-    return joined.at == NULL ? notes : joined;
 }
 
 /* The same bytes from the same client after a 401 (or no answer at all) are the same message tried again. */
@@ -613,10 +728,15 @@ void settle_finish(struct dissect *dissect)
     each_repeated(dissect, dissect->settle->attempts, settle_attempt_pair);
     bool keyed = dissect->needs & (NEED_OWNER | NEED_FINDING);
     int64_t messages = keyed ? dissect->sink.count(dissect->sink.context, TABLE_message) : 0;
+    struct pairs owners = {0};
+    list_owners(dissect, &owners);
+    pairs_sort(dissect, &owners);
     for (int64_t id = 1; id <= messages; id++)
-        settle_key(dissect, id);
+        settle_key(dissect, &owners, id);
+    pairs_free(&owners);
     write_registered(dissect);
     settle_order(dissect);
     settle_policies(dissect);
+    settle_tokens(dissect);
     suspect_finish(dissect);
 }

@@ -56,6 +56,8 @@ void settle_write_finding(struct dissect *dissect, struct finding_row *finding, 
                           const char *text);
 /* A finding about a message, at its packet. */
 void settle_find(struct dissect *dissect, int64_t message, const char *code, const char *level, const char *text);
+/* "GUID:x", "{x}" and "x" are one client. */
+struct text settle_bare_id(struct text id);
 /* Whether packets with such a time (seconds, REAL_NULL) were taken by a clock: not all zero, and not before the first
  * product that speaks this protocol (SMS 2003). Only then do times tell how long something took. */
 bool settle_has_clock(double seconds);

@@ -186,15 +186,6 @@ static void check_full_reports(struct history *history)
     tell_found(history, tell_full);
 }
 
-/* "GUID:x", "{x}" and "x" are one client. */
-static struct text bare_id(struct text id)
-{
-    if (text_starts_like(id, "GUID:"))
-        id = (struct text){id.at + 5, id.length - 5};
-    bool braces = id.length > 2 && id.at[0] == '{' && id.at[id.length - 1] == '}';
-    return braces ? (struct text){id.at + 1, id.length - 2} : id;
-}
-
 /* ---- T09: policies that are fetched, and never were assigned ---- */
 
 static void tell_unassigned(struct dissect *dissect, int64_t id, uint64_t what)
@@ -217,8 +208,8 @@ static void check_unassigned(struct history *history)
         const struct policy_row *row = settle_row(history->dissect, TABLE_policy, id);
         /* An assignment stands before all downloads of its client. */
         if (row != NULL && row->client_id.length > 0)
-            add(history, pairs_digest(history->dissect, bare_id(row->client_id)), row->fetched == 1 ? row->packet : -1,
-                id);
+            add(history, pairs_digest(history->dissect, settle_bare_id(row->client_id)),
+                row->fetched == 1 ? row->packet : -1, id);
     }
     bool any = pairs_sort(history->dissect, &history->entries);
     for (uint64_t i = 0; any && i < pairs_count(&history->entries); i++) {

@@ -150,6 +150,56 @@ void ccm_attachments_resolve(struct ccm_decoder *decoder, struct ccm_message *me
     note(message);
 }
 
+/* ---- What no range covers ---- */
+
+/* Range number `index`: the body first. False for an attachment that is not read. */
+static bool range_at(const struct ccm_message *message, size_t index, size_t *start, size_t *end)
+{
+    struct cursor bytes = message->body_bytes;
+    if (index > 0) {
+        const struct ccm_attachment *attachment = &message->attachments.items[index - 1];
+        if (attachment->kind == CCM_ATTACHMENT_OUTSIDE || attachment->kind == CCM_ATTACHMENT_REPEATED)
+            return false;
+        bytes = attachment->bytes;
+    }
+    if (bytes.left == 0)
+        return false;
+    *start = (size_t)(bytes.at - message->plain.at);
+    *end = *start + bytes.left;
+    return true;
+}
+
+/* The end of the hole that begins at `at`, which is `at` itself inside of a range; *next is where that range ends. */
+static size_t hole_end(const struct ccm_message *message, size_t at, size_t *next)
+{
+    size_t nearest = message->plain.left, start, end;
+    *next = at;
+    for (size_t i = 0; i <= message->attachments.count; i++) {
+        if (!range_at(message, i, &start, &end) || end <= at)
+            continue;
+        nearest = start < nearest ? start : nearest;
+        *next = start <= at && end > *next ? end : *next;
+    }
+    return nearest > at ? nearest : at;
+}
+
+size_t ccm_attachments_unranged(const struct ccm_message *message)
+{
+    const struct cursor plain = message->plain;
+    size_t at = 0, count = 0, next;
+    struct cursor hole;
+    if (!message->has_plain || message->header.attachment_count != message->attachments.count)
+        return 0;
+    while (at < plain.left) {
+        size_t end = hole_end(message, at, &next);
+        bool mark = at == 0 && end == 2 && cursor_starts(plain, "\xFF\xFE", 2);
+        if (end > at && !mark && cursor_slice(plain, at, end - at, &hole))
+            count += ccm_text_bytes(hole);
+        at = end > at ? end : next;
+    }
+    return count;
+}
+
 void ccm_attachments_read(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     size_t total = 0;

@@ -40,4 +40,8 @@ void ccm_attachments_resolve(struct ccm_decoder *decoder, struct ccm_message *me
 /* Reads their texts and documents. */
 void ccm_attachments_read(struct ccm_decoder *decoder, struct ccm_message *message);
 
+/* How many bytes of the payload are in no range of the header: a reader that goes by the ranges does not see them. Holes of
+ * white space and zeros, and a byte order mark at the start, do not count. 0 when not all ranges are known. */
+size_t ccm_attachments_unranged(const struct ccm_message *message);
+
 #endif

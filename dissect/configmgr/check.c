@@ -334,6 +334,22 @@ static void check_ambiguous(struct check *check)
     if (message->multipart.count > 2)
         found(check, "C32", ADVISORY,
               "the boundary starts more parts than two, and readers may take either as payload");
+    const struct {
+        size_t bytes;
+        const char *text;
+    } hidden[] = {
+        {message->behind_stream, "bytes are sent after the end of the zlib stream"},
+        {message->unranged, "bytes of the payload are in no range of the header"},
+        {message->behind_terminator, "bytes of the body are sent after the terminator of its text"},
+        {message->multipart.before, "bytes are sent before the first boundary"},
+        {message->multipart.behind, "bytes are sent after the closing boundary"},
+    };
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0] && ccm_message_is_whole(message); i++) {
+        if (hidden[i].bytes > 0)
+            ccm_message_find(check->message, "C32", ADVISORY,
+                             text_format(&check->decoder->arena, "%s, where not every reader looks: %zu",
+                                         hidden[i].text, hidden[i].bytes));
+    }
 }
 
 static void check_ranges(struct check *check)
@@ -397,6 +413,9 @@ static void check_signatures(struct check *check)
         {&check->message->token_signature, "the token signature is invalid"},
         {&check->message->registration_signature, "the registration signature is invalid"},
     };
+    if (check->message->public_key_problem != NULL)
+        found_value(check, "C45", ADVISORY, "the PublicKey in the header cannot be read",
+                    text_of(check->message->public_key_problem));
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i].signature->state == CCM_SIGNATURE_INVALID)
             found_value(check, "C45", ADVISORY, all[i].text, text_of(all[i].signature->reason));

@@ -314,20 +314,32 @@ static EVP_PKEY *rsa_key(struct cursor modulus, uint32_t exponent)
 
 /*   u8 6 (PUBLICKEYBLOB), u8 2 (version), u16 0, u32 algorithm, "RSA1", u32 bits, u32 exponent, modulus; little
  * endian */
-static EVP_PKEY *blob_key(struct cursor blob)
+static const char *read_blob(struct cursor blob, struct cursor *modulus, uint32_t *exponent)
 {
     uint8_t type, version;
     uint16_t reserved;
-    uint32_t algorithm, bits, exponent;
-    struct cursor magic, modulus;
+    uint32_t algorithm, bits;
+    struct cursor magic;
     if (!cursor_u8(&blob, &type) || !cursor_u8(&blob, &version) || !cursor_le16(&blob, &reserved) ||
         !cursor_le32(&blob, &algorithm) || !cursor_take(&blob, 4, &magic) || !cursor_le32(&blob, &bits) ||
-        !cursor_le32(&blob, &exponent))
-        return NULL;
-    if (type != 6 || version != 2 || !cursor_starts(magic, "RSA1", 4) || bits == 0 || bits > CCM_KEY_BITS_MAX ||
-        bits % 8 != 0 || exponent < 3 || !cursor_take(&blob, bits / 8, &modulus))
-        return NULL;
-    return rsa_key(modulus, exponent);
+        !cursor_le32(&blob, exponent))
+        return "its head is cut off";
+    if (type != 6 || version != 2)
+        return "its type is not that of a public key";
+    if (!cursor_starts(magic, "RSA1", 4))
+        return "its head does not say RSA1";
+    if (bits == 0 || bits > CCM_KEY_BITS_MAX || bits % 8 != 0)
+        return "its length is not one of an RSA key";
+    if (*exponent < 3 || *exponent % 2 == 0) /* RFC 8017 section 3.1: prime to an even number */
+        return "its exponent is not one of an RSA key";
+    return cursor_take(&blob, bits / 8, modulus) ? NULL : "its modulus is cut off";
+}
+
+const char *ccm_keys_blob_problem(struct cursor blob)
+{
+    struct cursor modulus;
+    uint32_t exponent;
+    return read_blob(blob, &modulus, &exponent);
 }
 
 const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob)
@@ -337,7 +349,9 @@ const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob)
         if (cursor_equal(cursor_of(node->bytes, node->length), blob))
             return node->key;
     }
-    EVP_PKEY *pkey = blob_key(blob);
+    struct cursor modulus;
+    uint32_t exponent;
+    EVP_PKEY *pkey = read_blob(blob, &modulus, &exponent) == NULL ? rsa_key(modulus, exponent) : NULL;
     if (pkey == NULL)
         return NULL;
     const struct ccm_key *key = ccm_keys_add(keys, pkey);

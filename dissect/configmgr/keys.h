@@ -34,6 +34,8 @@ bool ccm_keys_empty(const struct ccm_keys *keys);
 
 /* The key in a CryptoAPI PUBLICKEYBLOB (wire.md 5.4). NULL when it is none, is not RSA, or the store is full. */
 const struct ccm_key *ccm_keys_blob(struct ccm_keys *keys, struct cursor blob);
+/* Why a blob is no such key, for people; NULL when it is one. */
+const char *ccm_keys_blob_problem(struct cursor blob);
 /* The store's copy of `pkey` (which stays the caller's). NULL likewise. */
 const struct ccm_key *ccm_keys_add(struct ccm_keys *keys, EVP_PKEY *pkey);
 

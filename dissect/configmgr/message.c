@@ -447,10 +447,34 @@ static void verify_payload(struct ccm_decoder *decoder, struct ccm_message *mess
         unsupported(result, "it is over the payload before encryption, which cannot be read here");
 }
 
+/* Why the key in the header cannot be read. Another key may verify all the same. */
+static const char *key_problem(struct ccm_decoder *decoder, const struct ccm_message *message)
+{
+    struct text hex = message->public_key;
+    struct cursor blob;
+    if (hex.at == NULL || (!message->header.document.complete && !ccm_message_is_whole(message)))
+        return NULL;
+    if (!text_is_hex(hex))
+        return hex.length == 0 ? "it is empty" : "it has other characters than hex digits";
+    if (hex.length % 2 != 0)
+        return "its number of hex digits is odd";
+    return text_hex_decode(hex, &decoder->arena, &blob) ? ccm_keys_blob_problem(blob) : NULL;
+}
+
+/* CryptoAPI writes signatures with the last byte first (wire.md 0.3), and refuses those of the other order. */
+static void note_order(struct ccm_message *message, const struct ccm_signature *signature, const char *note)
+{
+    if (signature->state == CCM_SIGNATURE_VALID && !signature->reversed)
+        ccm_message_note(message, note);
+}
+
 static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     const struct ccm_hook *client = ccm_header_hook(&message->header, "clientauth");
     struct ccm_signer signer = {message->public_key, message->header.source_id, false};
+    message->public_key_problem = key_problem(decoder, message);
+    if (message->public_key_problem != NULL)
+        ccm_message_note(message, "the PublicKey in the header cannot be read");
     if (ccm_hook_property(client, "PayloadSignature").at != NULL)
         verify_payload(decoder, message, &signer);
     verify_reply(decoder, message);
@@ -460,6 +484,10 @@ static void verify(struct ccm_decoder *decoder, struct ccm_message *message)
     if (message->header.document.complete || ccm_message_is_whole(message))
         ccm_token_verify(decoder, text_line(message->token, "ClientToken:"),
                          text_line(message->token, "ClientTokenSignature:"), &message->token_signature);
+    if (!message->source.reply)
+        note_order(message, &message->payload_signature, CCM_NOTE_PAYLOAD_ORDER);
+    note_order(message, &message->client_id_signature, CCM_NOTE_CLIENT_ID_ORDER);
+    note_order(message, &message->token_signature, "the token signature is big-endian, which CryptoAPI refuses");
     doubt_absence(message, &message->payload_signature);
     doubt_absence(message, &message->client_id_signature);
     doubt_absence(message, &message->token_signature);
@@ -482,8 +510,12 @@ static bool inflate(struct ccm_decoder *decoder, struct ccm_message *message, st
     struct error error = {0};
     decoder->inflated++;
     enum outcome outcome = ccm_inflate(&decoder->inflater, bytes, &message->plain, &error);
-    if (outcome == OUTCOME_OK)
+    struct cursor rest = CURSOR_EMPTY;
+    if (outcome == OUTCOME_OK) {
+        if (cursor_slice(bytes, decoder->inflater.used, bytes.left - decoder->inflater.used, &rest))
+            message->behind_stream += ccm_text_bytes(rest);
         return true;
+    }
     tell_error(decoder, message, outcome, &error);
     return false;
 }
@@ -574,6 +606,17 @@ static bool wants_whole_body(unsigned needs)
     return needs & (NEED_BODY | NEED_FINDING | NEED_REGISTRATION | NEED_POLICY | NEED_FIELD);
 }
 
+/* The bytes after the first zero character. */
+static struct cursor after_terminator(struct cursor bytes, bool wide)
+{
+    uint8_t first, second = 0;
+    while (cursor_u8(&bytes, &first) && (!wide || cursor_u8(&bytes, &second))) {
+        if (first == 0 && second == 0)
+            return bytes;
+    }
+    return CURSOR_EMPTY;
+}
+
 /* UTF-8 text of the body up to its terminator; what follows (CR LF of SDK senders, zero padding) is not part of it. */
 static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
 {
@@ -588,9 +631,12 @@ static void decode_body(struct ccm_decoder *decoder, struct ccm_message *message
         return;
     }
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
-    if (nul != NULL)
-        text.length = (size_t)(nul - text.at);
-    else if (odd)
+    if (nul != NULL) {
+        size_t length = (size_t)(nul - text.at);
+        if (message->header.attachment_count == 0) /* without a Body element, attachments are in there too */
+            message->behind_terminator = ccm_text_bytes(after_terminator(bytes, strncmp(encoding, "utf-16", 6) == 0));
+        text.length = length;
+    } else if (odd)
         ccm_message_malformed(decoder, message, "the UTF-16 body has an odd number of bytes");
     message->body = text;
 }
@@ -659,6 +705,7 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
             parse_body(decoder, message, needs);
             ccm_registration_read(decoder, message, needs);
             ccm_attachments_resolve(decoder, message);
+            message->unranged = ccm_attachments_unranged(message);
             if (needs & (NEED_FIELD | NEED_BODY))
                 ccm_attachments_read(decoder, message);
         }

@@ -18,6 +18,8 @@
 #include "dissect/configmgr/signature.h"
 
 #define CCM_NOTES_MAX 24
+#define CCM_NOTE_PAYLOAD_ORDER "the payload signature is big-endian, which CryptoAPI refuses"
+#define CCM_NOTE_CLIENT_ID_ORDER "the client id signature is big-endian, which CryptoAPI refuses"
 #define CCM_FINDINGS_MAX 48
 /* A body longer than this is kept as text but not parsed as a tree: only its root is told. */
 #define CCM_TREE_MAX ((size_t)8 << 20)
@@ -113,7 +115,11 @@ struct ccm_message {
     bool has_plain;      /* the payload was inflated, or needs no inflating */
     struct cursor plain; /* payload after decompression */
     struct cursor body_bytes;
-    struct text body;                      /* UTF-8; TEXT_NULL when not decoded */
+    struct text body; /* UTF-8; TEXT_NULL when not decoded */
+    /* Bytes where not every reader looks; 0 when there are only white space and zeros. */
+    size_t behind_stream;                  /* after the zlib stream */
+    size_t behind_terminator;              /* of the body's range, after the terminator of its text */
+    size_t unranged;                       /* of the payload, in no range of the header */
     struct text root;                      /* TEXT_NULL when not known */
     struct xml_document document;          /* of the body; its root is NULL when it was not parsed */
     struct ccm_attachments attachments;    /* none when the payload was not opened */
@@ -123,6 +129,7 @@ struct ccm_message {
     struct text reply_signature; /* of a reply: property Signature, hex; TEXT_NULL when it has none */
     struct ccm_signature payload_signature, client_id_signature, token_signature;
     struct text public_key, hash_algorithm, client_capabilities, token;
+    const char *public_key_problem; /* why `public_key` cannot be read: "its exponent is not ..."; NULL: it can */
     struct ccm_signature registration_signature; /* of a ClientRegistrationRequest, over its Data element */
     struct text registration_signing, registration_encryption; /* its certificates, hex */
     const struct certificate_row *registration_certificate;    /* the first of them: ccm_message_certificate */

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "dissect/configmgr/payload.h"
+
 #define BOUNDARY_MAX 70 /* RFC 2046 section 5.1.1 */
 #define PART_HEADERS_MAX 4096
 
@@ -110,16 +112,6 @@ static size_t next_part(struct cursor body, struct cursor delimiter, bool *insid
     return body.left;
 }
 
-/* Bytes that are more than white space and zeros. */
-static size_t text_bytes(struct cursor bytes)
-{
-    size_t count = 0;
-    uint8_t byte;
-    while (cursor_u8(&bytes, &byte))
-        count += byte != 0 && byte != ' ' && byte != '\t' && byte != '\r' && byte != '\n';
-    return count;
-}
-
 /* Cuts the closing delimiter and all behind it off; without one, a CRLF at the end. True when it was there. */
 static bool cut_closing(struct cursor *body, struct cursor delimiter, size_t *behind)
 {
@@ -129,7 +121,7 @@ static bool cut_closing(struct cursor *body, struct cursor delimiter, size_t *be
         struct cursor after;
         if (cursor_slice(*body, at + delimiter.left, 2, &after) && cursor_starts(after, "--", 2)) {
             if (cursor_slice(*body, at + delimiter.left + 2, body->left - at - delimiter.left - 2, &after))
-                *behind = text_bytes(after);
+                *behind = ccm_text_bytes(after);
             body->left = at;
             return true;
         }
@@ -155,7 +147,7 @@ enum outcome ccm_multipart_split(struct cursor body, struct text boundary, struc
     struct cursor first = cursor_of(bytes + 2, 2 + boundary.length);
     if (!cursor_find(body, first, &at))
         return error_set(error, OUTCOME_MALFORMED, 0, "the boundary does not occur in the body");
-    multipart->before = text_bytes((struct cursor){body.at, at});
+    multipart->before = ccm_text_bytes((struct cursor){body.at, at});
     if (!cursor_skip(&body, at + first.left))
         return error_set(error, OUTCOME_MALFORMED, 0, "the boundary does not occur in the body");
     multipart->closed = cut_closing(&body, delimiter, &multipart->behind);

@@ -25,7 +25,7 @@ struct ccm_multipart {
     bool inside;   /* a delimiter stands inside a part: a reader that takes the first one cuts the part there */
     bool unread;   /* a part has no end of its header lines, so where its body begins is unknown */
     bool overlong; /* the header lines of a part are above the limit; `unread` as well */
-    size_t before; /* bytes before the first delimiter, white space and zeros not counted */
+    size_t before; /* bytes before the first delimiter; 0 when they are only white space and zeros */
     size_t behind; /* likewise behind the closing delimiter */
 };
 

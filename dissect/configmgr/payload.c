@@ -36,6 +36,17 @@ enum ccm_payload_kind ccm_payload_classify(struct cursor bytes)
     return CCM_PAYLOAD_OPAQUE;
 }
 
+size_t ccm_text_bytes(struct cursor bytes)
+{
+    const size_t length = bytes.left;
+    uint8_t byte;
+    while (cursor_u8(&bytes, &byte)) {
+        if (byte != 0 && byte != ' ' && byte != '\t' && byte != '\r' && byte != '\n')
+            return length;
+    }
+    return 0;
+}
+
 void ccm_inflater_init(struct ccm_inflater *inflater)
 {
     *inflater = (struct ccm_inflater){0};
@@ -77,9 +88,9 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
     for (;;) {
         if (!inflater_room(inflater, room))
             return error_set(error, OUTCOME_LIMIT, 0, "the inflated payload needs too much memory");
-        size_t used, length;
-        enum libdeflate_result result = libdeflate_zlib_decompress_ex(inflater->decompressor, bytes.at, bytes.left,
-                                                                      inflater->out, inflater->room, &used, &length);
+        size_t length;
+        enum libdeflate_result result = libdeflate_zlib_decompress_ex(
+            inflater->decompressor, bytes.at, bytes.left, inflater->out, inflater->room, &inflater->used, &length);
         if (result == LIBDEFLATE_SUCCESS) {
             *plain = cursor_of(inflater->out, length);
             return OUTCOME_OK;

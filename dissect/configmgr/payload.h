@@ -22,6 +22,9 @@ enum ccm_payload_kind {
 /* What the first bytes say; labels and hooks are not asked (wire.md 10.2). */
 enum ccm_payload_kind ccm_payload_classify(struct cursor bytes);
 
+/* How many bytes there are; 0 when all of them are white space and zeros, in any encoding. */
+size_t ccm_text_bytes(struct cursor bytes);
+
 /* The bytes of a base64 text (RFC 4648 section 4) of at most 96 KB, in the arena. False for anything else. */
 MUST_USE bool ccm_base64_decode(struct text text, struct arena *arena, struct cursor *bytes);
 
@@ -30,6 +33,7 @@ struct ccm_inflater {
     struct libdeflate_decompressor *decompressor;
     uint8_t *out;
     size_t room;
+    size_t used; /* bytes of the stream that was inflated last; what is after them is ignored */
 };
 
 void ccm_inflater_init(struct ccm_inflater *inflater);

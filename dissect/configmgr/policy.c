@@ -162,6 +162,25 @@ static struct text secret_name(const struct xml_element *element)
     return TEXT_NULL;
 }
 
+/* Instances such as CCM_CollectionVariable have a property Name beside the property Value: all their secrets are called
+ * Value, and only the other one tells which variable it is. */
+static struct text variable_name(const struct xml_element *element)
+{
+    while (element != NULL && !text_is_like(element->name, "property"))
+        element = element->parent;
+    if (element == NULL || element->parent == NULL || !text_is_like(xml_attribute(element, "name"), "Value"))
+        return TEXT_NULL;
+    const struct xml_element *other = element->parent->child;
+    for (; other != NULL; other = other->next) {
+        if (!text_is_like(other->name, "property") || !text_is_like(xml_attribute(other, "name"), "Name") ||
+            is_marked(other))
+            continue;
+        struct text value = text_trim(xml_text(xml_child(other, "value")));
+        return value.length > 0 ? value : text_trim(xml_text(other));
+    }
+    return TEXT_NULL;
+}
+
 static struct text class_of(const struct xml_element *element)
 {
     for (; element != NULL; element = element->parent) {
@@ -200,7 +219,9 @@ struct text ccm_secret_text(struct ccm_decoder *decoder, struct text hex)
 static void add_secret(struct ccm_decoder *decoder, const struct xml_element *element, bool show,
                        struct ccm_policy *policy)
 {
-    struct ccm_secret secret = {.name = secret_name(element), .class_name = class_of(element)};
+    struct ccm_secret secret = {.property = secret_name(element), .class_name = class_of(element)};
+    struct text variable = variable_name(element);
+    secret.name = variable.length > 0 ? variable : secret.property;
     struct cursor bytes;
     struct blob blob;
     policy->has_secret = true;

@@ -16,7 +16,9 @@
 #define CCM_POLICY_STREAMS_MAX 16 /* compressed texts that are opened in one policy */
 
 struct ccm_secret {
-    struct text name;        /* of the property: NetworkAccessPassword ...; TEXT_NULL when it has none */
+    struct text name;        /* of the variable, where the instance names one beside its Value; else of the property:
+                                NetworkAccessPassword ...; TEXT_NULL when it has none */
+    struct text property;    /* of the property: Value, NetworkAccessPassword ... */
     struct text class_name;  /* of the instance: CCM_NetworkAccessAccount ... */
     const char *obfuscation; /* 3des, aes-128, aes-256; NULL: the value is not obfuscated */
     size_t bytes;            /* of the plain value, as its header says; of one that is not obfuscated its length */

@@ -121,6 +121,23 @@ static void quirk_tail(struct ccm_message *message)
         ccm_message_note(message, "CR LF stands behind the last document");
 }
 
+/* What one reader may act on and another not see. */
+static void quirk_hidden(struct ccm_message *message)
+{
+    if (!ccm_message_is_whole(message))
+        return;
+    if (message->behind_stream > 0)
+        ccm_message_note(message, "bytes stand after the end of the zlib stream");
+    if (message->unranged > 0)
+        ccm_message_note(message, "bytes of the payload are in no range of the header");
+    if (message->behind_terminator > 0)
+        ccm_message_note(message, "bytes of the body stand after the terminator of its text");
+    if (message->multipart.before > 0)
+        ccm_message_note(message, "bytes stand before the first boundary");
+    if (message->multipart.behind > 0)
+        ccm_message_note(message, "bytes stand after the closing boundary");
+}
+
 static void quirk_body(struct ccm_message *message)
 {
     const struct ccm_header *header = &message->header;
@@ -149,5 +166,6 @@ void ccm_message_quirks(struct ccm_message *message)
     quirk_lead(message);
     quirk_parts(message);
     quirk_tail(message);
+    quirk_hidden(message);
     quirk_body(message);
 }

@@ -110,6 +110,8 @@ void ccm_registration_read(struct ccm_decoder *decoder, struct ccm_message *mess
         return;
     }
     verify_embedded(decoder, message, result);
+    if (result->state == CCM_SIGNATURE_VALID && !result->reversed)
+        ccm_message_note(message, "the registration signature is big-endian, which CryptoAPI refuses");
     if (result->state == CCM_SIGNATURE_VALID || !is_proxied(root))
         message->registration_signer = TEXT_NULL;
     else

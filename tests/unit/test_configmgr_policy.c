@@ -175,6 +175,40 @@ static void secrets_are_counted_and_hidden_unless_asked_for(void **state)
     assert_true(text_is(policy->secrets[1].value, "open sesame"));
 }
 
+/* All secrets of some classes are properties named Value: the property Name beside it tells which variable it is. */
+static void the_variable_names_a_secret_value(void **state)
+{
+#define INSTANCE(class, before, after)                                                                                 \
+    "<instance class=\"" class "\">" before                                                                            \
+                               "<property name=\"Value\" secret=\"1\"><value>open sesame</value></property>" after     \
+                               "</instance>"
+#define NAMED(name) "<property name=\"Name\" type=\"8\">" name "</property>"
+    static const struct {
+        const char *xml, *name, *property;
+    } cases[] = {
+        {INSTANCE("CCM_CollectionVariable", NAMED("<value>OSDPassword</value>"), ""), "OSDPassword", "Value"},
+        {INSTANCE("CCM_CollectionVariable", "", NAMED("<value> OSDPassword </value>")), "OSDPassword", "Value"},
+        {INSTANCE("CCM_MachineVariable", NAMED("<![CDATA[JoinAccount]]>"), ""), "JoinAccount", "Value"},
+        {INSTANCE("CCM_CollectionVariable", "", ""), "Value", "Value"},
+        {INSTANCE("CCM_CollectionVariable", NAMED("<value></value>"), ""), "Value", "Value"},
+        {INSTANCE("X", "<property name=\"Name\" secret=\"1\"/>", ""), "Value", "Value"}, /* as secret as the value */
+        {"<instance class=\"X\">" NAMED("<value>a</value>") "<property name=\"NetworkAccessPassword\" secret=\"1\">"
+                                                            "<value>open sesame</value></property></instance>",
+         "NetworkAccessPassword", "NetworkAccessPassword"},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char xml[600];
+        snprintf(xml, sizeof xml, "<Policy>" INSTANCE("Other", NAMED("<value>Wrong</value>"), "") "%s</Policy>",
+                 cases[i].xml);
+        ccm_policy_read(&fixture->decoder, text_of(xml), false, &fixture->policy);
+        assert_int_equal(fixture->policy.secret_count, 2);
+        assert_true(text_is(fixture->policy.secrets[1].name, cases[i].name));
+        assert_true(text_is(fixture->policy.secrets[1].property, cases[i].property));
+        assert_null(fixture->policy.secrets[1].value.at);
+    }
+}
+
 /* The hex of a zlib stream of the policy in UTF-16 with its mark (wire.md 7.2). */
 static void compressed_text(struct fixture *fixture, const char *policy, struct buffer *xml)
 {
@@ -241,6 +275,7 @@ int main(void)
         TEST(the_key_of_the_media_vector_is_derived_likewise),
         TEST(a_damaged_secret_says_why),
         TEST(secrets_are_counted_and_hidden_unless_asked_for),
+        TEST(the_variable_names_a_secret_value),
         TEST(compressed_policies_are_looked_into),
         TEST(a_name_like_a_secret_is_hidden_but_no_secret),
         TEST(a_policy_that_is_cut_off_shows_nothing_secret),

@@ -214,6 +214,87 @@ static void another_key_than_the_registered_one_is_told(void **state)
     "GET /SMS_MP/.sms_pol?%7B2%7D.3_00 HTTP/1.1\r\nHost: mp\r\nClientToken: " VECTOR_TOKEN                             \
     "\r\nClientTokenSignature: " VECTOR_TOKEN_SIGNATURE "\r\n\r\n"
 
+#define OTHER_CLIENT "GUID:99999999-8888-7777-6666-555555555555"
+
+/* A message that the test key signs for that client id, to that endpoint. */
+static void send_for(struct dialogue *dialogue, const char *client, const char *endpoint)
+{
+    struct sample sample = {.endpoint = endpoint, .source_id = client, .body = POLICY, .sign = true};
+    post(dialogue, MP, NULL, &sample);
+    dialogue_reply(dialogue, NULL, cursor_of("", 0));
+}
+
+static void a_key_that_is_registered_for_another_client_is_told(void **state)
+{
+    static const char *const endpoints[] = {"MP_PolicyManager", "MP_DdrEndpoint", "MP_RelayEndpoint", "StatusReceiver"};
+    struct dialogue *dialogue = *state;
+    send_for(dialogue, OTHER_CLIENT, "MP_PolicyManager");   /* before the registration: message 1 */
+    enrol(dialogue, "Registration", 0, VECTOR_CERTIFICATE); /* 2 and 3 */
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++)
+        send_for(dialogue, OTHER_CLIENT, endpoints[i]);
+    send_for(dialogue, VECTOR_CLIENT, "MP_PolicyManager");
+    send_for(dialogue, &VECTOR_CLIENT[5], "MP_PolicyManager"); /* without GUID: it is the same client */
+    dialogue_finish(dialogue);
+    for (int64_t id = 1; id <= 9; id++) {
+        bool told = id == 1 || (id >= 4 && id <= 7);
+        assert_int_equal(dialogue_findings(dialogue, id, "C45"), told);
+    }
+}
+
+/* A registration that was refused, or that the key did not sign, says nothing of whose key it is. */
+static void a_refused_registration_makes_no_key_foreign(void **state)
+{
+    struct dialogue *dialogue = *state;
+    enrol(dialogue, "Registration", 3, VECTOR_CERTIFICATE);
+    send_for(dialogue, OTHER_CLIENT, "MP_PolicyManager");
+    dialogue_finish(dialogue);
+    assert_int_equal(dialogue_findings(dialogue, 0, "C45"), 0);
+}
+
+#define TOKEN_OF(signature)                                                                                            \
+    " /SMS_MP/.sms_pol?{2}.3_00 HTTP/1.1\r\nHost: mp\r\nClientToken: " VECTOR_TOKEN                                    \
+    "\r\nClientTokenSignature: " signature "\r\n\r\n"
+
+/* VECTOR_SHA256 is by the same key, over other bytes. */
+static void an_invalid_token_is_told_and_what_was_served_to_it(void **state)
+{
+    static const struct {
+        const char *ask, *answer, *text; /* TEXT_NULL: nothing is found */
+    } cases[] = {
+        {"GET" TOKEN_OF(VECTOR_TOKEN_SIGNATURE), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<Policy/>", NULL},
+        {"GET" TOKEN_OF(VECTOR_SHA256), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<Policy/>",
+         "the token signature is invalid, and was answered with a policy"},
+        {"GET" TOKEN_OF(VECTOR_SHA256),
+         "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n<P><p secret=\"1\">x</p></P>     ",
+         "the token signature is invalid, and was answered with a secret policy"},
+        {"GET" TOKEN_OF(VECTOR_SHA256), "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+         "the token signature is invalid"},
+        {"GET" TOKEN_OF(VECTOR_SHA256), "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+         "the token signature is invalid"},
+        {"HEAD" TOKEN_OF(VECTOR_SHA256), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+         "the token signature is invalid"},
+        {"GET" TOKEN_OF("00"), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<Policy/>",
+         "the token signature is invalid, and was answered with a policy"},
+    };
+    struct dialogue *dialogue = *state;
+    enrol(dialogue, "Registration", 0, VECTOR_CERTIFICATE);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dialogue_ask_text(dialogue, cases[i].ask);
+        dialogue_answer_text(dialogue, cases[i].answer);
+    }
+    dialogue_finish(dialogue);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t http = (int64_t)i + 2;
+        struct text text = TEXT_NULL;
+        for (int64_t id = 1; id <= dialogue_count(dialogue, TABLE_finding); id++) {
+            const struct finding_row *row = dialogue_row(dialogue, TABLE_finding, id);
+            if (row->http == http && text_is(row->code, "C45"))
+                text = row->text;
+        }
+        assert_true(text_equal(text, text_of(cases[i].text)));
+    }
+}
+
 static void a_policy_download_is_a_row_and_its_token_is_settled(void **state)
 {
     struct dialogue *dialogue = *state;
@@ -443,6 +524,9 @@ int main(void)
         TEST(a_registration_with_a_bad_signature_gives_no_key),
         TEST(a_confirmation_before_the_registration_becomes_valid),
         TEST(another_key_than_the_registered_one_is_told),
+        TEST(a_key_that_is_registered_for_another_client_is_told),
+        TEST(a_refused_registration_makes_no_key_foreign),
+        TEST(an_invalid_token_is_told_and_what_was_served_to_it),
         TEST(a_policy_download_is_a_row_and_its_token_is_settled),
         TEST(bodies_of_policies_are_told_apart),
         TEST(assigned_policies_are_rows),
