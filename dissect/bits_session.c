@@ -198,9 +198,9 @@ static const char *read_document(struct ccm_decoder *decoder, struct cursor byte
     const char *nul = text->length == 0 ? NULL : memchr(text->at, 0, text->length);
     text->length = nul == NULL ? text->length : (size_t)(nul - text->at);
     struct text trimmed = text_trim(*text);
-    if (trimmed.length == 0 || trimmed.at[0] != '<' || trimmed.length > CCM_TREE_MAX)
+    if (trimmed.length == 0 || trimmed.at[0] != '<')
         return "text";
-    if (xml_parse(trimmed, &decoder->arena, document, NULL) != OUTCOME_OK && document->root == NULL)
+    if (ccm_xml_parse(decoder, trimmed, document, NULL) != OUTCOME_OK && document->root == NULL)
         return "text";
     return "xml";
 }

@@ -146,8 +146,7 @@ struct dissect_counts dissect_counts(const struct dissect *dissect)
 {
     struct dissect_counts counts = dissect->counts;
     counts.inflated = dissect->decoder.inflated;
-    limit_counts_add(&counts.limits, &dissect->decoder.limits);
-    counts.limits.hit[LIMIT_message_memory] += dissect->decoder.arena.refused;
+    ccm_decoder_limits(&dissect->decoder, &counts.limits);
     counts.limits.hit[LIMIT_row_texts] += dissect->scratch.refused + dissect->heads.refused + tls_texts_lost(dissect);
     return counts;
 }
@@ -168,7 +167,7 @@ void dissect_absorb(struct dissect *into, struct dissect *from, const int64_t ba
     uint64_t inflated = counts.inflated; /* kept by the decoder, see dissect_counts */
     counts.inflated = 0;
     counts.keys_locked = counts.keys_unread = 0; /* every worker read the same files */
-    counts.limits.hit[LIMIT_tls_keylog] = 0;
+    counts.limits.hit[LIMIT_tls_keylog] = counts.limits.hit[LIMIT_keys_loaded] = 0;
     counts_add(&into->counts, &counts);
     into->decoder.inflated += inflated;
     into->counts.unsettled += ccm_keys_absorb(into->decoder.keys, from->decoder.keys);

@@ -123,7 +123,7 @@ static bool read_document(struct ccm_decoder *decoder, struct cursor body, struc
     if (ccm_payload_classify(body) == CCM_PAYLOAD_ZLIB &&
         ccm_inflate(&decoder->inflater, body, &plain, NULL) != OUTCOME_OK)
         return false;
-    if (plain.left == 0 || plain.left > CCM_TREE_MAX || ccm_payload_classify(plain) != CCM_PAYLOAD_TEXT)
+    if (plain.left == 0 || ccm_payload_classify(plain) != CCM_PAYLOAD_TEXT)
         return false;
     struct text text = ccm_text_decode(plain, &decoder->arena, &encoding, &odd);
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
@@ -131,7 +131,7 @@ static bool read_document(struct ccm_decoder *decoder, struct cursor body, struc
     text = text_trim(text);
     if (text.length == 0 || text.at[0] != '<')
         return false;
-    return xml_parse(text, &decoder->arena, document, NULL) == OUTCOME_OK || document->root != NULL;
+    return ccm_xml_parse(decoder, text, document, NULL) == OUTCOME_OK || document->root != NULL;
 }
 
 void fields_of_body(struct http_exchange *exchange, enum http_side side)

@@ -279,7 +279,7 @@ static void write_mp_certificates(struct http_exchange *exchange)
     bool odd;
     struct text text = ccm_text_decode(http_body_cursor(&exchange->body[HTTP_REPLY]), &decoder->arena, &encoding, &odd);
     struct xml_document document;
-    if (text.at == NULL || xml_parse(text_trim(text), &decoder->arena, &document, NULL) != OUTCOME_OK)
+    if (text.at == NULL || ccm_xml_parse(decoder, text_trim(text), &document, NULL) != OUTCOME_OK)
         return;
     trust_learn_root(exchange, document.root);
     for (size_t i = 0; i < sizeof MP_CERTIFICATES / sizeof MP_CERTIFICATES[0]; i++)

@@ -155,8 +155,12 @@ static void read_text(struct http_exchange *exchange, struct text text, struct b
         return;
     if (show)
         row->text = text_clean(&dissect->decoder.arena, text_cursor(policy->text));
-    else if (policy->document.root != NULL && ccm_policy_print_hidden(policy, hidden))
+    else if (policy->document.root == NULL)
+        return;
+    else if (ccm_policy_print_hidden(policy, hidden))
         row->text = text_clean(&dissect->decoder.arena, buffer_cursor(hidden));
+    else
+        limit_hit(&dissect->counts.limits, LIMIT_policy_text);
 }
 
 static bool is_refusal(struct text text)

@@ -114,35 +114,28 @@ static void check_registered(struct dissect *dissect, struct pairs *pairs)
 }
 
 /* Keys of boot media and of ISV proxies sign for many. */
-static bool is_shared(const uint64_t *shared, size_t count, uint64_t key)
+static bool is_shared(const struct pairs *shared, uint64_t key)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (shared[i] == key)
-            return true;
-    }
-    return false;
+    uint64_t place = pairs_find(shared, key, 0);
+    return place < pairs_count(shared) && pairs_at(shared, place).group == key;
 }
 
-#define SHARED_MAX 1024 /* keys of media and proxies; a site has a few */
-
-static size_t list_shared(struct dissect *dissect, uint64_t shared[SHARED_MAX])
+static void list_shared(struct dissect *dissect, struct pairs *shared)
 {
     int64_t rows = dissect->sink.count(dissect->sink.context, TABLE_registration);
-    size_t count = 0;
-    for (int64_t id = 1; id <= rows && count < SHARED_MAX; id++) {
+    for (int64_t id = 1; id <= rows; id++) {
         const struct registration_row *row = settle_row(dissect, TABLE_registration, id);
         bool many = row != NULL && (row->agent_type == 1 || row->agent_type == 4 || row->agent_type == 8);
-        uint64_t key = many && row->key_fingerprint.at != NULL ? pairs_digest(dissect, row->key_fingerprint) : 0;
-        if (key != 0 && !is_shared(shared, count, key))
-            shared[count++] = key;
+        if (many && row->key_fingerprint.at != NULL)
+            pairs_add(dissect, shared, (struct pair){pairs_digest(dissect, row->key_fingerprint), id, 0});
     }
-    return count;
+    pairs_sort(dissect, shared);
 }
 
 static void check_senders(struct dissect *dissect, struct pairs *pairs, int64_t messages)
 {
-    uint64_t shared[SHARED_MAX];
-    size_t shared_count = list_shared(dissect, shared);
+    struct pairs shared = {0};
+    list_shared(dissect, &shared);
     for (int64_t id = 1; id <= messages; id++) {
         const struct message_row *row = settle_row(dissect, TABLE_message, id);
         if (row != NULL && text_is(row->direction, "request") && !text_is(row->signature, "invalid"))
@@ -152,11 +145,12 @@ static void check_senders(struct dissect *dissect, struct pairs *pairs, int64_t 
     for (int64_t id = 1; id <= messages; id++) {
         const struct message_row *row = settle_row(dissect, TABLE_message, id);
         if (row == NULL || !text_is(row->direction, "request") || !text_is(row->signature, "valid") ||
-            is_shared(shared, shared_count, pairs_digest(dissect, row->key_fingerprint)))
+            is_shared(&shared, pairs_digest(dissect, row->key_fingerprint)))
             continue;
         add_pair(dissect, pairs, row->key_fingerprint, row->source_id, id);
     }
     find_several(dissect, pairs, "T03", HINT, "the key that signs signed for another client id before");
+    pairs_free(&shared);
 }
 
 /* ---- T04: sent at another time than it says ---- */

@@ -145,6 +145,8 @@ void ccm_attachments_resolve(struct ccm_decoder *decoder, struct ccm_message *me
     if (message->attachments.items == NULL)
         return;
     message->attachments.count = count;
+    if (header->attachment_count > count)
+        limit_hit(&decoder->limits, LIMIT_attachments);
     for (size_t i = 0; i < count; i++)
         resolve(decoder, message, count, i, &message->attachments.items[i]);
     note(message);
@@ -209,12 +211,16 @@ void ccm_attachments_read(struct ccm_decoder *decoder, struct ccm_message *messa
             continue;
         if (attachment->bytes.left > CCM_ATTACHMENT_BYTES_MAX - total) {
             attachment->problem = "too much to be read";
+            limit_hit(&decoder->limits, LIMIT_attachment_bytes);
             continue;
         }
         total += attachment->bytes.left;
         attachment->text = decode_text(decoder, attachment->bytes);
-        if (attachment->kind == CCM_ATTACHMENT_XML && attachment->text.length <= CCM_TREE_MAX &&
-            xml_parse(text_trim(attachment->text), &decoder->arena, &attachment->document, NULL) != OUTCOME_OK)
-            attachment->problem = "its XML is not well formed";
+        if (attachment->kind != CCM_ATTACHMENT_XML)
+            continue;
+        enum outcome outcome = ccm_xml_parse(decoder, text_trim(attachment->text), &attachment->document, NULL);
+        if (outcome != OUTCOME_OK)
+            attachment->problem =
+                outcome == OUTCOME_LIMIT ? "its XML is too much to be read" : "its XML is not well formed";
     }
 }

@@ -37,6 +37,8 @@ static bool more_room(struct ccm_decoder *decoder, struct ccm_fields *fields)
 
 static struct ccm_field *new_field(struct ccm_decoder *decoder, struct ccm_fields *fields)
 {
+    if (fields->count >= CCM_FIELDS_MAX && !fields->cut)
+        limit_hit(&decoder->limits, LIMIT_fields);
     if (fields->count >= CCM_FIELDS_MAX || (fields->count == fields->room && !more_room(decoder, fields))) {
         fields->cut = true;
         return NULL;
@@ -107,16 +109,29 @@ static void walk_attribute(struct walk *walk, const struct xml_element *element,
     field->certainty = certainty_name(certainty);
 }
 
+/* Whether one more document inside of a text may be opened. */
+static bool may_open(struct walk *walk, size_t count, size_t most)
+{
+    if (count >= most)
+        limit_hit(&walk->decoder->limits, LIMIT_field_documents);
+    return count < most;
+}
+
 /* A document written as text inside an element becomes its child, so that the walk goes on in it. */
 static void open_nested(struct walk *walk, struct xml_element *element)
 {
     struct xml_document document;
     struct text text = text_trim(element->text);
-    if (element->child != NULL || text.length == 0 || text.at[0] != '<' || text.length > CCM_FIELD_NESTED_BYTES ||
-        walk->fields->nested >= CCM_FIELD_NESTED_MAX)
+    if (element->child != NULL || text.length == 0 || text.at[0] != '<')
+        return;
+    if (text.length > CCM_FIELD_NESTED_BYTES) {
+        limit_hit(&walk->decoder->limits, LIMIT_field_documents);
+        return;
+    }
+    if (!may_open(walk, walk->fields->nested, CCM_FIELD_NESTED_MAX))
         return;
     walk->fields->nested++;
-    if (xml_parse(text, &walk->decoder->arena, &document, NULL) != OUTCOME_OK || document.root == NULL)
+    if (ccm_xml_parse(walk->decoder, text, &document, NULL) != OUTCOME_OK || document.root == NULL)
         return;
     document.root->parent = element;
     element->child = document.root;
@@ -138,17 +153,17 @@ static void open_compressed(struct walk *walk, struct xml_element *element)
     const char *encoding;
     bool odd;
     struct text text = text_trim(element->text);
-    if (element->child != NULL || !is_stream(text) || walk->fields->streams >= CCM_FIELD_STREAMS_MAX ||
+    if (element->child != NULL || !is_stream(text) || !may_open(walk, walk->fields->streams, CCM_FIELD_STREAMS_MAX) ||
         !text_hex_decode(text, &decoder->arena, &bytes))
         return;
     walk->fields->streams++;
     struct xml_document document;
-    if (ccm_inflate(&decoder->inner, bytes, &plain, NULL) != OUTCOME_OK || plain.left > CCM_TREE_MAX)
+    if (ccm_inflate(&decoder->inner, bytes, &plain, NULL) != OUTCOME_OK)
         return;
     text = text_copy(&decoder->arena, ccm_text_decode(plain, &decoder->arena, &encoding, &odd));
     const char *nul = text.length == 0 ? NULL : memchr(text.at, 0, text.length);
     text.length = nul == NULL ? text.length : (size_t)(nul - text.at);
-    if (xml_parse(text_trim(text), &decoder->arena, &document, NULL) != OUTCOME_OK || document.root == NULL)
+    if (ccm_xml_parse(decoder, text_trim(text), &document, NULL) != OUTCOME_OK || document.root == NULL)
         return;
     document.root->parent = element;
     element->child = document.root;
@@ -162,12 +177,13 @@ static void open_base64(struct walk *walk, struct xml_element *element)
     const char *encoding;
     bool odd;
     struct xml_document document;
-    if (element->child != NULL || walk->fields->nested >= CCM_FIELD_NESTED_MAX ||
+    if (element->child != NULL || text_trim(element->text).length == 0 ||
+        !may_open(walk, walk->fields->nested, CCM_FIELD_NESTED_MAX) ||
         !ccm_base64_decode(element->text, &decoder->arena, &bytes))
         return;
     walk->fields->nested++;
     struct text text = text_trim(ccm_text_decode(bytes, &decoder->arena, &encoding, &odd));
-    if (text.length == 0 || text.at[0] != '<' || xml_parse(text, &decoder->arena, &document, NULL) != OUTCOME_OK)
+    if (text.length == 0 || text.at[0] != '<' || ccm_xml_parse(decoder, text, &document, NULL) != OUTCOME_OK)
         return;
     document.root->parent = element;
     element->child = document.root;
@@ -259,7 +275,10 @@ void ccm_body_fields(struct ccm_decoder *decoder, struct xml_document *document,
             depth++;
             continue;
         }
-        fields->cut = fields->cut || at->child != NULL;
+        if (at->child != NULL && !fields->cut) {
+            limit_hit(&decoder->limits, LIMIT_fields);
+            fields->cut = true;
+        }
         while (at != document->root && at->next == NULL) {
             at = at->parent;
             depth--;

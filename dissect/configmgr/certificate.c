@@ -71,11 +71,20 @@ struct text ccm_serial_text(struct cursor der, struct arena *arena)
     return text;
 }
 
-static struct text san_text(X509 *certificate, struct arena *arena)
+/* How many of `count` names are listed. */
+static int names_listed(struct ccm_keys *keys, int count)
+{
+    if (count > NAMES_MAX)
+        limit_hit(ccm_keys_limits(keys), LIMIT_certificate_names);
+    return count > NAMES_MAX ? NAMES_MAX : count;
+}
+
+static struct text san_text(struct ccm_keys *keys, X509 *certificate, struct arena *arena)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     struct text list = TEXT_NULL;
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && i < NAMES_MAX; i++) {
+    const int count = names_listed(keys, sk_GENERAL_NAME_num(names));
+    for (int i = 0; i < count; i++) {
         int type;
         const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
         if (type != GEN_DNS)
@@ -87,11 +96,12 @@ static struct text san_text(X509 *certificate, struct arena *arena)
     return list.at == NULL ? TEXT_NULL : text_clean(arena, text_cursor(list));
 }
 
-static struct text eku_text(X509 *certificate, struct arena *arena)
+static struct text eku_text(struct ccm_keys *keys, X509 *certificate, struct arena *arena)
 {
     EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
     struct text list = TEXT_NULL;
-    for (int i = 0; i < sk_ASN1_OBJECT_num(usages) && i < NAMES_MAX; i++) {
+    const int count = names_listed(keys, sk_ASN1_OBJECT_num(usages));
+    for (int i = 0; i < count; i++) {
         char oid[80];
         OBJ_obj2txt(oid, sizeof oid, sk_ASN1_OBJECT_value(usages, i), 1);
         list = text_format(arena, "%.*s%s%s", (int)list.length, list.at == NULL ? "" : list.at,
@@ -108,9 +118,10 @@ static struct text listed(struct text list, const ASN1_STRING *value, struct are
                        list.at == NULL ? "" : " ", ASN1_STRING_length(value), ASN1_STRING_get0_data(value));
 }
 
-static struct text uris(const GENERAL_NAMES *names, struct text list, struct arena *arena)
+static struct text uris(struct ccm_keys *keys, const GENERAL_NAMES *names, struct text list, struct arena *arena)
 {
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && i < NAMES_MAX; i++) {
+    const int count = names_listed(keys, sk_GENERAL_NAME_num(names));
+    for (int i = 0; i < count; i++) {
         int type;
         const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
         if (type == GEN_URI)
@@ -124,24 +135,26 @@ static struct text cleaned(struct text text, struct arena *arena)
     return text.at == NULL ? TEXT_NULL : text_clean(arena, text_cursor(text));
 }
 
-static struct text crl_text(X509 *certificate, struct arena *arena)
+static struct text crl_text(struct ccm_keys *keys, X509 *certificate, struct arena *arena)
 {
     CRL_DIST_POINTS *points = X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL);
     struct text list = TEXT_NULL;
-    for (int i = 0; i < sk_DIST_POINT_num(points) && i < NAMES_MAX; i++) {
+    const int count = names_listed(keys, sk_DIST_POINT_num(points));
+    for (int i = 0; i < count; i++) {
         const DIST_POINT *point = sk_DIST_POINT_value(points, i);
         if (point->distpoint != NULL && point->distpoint->type == 0)
-            list = uris(point->distpoint->name.fullname, list, arena);
+            list = uris(keys, point->distpoint->name.fullname, list, arena);
     }
     CRL_DIST_POINTS_free(points);
     return cleaned(list, arena);
 }
 
-static struct text ocsp_text(X509 *certificate, struct arena *arena)
+static struct text ocsp_text(struct ccm_keys *keys, X509 *certificate, struct arena *arena)
 {
     AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(certificate, NID_info_access, NULL, NULL);
     struct text list = TEXT_NULL;
-    for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(access) && i < NAMES_MAX; i++) {
+    const int count = names_listed(keys, sk_ACCESS_DESCRIPTION_num(access));
+    for (int i = 0; i < count; i++) {
         const ACCESS_DESCRIPTION *description = sk_ACCESS_DESCRIPTION_value(access, i);
         int type;
         const ASN1_STRING *value = GENERAL_NAME_get0_value(description->location, &type);
@@ -187,14 +200,14 @@ static struct text template_text(const X509 *certificate, struct arena *arena)
     return text;
 }
 
-static void read_extensions(X509 *certificate, struct arena *arena, struct certificate_row *row)
+static void read_extensions(struct ccm_keys *keys, X509 *certificate, struct arena *arena, struct certificate_row *row)
 {
     BASIC_CONSTRAINTS *constraints = X509_get_ext_d2i(certificate, NID_basic_constraints, NULL, NULL);
     if (constraints != NULL)
         row->ca = constraints->ca != 0;
     BASIC_CONSTRAINTS_free(constraints);
-    row->crl_urls = crl_text(certificate, arena);
-    row->ocsp_urls = ocsp_text(certificate, arena);
+    row->crl_urls = crl_text(keys, certificate, arena);
+    row->ocsp_urls = ocsp_text(keys, certificate, arena);
     row->template = template_text(certificate, arena);
 }
 
@@ -312,9 +325,9 @@ void ccm_certificate_read_der(struct cursor der, struct ccm_keys *keys, struct a
     row->serial = serial_text(X509_get0_serialNumber(certificate), arena);
     row->not_before = time_seconds(X509_get0_notBefore(certificate));
     row->not_after = time_seconds(X509_get0_notAfter(certificate));
-    row->san = san_text(certificate, arena);
-    row->eku = eku_text(certificate, arena);
-    read_extensions(certificate, arena, row);
+    row->san = san_text(keys, certificate, arena);
+    row->eku = eku_text(keys, certificate, arena);
+    read_extensions(keys, certificate, arena, row);
     read_key(certificate, keys, arena, row, key);
     X509_free(certificate);
     ERR_clear_error();

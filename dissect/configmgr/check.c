@@ -460,11 +460,13 @@ static void check_references(struct check *check)
     if (check->root == NULL || !text_is(check->root->name, "ReplyAssignments"))
         return;
     const struct xml_element *reference = xml_path(check->root, "Signature/Reference");
-    for (int i = 0; reference != NULL && i < REFERENCES_CHECKED_MAX; i++, reference = xml_next(reference)) {
+    for (size_t i = 0; reference != NULL && i < REFERENCES_CHECKED_MAX; i++, reference = xml_next(reference)) {
         struct text id = xml_attribute(reference, "PolicyAssignmentID");
         if (!is_assigned(check->root, id))
             found_value(check, "C51", RULE, "a signature refers to an assignment that is not there", id);
     }
+    if (reference != NULL)
+        limit_hit(&check->decoder->limits, LIMIT_policy_references);
 }
 
 static void check_assignments(struct check *check)

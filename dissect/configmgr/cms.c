@@ -327,9 +327,13 @@ static bool try_all(struct ccm_keys *keys, struct ccm_envelope *envelope, struct
 {
     size_t count;
     const struct ccm_private *privates = ccm_keys_private(keys, &count);
-    for (size_t i = 0; i < count && *tries < CCM_OPEN_TRIES_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         if ((size_t)(privates[i].key->bits + 7) / 8 != recipient->key.left)
             continue;
+        if (*tries == CCM_OPEN_TRIES_MAX) {
+            limit_hit(ccm_keys_limits(keys), LIMIT_envelope_tries);
+            return false;
+        }
         (*tries)++;
         if (try_key(keys, envelope, recipient, &privates[i], arena, plain) && is_plausible(*plain))
             return true;
@@ -369,6 +373,8 @@ void ccm_envelopes_read(struct ccm_keys *keys, struct cursor bytes, bool open, s
 {
     *result = (struct ccm_envelopes){.inside = bytes};
     while (ccm_payload_classify(result->inside) == CCM_PAYLOAD_CMS) {
+        if (result->count == CCM_ENVELOPES_MAX)
+            limit_hit(ccm_keys_limits(keys), LIMIT_envelopes);
         struct ccm_envelope *envelope = result->count < CCM_ENVELOPES_MAX ? arena_alloc(arena, sizeof *envelope) : NULL;
         struct error error = {0};
         result->opened = false;
@@ -376,6 +382,8 @@ void ccm_envelopes_read(struct ccm_keys *keys, struct cursor bytes, bool open, s
             return;
         bool whole = ccm_envelope_parse(result->inside, arena, envelope, &error) == OUTCOME_OK;
         result->items[result->count++] = envelope;
+        if (envelope->recipient_count > CCM_RECIPIENTS_MAX)
+            limit_hit(ccm_keys_limits(keys), LIMIT_recipients);
         if (!whole) {
             envelope->problem = text_copy(arena, text_of(error.text));
             return;

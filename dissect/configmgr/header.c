@@ -104,6 +104,7 @@ static void compare_properties(const struct ccm_hook *hook, struct ccm_header *h
         }
         count++;
     }
+    header->properties_lost += property != NULL;
 }
 
 static void compare_hooks(struct ccm_header *header)
@@ -121,9 +122,13 @@ static void read_hooks(const struct xml_element *hooks, struct ccm_header *heade
 {
     header->has_hooks = hooks != NULL;
     const struct xml_element *hook = hooks == NULL ? NULL : hooks->child;
-    for (; hook != NULL && header->hook_count < CCM_HOOKS_MAX; hook = hook->next) {
+    for (; hook != NULL; hook = hook->next) {
         struct text name = xml_attribute(hook, "Name");
-        if (name.at != NULL && text_starts_like(hook->name, "Hook"))
+        if (name.at == NULL || !text_starts_like(hook->name, "Hook"))
+            continue;
+        if (header->hook_count == CCM_HOOKS_MAX)
+            header->hooks_lost++;
+        else
             header->hooks[header->hook_count++] = (struct ccm_hook){hook->name, name, hook};
     }
     compare_hooks(header);

@@ -43,6 +43,8 @@ struct ccm_header {
     bool has_hooks;                /* a Hooks element, even an empty one */
     struct ccm_hook hooks[CCM_HOOKS_MAX];
     size_t hook_count;
+    size_t hooks_lost;      /* hooks above CCM_HOOKS_MAX */
+    size_t properties_lost; /* hooks with more properties than are compared: a repeated one may not be seen */
 };
 
 /* Decodes the bytes of the header part. On an error what was understood before stays in *header and the outcome says

@@ -50,6 +50,7 @@ struct ccm_keys {
     struct ccm_private *privates;
     size_t private_count;
     struct ccm_cache *openings, *certificates;
+    struct limit_counts limits;
     OSSL_LIB_CTX *legacy; /* NULL until something needs it */
     OSSL_PROVIDER *legacy_providers[2];
 };
@@ -90,6 +91,11 @@ struct ccm_keys *ccm_keys_new(void)
         return keys;
     ccm_keys_free(keys);
     return NULL;
+}
+
+struct limit_counts *ccm_keys_limits(struct ccm_keys *keys)
+{
+    return &keys->limits;
 }
 
 bool ccm_keys_empty(const struct ccm_keys *keys)
@@ -275,6 +281,8 @@ const struct ccm_key *ccm_keys_add(struct ccm_keys *keys, EVP_PKEY *pkey)
         if (strcmp(node->key.fingerprint, fingerprint) == 0)
             return &node->key;
     }
+    if (keys->count == CCM_KEYS_MAX)
+        limit_hit(&keys->limits, LIMIT_keys);
     struct key_node *node = keys->count < CCM_KEYS_MAX ? calloc(1, sizeof *node) : NULL;
     if (node == NULL)
         return NULL;
@@ -396,13 +404,17 @@ bool ccm_keys_bind(struct ccm_keys *keys, enum ccm_owner owner, struct text name
 {
     char id[SMSID_MAX];
     size_t length;
-    if (name.at == NULL || !smsid_normal(owner, name, id, &length))
+    if (name.at == NULL || !smsid_normal(owner, name, id, &length)) {
+        keys->limits.hit[LIMIT_key_names] += name.at != NULL && length == SMSID_MAX;
         return true;
+    }
     struct client_node **bucket = &keys->clients[bucket_of(id, length)];
     for (struct client_node *node = *bucket; node != NULL; node = node->next) {
         if (node->key == key && node->length == length && memcmp(node->smsid, id, length) == 0)
             return true;
     }
+    if (keys->client_count == CCM_KEYS_MAX)
+        limit_hit(&keys->limits, LIMIT_keys);
     struct client_node *node = keys->client_count < CCM_KEYS_MAX ? malloc(sizeof *node + length) : NULL;
     if (node == NULL)
         return false;
@@ -428,31 +440,41 @@ size_t ccm_keys_absorb(struct ccm_keys *keys, const struct ccm_keys *from)
     return lost;
 }
 
-/* In the order of their fingerprints, so that what is found does not depend on what was learned first. */
-static int compare_keys(const void *a, const void *b)
+/* Puts a key among the `count` that are there, in the order of fingerprints, so that neither the order nor the choice depends on
+ * what was learned first. Returns their number. */
+static size_t insert_key(const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX], size_t count, const struct ccm_key *key)
 {
-    const struct ccm_key *const *left = a, *const *right = b;
-    return strcmp((*left)->fingerprint, (*right)->fingerprint);
+    size_t at = count, kept = count < CCM_KEYS_OF_CLIENT_MAX ? count : CCM_KEYS_OF_CLIENT_MAX - 1;
+    while (at > 0 && strcmp(found[at - 1]->fingerprint, key->fingerprint) > 0)
+        at--;
+    if (at == CCM_KEYS_OF_CLIENT_MAX)
+        return count;
+    memmove(&found[at + 1], &found[at], (kept - at) * sizeof(found[0]));
+    found[at] = key;
+    return kept + 1;
 }
 
-size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX])
+size_t ccm_keys_of(struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX])
 {
     return ccm_keys_bound(keys, CCM_OWNER_CLIENT, smsid, found);
 }
 
-size_t ccm_keys_bound(const struct ccm_keys *keys, enum ccm_owner owner, struct text name,
+size_t ccm_keys_bound(struct ccm_keys *keys, enum ccm_owner owner, struct text name,
                       const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX])
 {
     char id[SMSID_MAX];
-    size_t length, count = 0;
+    size_t length, count = 0, total = 0;
     if (name.at == NULL || !smsid_normal(owner, name, id, &length))
         return 0;
     const struct client_node *node = keys->clients[bucket_of(id, length)];
-    for (; node != NULL && count < CCM_KEYS_OF_CLIENT_MAX; node = node->next) {
-        if (node->length == length && memcmp(node->smsid, id, length) == 0)
-            found[count++] = node->key;
+    for (; node != NULL; node = node->next) {
+        if (node->length != length || memcmp(node->smsid, id, length) != 0)
+            continue;
+        count = insert_key(found, count, node->key);
+        total++;
     }
-    qsort(found, count, sizeof(found[0]), compare_keys);
+    if (total > count)
+        limit_hit(&keys->limits, LIMIT_client_keys);
     return count;
 }
 
@@ -527,6 +549,8 @@ static bool private_add(struct ccm_keys *keys, EVP_PKEY *pkey, const struct ccm_
 
 bool ccm_keys_give(struct ccm_keys *keys, EVP_PKEY *pkey, bool is_private)
 {
+    if (keys->loaded_count == CCM_KEYS_LOADED_MAX)
+        limit_hit(&keys->limits, LIMIT_keys_loaded);
     const struct ccm_key *key = keys->loaded_count < CCM_KEYS_LOADED_MAX ? ccm_keys_add(keys, pkey) : NULL;
     return key != NULL && loaded_add(keys, key) && (!is_private || private_add(keys, pkey, key));
 }

@@ -10,6 +10,7 @@
 #include <openssl/x509.h>
 
 #include "core/cursor.h"
+#include "core/limit.h"
 #include "core/text.h"
 #include "dissect/configmgr/cache.h"
 
@@ -29,6 +30,8 @@ struct ccm_keys;
 
 struct ccm_keys *ccm_keys_new(void); /* NULL when out of memory */
 void ccm_keys_free(struct ccm_keys *keys);
+/* The limits that were hit in using the store: of keys, certificates and envelopes. */
+struct limit_counts *ccm_keys_limits(struct ccm_keys *keys);
 /* Whether nothing was learned yet. */
 bool ccm_keys_empty(const struct ccm_keys *keys);
 
@@ -50,14 +53,14 @@ enum ccm_owner {
 
 /* Remembers that `key` belongs to `name`. False when memory ran out. */
 MUST_USE bool ccm_keys_bind(struct ccm_keys *keys, enum ccm_owner owner, struct text name, const struct ccm_key *key);
-/* The keys of `name`, in the order of their fingerprints; returns their number. */
-size_t ccm_keys_bound(const struct ccm_keys *keys, enum ccm_owner owner, struct text name,
+/* The keys of `name`, in the order of their fingerprints, the first CCM_KEYS_OF_CLIENT_MAX of them; returns their number. */
+size_t ccm_keys_bound(struct ccm_keys *keys, enum ccm_owner owner, struct text name,
                       const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX]);
 
 /* The same for clients: remembers that `key` is registered for the client id `smsid`. False when memory ran out. */
 MUST_USE bool ccm_keys_register(struct ccm_keys *keys, struct text smsid, const struct ccm_key *key);
 /* The keys registered for `smsid`; returns their number. */
-size_t ccm_keys_of(const struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX]);
+size_t ccm_keys_of(struct ccm_keys *keys, struct text smsid, const struct ccm_key *found[CCM_KEYS_OF_CLIENT_MAX]);
 
 #define CCM_IDENTITY_ROOM 65
 /* A short name for what an envelope names a certificate by: DER issuer and DER serial number, or (issuer empty) the

@@ -28,6 +28,29 @@ void ccm_decoder_free(struct ccm_decoder *decoder)
     ccm_inflater_free(&decoder->inner);
 }
 
+void ccm_decoder_limits(const struct ccm_decoder *decoder, struct limit_counts *into)
+{
+    limit_counts_add(into, &decoder->limits);
+    limit_counts_add(into, ccm_keys_limits(decoder->keys));
+    into->hit[LIMIT_message_memory] += decoder->arena.refused;
+    into->hit[LIMIT_inflated] += decoder->inflater.refused + decoder->inner.refused;
+}
+
+enum outcome ccm_xml_parse(struct ccm_decoder *decoder, struct text text, struct xml_document *document,
+                           struct error *error)
+{
+    uint64_t refused = decoder->arena.refused;
+    *document = (struct xml_document){0};
+    if (text.length > CCM_TREE_MAX) {
+        limit_hit(&decoder->limits, LIMIT_xml_length);
+        return error_set(error, OUTCOME_LIMIT, 0, "XML is too long to be read as a tree");
+    }
+    enum outcome outcome = xml_parse(text, &decoder->arena, document, error);
+    if (outcome == OUTCOME_LIMIT && decoder->arena.refused == refused)
+        limit_hit(&decoder->limits, LIMIT_xml_nodes);
+    return outcome;
+}
+
 void ccm_message_note(struct ccm_message *message, const char *note)
 {
     if (message->note_count < CCM_NOTES_MAX)
@@ -38,6 +61,8 @@ void ccm_message_find(struct ccm_message *message, const char *code, const char 
 {
     if (message->finding_count < CCM_FINDINGS_MAX)
         message->findings[message->finding_count++] = (struct ccm_finding){code, level, text};
+    else
+        message->findings_lost++;
 }
 
 const char *ccm_carrier_name(enum ccm_carrier carrier)
@@ -194,6 +219,10 @@ static void split(struct ccm_decoder *decoder, struct ccm_message *message)
     enum outcome outcome = ccm_multipart_split(message->source.body, boundary, &message->multipart, &error);
     if (outcome != OUTCOME_OK) /* also too many parts: a message has two, and those that are read are among the first */
         ccm_message_malformed(decoder, message, error.text);
+    if (outcome == OUTCOME_LIMIT)
+        limit_hit(&decoder->limits, LIMIT_message_parts);
+    if (message->multipart.overlong)
+        limit_hit(&decoder->limits, LIMIT_part_headers);
     find_parts(decoder, message);
     check_codings(decoder, message);
     if (message->multipart.overlong)
@@ -220,14 +249,29 @@ static struct text replied_endpoint(const struct ccm_message *message)
     return text_starts_like(name, "MP:") ? (struct text){name.at + 3, name.length - 3} : TEXT_NULL;
 }
 
+/* Counts the limits that its header hit. `refused`: what the arena had refused before. */
+static void count_header(struct ccm_decoder *decoder, const struct ccm_message *message, enum outcome outcome,
+                         uint64_t refused)
+{
+    struct limit_counts *limits = &decoder->limits;
+    limits->hit[LIMIT_message_hooks] += message->header.hooks_lost;
+    limits->hit[LIMIT_hook_properties] += message->header.properties_lost;
+    if (message->header_part.left > CCM_HEADER_MAX)
+        limit_hit(limits, LIMIT_message_header);
+    else if (outcome == OUTCOME_LIMIT && decoder->arena.refused == refused)
+        limit_hit(limits, LIMIT_xml_nodes);
+}
+
 static void read_header(struct ccm_decoder *decoder, struct ccm_message *message)
 {
     struct error error = {0};
     enum outcome outcome = OUTCOME_OK;
+    uint64_t refused = decoder->arena.refused;
     if (message->has_header)
         outcome = ccm_header_parse(message->header_part, &decoder->arena, &message->header, &error);
     if (outcome != OUTCOME_OK)
         tell_error(decoder, message, outcome, &error);
+    count_header(decoder, message, outcome, refused);
     const struct ccm_header *header = &message->header;
     message->endpoint_name = message->source.reply ? replied_endpoint(message) : header->target_endpoint;
     message->endpoint = ccm_endpoint_find(message->endpoint_name);
@@ -670,12 +714,14 @@ static void parse_body(struct ccm_decoder *decoder, struct ccm_message *message,
     bool tree = needs & (NEED_FINDING | NEED_REGISTRATION | NEED_POLICY | NEED_FIELD);
     if (!tree || message->body.length > CCM_TREE_MAX) {
         message->root = sniff_root(message->body);
-        if (tree)
+        if (tree) {
+            limit_hit(&decoder->limits, LIMIT_xml_length);
             ccm_message_note(message, "the body is too long to be read as a tree");
+        }
         return;
     }
     struct error error = {0};
-    enum outcome outcome = xml_parse(text_trim(message->body), &decoder->arena, &message->document, &error);
+    enum outcome outcome = ccm_xml_parse(decoder, text_trim(message->body), &message->document, &error);
     if (outcome != OUTCOME_OK)
         tell_error(decoder, message, outcome, &error);
     if (message->document.root != NULL)
@@ -713,6 +759,7 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
     ccm_message_quirks(message);
     if (needs & NEED_FINDING)
         ccm_message_check(decoder, message);
+    decoder->limits.hit[LIMIT_message_findings] += message->findings_lost;
 }
 
 bool ccm_message_recognise(struct cursor body, struct text content_type)

@@ -17,7 +17,7 @@
 #include "dissect/configmgr/payload.h"
 #include "dissect/configmgr/signature.h"
 
-#define CCM_NOTES_MAX 24
+#define CCM_NOTES_MAX 64 /* more than there are kinds of notes */
 #define CCM_NOTE_PAYLOAD_ORDER "the payload signature is big-endian, which CryptoAPI refuses"
 #define CCM_NOTE_CLIENT_ID_ORDER "the client id signature is big-endian, which CryptoAPI refuses"
 #define CCM_FINDINGS_MAX 48
@@ -35,7 +35,7 @@ struct ccm_decoder {
     struct ccm_inflater inner;         /* of what is compressed inside of documents */
     bool show_secrets;                 /* secret values of policies become readable in fields */
     uint64_t inflated;                 /* payloads that were inflated: what `needs` keeps down */
-    struct limit_counts limits;        /* hit while decoding */
+    struct limit_counts limits;        /* hit while decoding; ccm_decoder_limits gives all of them */
 };
 
 /* NULL when out of memory; to be freed. */
@@ -44,6 +44,13 @@ MUST_USE struct ccm_body_index *ccm_body_index_new(void);
 /* False when out of memory. */
 MUST_USE bool ccm_decoder_init(struct ccm_decoder *decoder);
 void ccm_decoder_free(struct ccm_decoder *decoder);
+/* Adds the limits that were hit by the decoder, its keys, its arena and its inflaters to *into. */
+void ccm_decoder_limits(const struct ccm_decoder *decoder, struct limit_counts *into);
+
+/* Parses a document as xml_parse does, in the decoder's arena, and counts the limit that ended it. OUTCOME_LIMIT also when it
+ * is longer than CCM_TREE_MAX. *document is empty then. */
+MUST_USE enum outcome ccm_xml_parse(struct ccm_decoder *decoder, struct text text, struct xml_document *document,
+                                    struct error *error);
 
 /* How a message travels. */
 enum ccm_carrier {
@@ -144,6 +151,7 @@ struct ccm_message {
     enum ccm_missing missing; /* why not all of it was read; `malformed` has the words */
     struct ccm_finding findings[CCM_FINDINGS_MAX];
     size_t finding_count;
+    size_t findings_lost; /* above CCM_FINDINGS_MAX */
 };
 
 /* Decodes as much as `needs` (a set of enum need) asks for. Always fills *message as far as the bytes allow; what is

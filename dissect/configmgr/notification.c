@@ -82,8 +82,8 @@ static void read_document(struct ccm_decoder *decoder, struct cursor bytes, cons
                           struct xml_document *document, struct ccm_message *message)
 {
     struct error error = {0};
-    *text = bytes.left == 0 || bytes.left > CCM_TREE_MAX ? TEXT_NULL : decode_text(decoder, bytes);
-    if (text->length == 0 || xml_parse(*text, &decoder->arena, document, &error) == OUTCOME_OK ||
+    *text = bytes.left == 0 ? TEXT_NULL : decode_text(decoder, bytes);
+    if (text->length == 0 || ccm_xml_parse(decoder, *text, document, &error) == OUTCOME_OK ||
         message->malformed.at != NULL)
         return;
     message->malformed = text_format(&decoder->arena, "the %s of the notification: %s", what, error.text);

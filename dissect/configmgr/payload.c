@@ -97,9 +97,11 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
         }
         if (result != LIBDEFLATE_INSUFFICIENT_SPACE)
             return error_set(error, OUTCOME_MALFORMED, 0, "the zlib stream of the payload is damaged or cut off");
-        if (inflater->room >= CCM_INFLATE_MAX)
+        if (inflater->room >= CCM_INFLATE_MAX) {
+            inflater->refused++;
             return error_set(error, OUTCOME_LIMIT, 0, "the payload inflates to more than %zu MiB",
                              CCM_INFLATE_MAX >> 20);
+        }
         room = inflater->room > CCM_INFLATE_MAX / 4 ? CCM_INFLATE_MAX : inflater->room * 4;
     }
 }

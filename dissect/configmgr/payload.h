@@ -33,7 +33,8 @@ struct ccm_inflater {
     struct libdeflate_decompressor *decompressor;
     uint8_t *out;
     size_t room;
-    size_t used; /* bytes of the stream that was inflated last; what is after them is ignored */
+    uint64_t refused; /* streams that would exceed CCM_INFLATE_MAX */
+    size_t used;      /* bytes of the stream that was inflated last; what is after them is ignored */
 };
 
 void ccm_inflater_init(struct ccm_inflater *inflater);

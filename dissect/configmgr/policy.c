@@ -140,13 +140,17 @@ static bool is_delicate(const struct xml_element *element)
 #define BLOB_HEX_MIN (2 * (4 + MATERIAL_BYTES + 20)) /* digits of an obfuscated value's header */
 
 /* The bytes of a text that is an obfuscated value. */
-static bool obfuscated(struct text text, struct arena *arena, struct cursor *blob)
+static bool obfuscated(struct ccm_decoder *decoder, struct text text, struct cursor *blob)
 {
     static const char *const heads[] = {"89130000", "8A130000"};
     text = text_trim(text);
     if (text.length < BLOB_HEX_MIN || (!text_starts_like(text, heads[0]) && !text_starts_like(text, heads[1])))
         return false;
-    return text.length <= 2 * (CCM_SECRET_BYTES_MAX + 64) && text_is_hex(text) && text_hex_decode(text, arena, blob);
+    if (text.length > 2 * (CCM_SECRET_BYTES_MAX + 64)) {
+        limit_hit(&decoder->limits, LIMIT_secret_bytes);
+        return false;
+    }
+    return text_is_hex(text) && text_hex_decode(text, &decoder->arena, blob);
 }
 
 static struct text secret_name(const struct xml_element *element)
@@ -211,7 +215,7 @@ struct text ccm_secret_text(struct ccm_decoder *decoder, struct text hex)
 {
     struct ccm_secret secret = {0};
     struct cursor bytes;
-    if (obfuscated(hex, &decoder->arena, &bytes))
+    if (obfuscated(decoder, hex, &bytes))
         reveal(decoder, bytes, &secret);
     return secret.value;
 }
@@ -225,9 +229,11 @@ static void add_secret(struct ccm_decoder *decoder, const struct xml_element *el
     struct cursor bytes;
     struct blob blob;
     policy->has_secret = true;
-    if (policy->secret_count++ >= CCM_SECRETS_MAX)
+    if (policy->secret_count++ >= CCM_SECRETS_MAX) {
+        limit_hit(&decoder->limits, LIMIT_secrets);
         return;
-    if (obfuscated(element->text, &decoder->arena, &bytes)) {
+    }
+    if (obfuscated(decoder, element->text, &bytes)) {
         secret.obfuscation = "unknown";
         if (read_blob(bytes, &blob)) {
             secret.bytes = blob.plain_bytes;
@@ -282,9 +288,13 @@ static bool read_compressed(struct ccm_decoder *decoder, struct text text, unsig
     const char *encoding;
     bool odd;
     text = text_trim(text);
-    if (text.length < 16 || text.at[0] != '7' || text.at[1] != '8' || depth >= CCM_POLICY_LAYERS_MAX ||
-        layers->count > CCM_POLICY_STREAMS_MAX || !text_is_hex(text) ||
-        !text_hex_decode(text, &decoder->arena, &packed))
+    if (text.length < 16 || text.at[0] != '7' || text.at[1] != '8' || !text_is_hex(text))
+        return false;
+    if (depth >= CCM_POLICY_LAYERS_MAX || layers->count > CCM_POLICY_STREAMS_MAX) {
+        limit_hit(&decoder->limits, LIMIT_policy_streams);
+        return false;
+    }
+    if (!text_hex_decode(text, &decoder->arena, &packed))
         return false;
     /* One place is taken also by a stream that is damaged: the limit is one of work. */
     size_t place = layers->count++;
@@ -305,8 +315,7 @@ static void read_layer(struct ccm_decoder *decoder, struct text body, bool show,
     const char *nul = body.length == 0 ? NULL : memchr(body.at, 0, body.length);
     if (nul != NULL) /* its terminator */
         body.length = (size_t)(nul - body.at);
-    bool whole = body.at != NULL && body.length <= CCM_TREE_MAX &&
-                 xml_parse(text_trim(body), &decoder->arena, &document, NULL) == OUTCOME_OK;
+    bool whole = body.at != NULL && ccm_xml_parse(decoder, text_trim(body), &document, NULL) == OUTCOME_OK;
     (void)whole; /* what stood before an error is looked at too */
     if (document.root == NULL)
         return;
@@ -321,7 +330,7 @@ static void read_layer(struct ccm_decoder *decoder, struct text body, bool show,
             continue;
         if (read_compressed(decoder, element->text, depth, layers))
             continue;
-        if (is_under(element, is_marked) || obfuscated(element->text, &decoder->arena, &bytes))
+        if (is_under(element, is_marked) || obfuscated(decoder, element->text, &bytes))
             add_secret(decoder, element, show, policy);
     }
 }

@@ -54,7 +54,7 @@ static void verify_signed_data(struct ccm_keys *keys, CMS_ContentInfo *cms, stru
     result->reason = valid ? NULL : "it is over other bytes, or its own certificate does not verify it";
 }
 
-static const char *trusted_source(const struct ccm_keys *keys, struct text server, const struct ccm_key *key)
+static const char *trusted_source(struct ccm_keys *keys, struct text server, const struct ccm_key *key)
 {
     const struct ccm_key *shown[CCM_KEYS_OF_CLIENT_MAX];
     size_t count = ccm_keys_bound(keys, CCM_OWNER_MP, server, shown);
@@ -110,9 +110,12 @@ void ccm_reply_verify(struct ccm_keys *keys, struct text server, struct text hex
     *result = (struct ccm_signature){.state = CCM_SIGNATURE_ABSENT};
     if (hex.at == NULL)
         return;
-    if (hex.length > 2 * CCM_REPLY_SIGNATURE_MAX || !text_hex_decode(text_trim(hex), arena, &signature)) {
-        *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID,
-                                         .reason = "it is not written as hex digits, or is too long"};
+    if (hex.length > 2 * CCM_REPLY_SIGNATURE_MAX) {
+        *result = (struct ccm_signature){.state = CCM_SIGNATURE_UNSUPPORTED, .reason = "it is too long to be read"};
+        return;
+    }
+    if (!text_hex_decode(text_trim(hex), arena, &signature)) {
+        *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID, .reason = "it is not written as hex digits"};
         return;
     }
     const unsigned char *at = signature.at;
