@@ -7,12 +7,17 @@
 #include <libxml/xmlversion.h>
 #include <openssl/crypto.h>
 #include <pcap/pcap.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/outputs.h"
 #include "cli/pipeline.h"
+#include "core/spill.h"
 #include "records/mistake.h"
 #include "records/schema.h"
+#include "records/textpool.h"
 #include "report/report.h"
 #include "rules/site.h"
 
@@ -35,7 +40,8 @@ static bool row_format(const struct options *options, const char *plain, enum ro
 }
 
 /* What is done with a prepared question once the records are there. */
-typedef enum outcome answer(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error);
+typedef enum outcome answer(void *context, struct store *store, sqlite3_stmt *statement, enum row_format format,
+                            struct error *error);
 
 /* The store need not keep what no statement reads. */
 static void spare(struct store *store, const struct database *database, unsigned needs)
@@ -54,6 +60,8 @@ struct question {
     unsigned needs;
     enum row_format format;
     answer *give;
+    void *context;                      /* for it */
+    const struct pipeline_watch *watch; /* NULL: nobody looks while the captures are read */
 };
 
 /* What it reads. Its plan would be one for tables without rows: the statement is not kept. */
@@ -71,7 +79,7 @@ static enum outcome give_answer(const struct options *options, const struct ques
     sqlite3_stmt *statement = NULL;
     enum outcome outcome = database_prepare(database, question->sql, &statement, NULL, error);
     if (outcome == OUTCOME_OK)
-        outcome = question->give(store, statement, question->format, error);
+        outcome = question->give(question->context, store, statement, question->format, error);
     int code = sqlite3_finalize(statement);
     if (outcome != OUTCOME_OK && code != SQLITE_OK)
         outcome = database_failure(database, code, error);
@@ -105,7 +113,7 @@ static int run_question(const struct options *options, struct question *question
         question->needs |= NEED_DATABASE;
     else
         spare(store, database, question->needs);
-    bool ran = pipeline_run(options, question->needs, store, &result, &error);
+    bool ran = pipeline_run_watched(options, question->needs, store, question->watch, &result, &error);
     if (options->arguments[0] != NULL) /* of `query`: the statements of other commands end */
         database_limit(database, options->timeout > 0 ? 0 : STATEMENT_STEPS, options->timeout);
     if (ran && result.bad_filter)
@@ -120,35 +128,50 @@ static int run_question(const struct options *options, struct question *question
     return result.unreadable ? EXIT_INPUT : result.incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
+/* Prepares the question and runs it over `store`. */
+static int ask_store(const struct options *options, struct question *question, struct database *database,
+                     struct store *store)
+{
+    struct error error = {0};
+    enum outcome outcome = learn(question, database, &error);
+    return outcome != OUTCOME_OK ? tell_mistake(question->sql, outcome, &error)
+                                 : run_question(options, question, database, store);
+}
+
+/* EXIT_DONE when the options are such that captures can be read. */
+static int ready(const struct options *options)
+{
+    if (options->read_count > 0)
+        return outputs_check(options);
+    complain("there is nothing to read: give a capture with -r FILE");
+    return EXIT_USAGE;
+}
+
 static int ask(const struct options *options, const char *sql, unsigned more_needs, enum row_format format,
                answer *give)
 {
     struct error error = {0};
     struct database *database = NULL;
-    struct question question = {sql, more_needs, format, give};
-    int status = EXIT_INPUT;
-    if (options->read_count == 0) {
-        complain("there is nothing to read: give a capture with -r FILE");
-        return EXIT_USAGE;
-    }
-    int refused = outputs_check(options);
-    if (refused != EXIT_DONE)
-        return refused;
+    struct question question = {.sql = sql, .needs = more_needs, .format = format, .give = give};
+    int status = ready(options);
+    if (status != EXIT_DONE)
+        return status;
     struct store *store = store_new();
     if (store == NULL || database_open(store, &database, &error) != OUTCOME_OK) {
         complain("%s", store == NULL ? "no memory to start" : error.text);
+        status = EXIT_INPUT;
     } else {
-        enum outcome outcome = learn(&question, database, &error);
-        status = outcome != OUTCOME_OK ? tell_mistake(sql, outcome, &error)
-                                       : run_question(options, &question, database, store);
+        status = ask_store(options, &question, database, store);
     }
     database_close(database);
     store_free(store);
     return status;
 }
 
-static enum outcome give_rows(struct store *store, sqlite3_stmt *statement, enum row_format format, struct error *error)
+static enum outcome give_rows(void *context, struct store *store, sqlite3_stmt *statement, enum row_format format,
+                              struct error *error)
 {
+    (void)context;
     (void)store;
     return report_rows(stdout, statement, format, error);
 }
@@ -200,24 +223,26 @@ int run_roles(const struct options *options)
 /* Columns of MESSAGE_LINES, in this order. */
 enum { LINE_PACKET, LINE_TIME, LINE_FROM, LINE_TO, LINE_WHAT, LINE_ROOT, LINE_WHO, LINE_SIGNATURE, LINE_NOTE };
 
-static const char MESSAGE_LINES[] =
-    "SELECT m.packet, strftime('%H:%M:%f', m.time, 'unixepoch'),"
-    " CASE m.direction WHEN 'request' THEN m.client ELSE m.server END,"
-    " CASE m.direction WHEN 'request' THEN m.server ELSE m.client END,"
-    " coalesce(m.endpoint, CASE m.carrier WHEN 'bits' THEN '(upload)' WHEN 'fsp' THEN '(fallback status)'"
-    "      WHEN 'notification' THEN '(notification)' ELSE '?' END),"
-    " coalesce(m.root, CASE WHEN m.encrypted THEN '(encrypted)' ELSE '-' END),"
-    " coalesce(nullif(m.source_id, ''), m.source_host, '-'),"
-    " CASE WHEN m.direction = 'reply' THEN CASE WHEN m.signed THEN 'signed' ELSE '' END"
-    "      WHEN m.signature <> 'absent' THEN 'signed ' || m.signature || coalesce(' ' || m.hash, '')"
-    "      WHEN m.token_signature <> 'absent' THEN 'token ' || m.token_signature"
-    "      WHEN r.signature IS NOT NULL THEN 'self-signed ' || r.signature || coalesce(' ' || r.hash, '')"
-    "      WHEN m.signature IS NULL THEN ''"
-    "      ELSE 'unsigned' END,"
-    " CASE WHEN m.malformed IS NOT NULL THEN '[' || m.malformed || ']'"
-    "      WHEN m.attempt_of IS NOT NULL THEN '(again)'"
+#define MESSAGE_COLUMNS                                                                                                \
+    "SELECT m.packet, strftime('%H:%M:%f', m.time, 'unixepoch'),"                                                      \
+    " CASE m.direction WHEN 'request' THEN m.client ELSE m.server END,"                                                \
+    " CASE m.direction WHEN 'request' THEN m.server ELSE m.client END,"                                                \
+    " coalesce(m.endpoint, CASE m.carrier WHEN 'bits' THEN '(upload)' WHEN 'fsp' THEN '(fallback status)'"             \
+    "      WHEN 'notification' THEN '(notification)' ELSE '?' END),"                                                   \
+    " coalesce(m.root, CASE WHEN m.encrypted THEN '(encrypted)' ELSE '-' END),"                                        \
+    " coalesce(nullif(m.source_id, ''), m.source_host, '-'),"                                                          \
+    " CASE WHEN m.direction = 'reply' THEN CASE WHEN m.signed THEN 'signed' ELSE '' END"                               \
+    "      WHEN m.signature <> 'absent' THEN 'signed ' || m.signature || coalesce(' ' || m.hash, '')"                  \
+    "      WHEN m.token_signature <> 'absent' THEN 'token ' || m.token_signature"                                      \
+    "      WHEN r.signature IS NOT NULL THEN 'self-signed ' || r.signature || coalesce(' ' || r.hash, '')"             \
+    "      WHEN m.signature IS NULL THEN ''"                                                                           \
+    "      ELSE 'unsigned' END,"                                                                                       \
+    " CASE WHEN m.malformed IS NOT NULL THEN '[' || m.malformed || ']'"                                                \
+    "      WHEN m.attempt_of IS NOT NULL THEN '(again)'"                                                               \
     "      WHEN m.key_registered = 0 THEN '[not the registered key]' ELSE '' END"
-    " FROM message m LEFT JOIN registration r ON r.message = m.id AND m.direction = 'request' ORDER BY m.packet, m.id";
+#define MESSAGE_TABLES " FROM message m LEFT JOIN registration r ON r.message = m.id AND m.direction = 'request' "
+static const char MESSAGE_LINES[] = MESSAGE_COLUMNS MESSAGE_TABLES "ORDER BY m.packet, m.id";
+static const char MESSAGE_LINE[] = MESSAGE_COLUMNS MESSAGE_TABLES "WHERE m.id = ?1";
 
 static void print_column(sqlite3_stmt *statement, int column, size_t width)
 {
@@ -226,36 +251,167 @@ static void print_column(sqlite3_stmt *statement, int column, size_t width)
         putchar(' ');
 }
 
-static enum outcome give_lines(struct store *store, sqlite3_stmt *statement, enum row_format format,
-                               struct error *error)
+static void print_line(sqlite3_stmt *statement)
 {
-    if (format != ROW_FORMAT_TABLE)
-        return give_rows(store, statement, format, error);
     static const size_t widths[] = {
         [LINE_PACKET] = 6, [LINE_TIME] = 12, [LINE_FROM] = 15,      [LINE_TO] = 15, [LINE_WHAT] = 22,
         [LINE_ROOT] = 27,  [LINE_WHO] = 41,  [LINE_SIGNATURE] = 22, [LINE_NOTE] = 0};
+    for (int i = LINE_PACKET; i <= LINE_NOTE; i++) {
+        print_column(statement, i, widths[i]);
+        fputs(i == LINE_FROM ? " -> " : i == LINE_NOTE ? "\n" : "  ", stdout);
+    }
+}
+
+/* Messages that were printed while a pipe was read. Their rows are put in another order at the end, so that they are
+ * known by their packet and their line. */
+struct follow {
+    struct database *database;
+    struct store *store;
+    struct spill_pool pool;
+    struct spill *printed; /* of struct spill_pair: packet, hash of the line */
+    int64_t looked;        /* rows that were looked at */
+    uint64_t next;         /* at the end: the first pair of the packet whose lines are printed */
+};
+
+#define MET_AGAIN 0 /* in place of a hash: the pair stands for a line that was met at the end */
+
+/* Returns a hash of the line, which is not MET_AGAIN. */
+static int64_t line_hash(sqlite3_stmt *statement)
+{
+    uint64_t hash = 0;
+    for (int i = LINE_PACKET; i <= LINE_NOTE; i++)
+        hash = text_hash(hash, database_text(statement, i));
+    return (int64_t)(hash | 1);
+}
+
+/* Returns true when the line was printed as it is now, once for each time that it was. */
+static bool was_printed(struct follow *follow, int64_t packet, int64_t hash)
+{
+    uint64_t count = spill_size(follow->printed) / sizeof(struct spill_pair);
+    while (follow->next < count && spill_pair_at(follow->printed, follow->next)->key < packet)
+        follow->next++;
+    for (uint64_t i = follow->next; i < count && spill_pair_at(follow->printed, i)->key == packet; i++) {
+        const struct spill_pair met = {packet, MET_AGAIN};
+        if (spill_pair_at(follow->printed, i)->value == hash)
+            return spill_write(follow->printed, i * sizeof met, &met, sizeof met);
+    }
+    return false;
+}
+
+static enum outcome give_lines(void *context, struct store *store, sqlite3_stmt *statement, enum row_format format,
+                               struct error *error)
+{
+    (void)store;
+    (void)format;
+    struct follow *follow = context;
     int state;
+    if (follow != NULL && !spill_sort(&follow->printed, &follow->pool))
+        return error_set(error, OUTCOME_SYSTEM, 0, "no memory to put the last messages in order");
     while ((state = sqlite3_step(statement)) == SQLITE_ROW) {
-        for (int i = LINE_PACKET; i <= LINE_NOTE; i++) {
-            print_column(statement, i, widths[i]);
-            fputs(i == LINE_FROM ? " -> " : i == LINE_NOTE ? "\n" : "  ", stdout);
-        }
+        if (follow == NULL || !was_printed(follow, sqlite3_column_int64(statement, LINE_PACKET), line_hash(statement)))
+            print_line(statement);
     }
     return state == SQLITE_DONE
                ? OUTCOME_OK
                : error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
 }
 
-static enum outcome give_trees(struct store *store, sqlite3_stmt *statement, enum row_format format,
+/* Prints the messages that came since the last look, as far as they are known. */
+static void print_new(void *context)
+{
+    struct follow *follow = context;
+    sqlite3_stmt *statement = NULL;
+    struct error error = {0};
+    int64_t count = store_count(follow->store, TABLE_message);
+    if (follow->looked == count ||
+        database_prepare(follow->database, MESSAGE_LINE, &statement, NULL, &error) != OUTCOME_OK)
+        return;
+    for (bool kept = true; kept && follow->looked < count; follow->looked++) {
+        if (sqlite3_bind_int64(statement, 1, follow->looked + 1) != SQLITE_OK || sqlite3_step(statement) != SQLITE_ROW)
+            break; /* it is printed at the end */
+        struct spill_pair pair = {sqlite3_column_int64(statement, LINE_PACKET), line_hash(statement)};
+        kept = spill_append(follow->printed, &pair, sizeof pair) != NULL;
+        if (kept)
+            print_line(statement);
+        sqlite3_reset(statement);
+    }
+    sqlite3_finalize(statement);
+    fflush(stdout);
+}
+
+/* What is written to may come slowly, and nobody knows when it ends. */
+static bool is_pipe(const char *path)
+{
+    struct stat status;
+    int result = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &status) : stat(path, &status);
+    return result == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISCHR(status.st_mode));
+}
+
+static bool reads_pipe(const struct options *options)
+{
+    for (size_t i = 0; i < options->read_count; i++) {
+        if (is_pipe(options->reads[i]))
+            return true;
+    }
+    return false;
+}
+
+#define FOLLOW_MEMORY ((uint64_t)1 << 20) /* of 16 bytes a message; the rest goes to a temporary file */
+#define FOLLOW_MEMORY_MOST ((uint64_t)64 << 20)
+
+static bool follow_open(struct follow *follow, struct error *error)
+{
+    spill_pool_init(&follow->pool, FOLLOW_MEMORY, FOLLOW_MEMORY_MOST);
+    follow->printed = spill_new(&follow->pool);
+    follow->store = store_new();
+    if (follow->printed == NULL || follow->store == NULL)
+        return !error_set(error, OUTCOME_SYSTEM, 0, "no memory to start");
+    return database_open(follow->store, &follow->database, error) == OUTCOME_OK;
+}
+
+static void follow_free(struct follow *follow)
+{
+    database_close(follow->database);
+    store_free(follow->store);
+    spill_free(follow->printed);
+    free(follow);
+}
+
+/* Lists the messages of a pipe while they come. Lines that differ at the end are printed again. */
+static int follow_messages(const struct options *options)
+{
+    struct error error = {0};
+    int status = ready(options);
+    if (status != EXIT_DONE)
+        return status;
+    struct follow *follow = calloc(1, sizeof *follow);
+    const struct pipeline_watch watch = {print_new, follow};
+    struct question question = {
+        .sql = MESSAGE_LINES, .format = ROW_FORMAT_TABLE, .give = give_lines, .context = follow, .watch = &watch};
+    status = EXIT_INPUT;
+    if (follow == NULL)
+        complain("no memory to start");
+    else if (!follow_open(follow, &error))
+        complain("%s", error.text);
+    else
+        status = ask_store(options, &question, follow->database, follow->store);
+    if (follow != NULL)
+        follow_free(follow);
+    return status;
+}
+
+static enum outcome give_trees(void *context, struct store *store, sqlite3_stmt *statement, enum row_format format,
                                struct error *error)
 {
+    (void)context;
     (void)format;
     return report_message_trees(stdout, store, statement, error);
 }
 
-static enum outcome give_objects(struct store *store, sqlite3_stmt *statement, enum row_format format,
+static enum outcome give_objects(void *context, struct store *store, sqlite3_stmt *statement, enum row_format format,
                                  struct error *error)
 {
+    (void)context;
     (void)store;
     return format == ROW_FORMAT_JSON ? report_messages_json(stdout, statement, error)
                                      : report_rows(stdout, statement, format, error);
@@ -272,7 +428,11 @@ int run_messages(const struct options *options)
     if (options->verbose)
         return ask(options, "SELECT id FROM message ORDER BY packet, id",
                    (NEED_EVERYTHING & ~(unsigned)NEED_BODY) | NEED_FIELD, format, give_trees);
-    return ask(options, MESSAGE_LINES, NEED_NOTHING, format, give_lines);
+    int status = ready(options);
+    if (status != EXIT_DONE)
+        return status;
+    return options->threads <= 1 && reads_pipe(options) ? follow_messages(options)
+                                                        : ask(options, MESSAGE_LINES, NEED_NOTHING, format, give_lines);
 }
 
 /* ---- Rules ---- */

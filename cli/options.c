@@ -20,7 +20,8 @@ const struct command COMMANDS[] = {
      "Lists the messages between clients and management points: requests and replies, each transmission a line. With "
      "-V each is told whole: how it travelled, header, signature, and each field with what its value means. Formats: "
      "text "
-     "(default), json (with the fields), csv.",
+     "(default), json (with the fields), csv. Of a pipe, text is printed while it is read, by one worker unless "
+     "--threads asks for more; a line whose note is only known at the end is printed again there.",
      "cmscope messages -r tests/pcaps/sccmwtf-http.pcap"},
     {"flows", run_flows, "rfStMOTdh", "", 0, 0, "every TCP connection, one line each",
      "Lists the connections with what was recognised in them, gaps and retransmissions. Formats: table (default), "
@@ -206,8 +207,11 @@ static bool option_store(const struct option_row *option, const char *value, str
         return false;
     }
     case KIND_MEMORY:
-        if (memory_parse(value, &((struct settings *)(void *)field)->memory))
+        if (memory_parse(value, &((struct settings *)(void *)field)->memory)) {
+            if (((struct settings *)(void *)field)->memory < MEMORY_LEAST)
+                complain("--memory %s: a large message takes up to " MEMORY_LEAST_TEXT " all the same", value);
             return true;
+        }
         complain("'%s' is no size of memory; give 64M or 4G, for example, and at least 1M", value);
         return false;
     case KIND_SECONDS: {
@@ -413,7 +417,10 @@ static const struct {
      "same "
      "way. ORDER BY and GROUP BY may make SQLite write temporary files of its own. Some 15 MB for the program itself "
      "come "
-     "on top, and 4 MB for each worker when there are several. At most 4096 closed connections are remembered by each "
+     "on top, and 4 MB for each worker when there are several. The payload of a message inflates to at most 1/32 of "
+     "--memory, but 4 to 64 MB: each worker may take five times as much to decode it, and -T json with --bodies 18 "
+     "times, so that less than " MEMORY_LEAST_TEXT
+     " cannot be promised. At most 4096 closed connections are remembered by each "
      "worker, to know late packets of theirs, and some 32,000 more by a hash, to know the last ACK, FIN or RST."},
     {"INPUT THAT GROWS OR IS CUT OFF",
      "Standard input is read as it comes: a pipe that pauses is waited for until it is closed. Several files, and the "

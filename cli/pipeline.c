@@ -59,6 +59,8 @@ struct pipeline {
     uint64_t empty;                                    /* captures without a packet */
     uint64_t passed_over;                              /* files in folders that are no captures */
     uint64_t folders;                                  /* in folders: not looked into */
+    const struct pipeline_watch *watch;                /* NULL: nobody looks */
+    double looked_at;                                  /* when they were last called, in seconds */
     bool interrupted;                                  /* a signal ended the reading */
 };
 
@@ -133,6 +135,27 @@ static void order_inputs(struct pipeline *pipeline)
 }
 
 #define PROGRESS_EVERY 65536 /* packets between two looks at the clock */
+
+static double seconds_now(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+#define LOOK_EVERY 1.0 /* seconds */
+
+static void look_at_records(struct pipeline *pipeline)
+{
+    if (pipeline->watch == NULL)
+        return;
+    double now = seconds_now();
+    if (now - pipeline->looked_at < LOOK_EVERY)
+        return;
+    if (pipeline->looked_at > 0) /* a second has passed since the first packet */
+        pipeline->watch->look(pipeline->watch->context);
+    pipeline->looked_at = now;
+}
 
 static void show_progress(struct pipeline *pipeline, const char *path)
 {
@@ -326,12 +349,15 @@ static void read_item(struct pipeline *pipeline, struct item *item)
         refuse_item(pipeline, item, outcome);
         return;
     }
+    if (pipeline->watch != NULL)
+        source_on_pause(source, pipeline->watch->look, pipeline->watch->context);
     struct reading reading = {.source = source};
     int64_t filtered = pipeline->filtered; /* in the files before: packets count whether they pass the filter or not */
     while ((outcome = source_next(source, pipeline->packets + filtered + 1, &packet, &item->problem)) == OUTCOME_OK) {
         take_secrets(pipeline, &reading);
         take_packet(pipeline, &packet, &reading);
         show_progress(pipeline, item->path);
+        look_at_records(pipeline);
     }
     hand_on(pipeline); /* the next one was there, but damaged */
     end_progress(pipeline);
@@ -632,8 +658,8 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
     needs |= options->show_secrets ? NEED_SECRETS : NEED_NOTHING;
     decoder_checksums(pipeline->decoder, options->settings.checksums);
     stop_block(); /* signals are for the thread that reads */
-    enum outcome outcome = workers_start(worker_count(options), needs, options->keys, &options->settings,
-                                         pipeline->store, &pipeline->workers, error);
+    enum outcome outcome = workers_start(pipeline->watch != NULL ? 1 : worker_count(options), needs, options->keys,
+                                         &options->settings, pipeline->store, &pipeline->workers, error);
     stop_unblock();
     if (outcome == OUTCOME_OK && workers_keyless(pipeline->workers))
         complain("%s; what is encrypted stays hidden", error->text);
@@ -655,10 +681,17 @@ static void stop(struct pipeline *pipeline)
 bool pipeline_run(const struct options *options, unsigned needs, struct store *store, struct pipeline_result *result,
                   struct error *error)
 {
+    return pipeline_run_watched(options, needs, store, NULL, result, error);
+}
+
+bool pipeline_run_watched(const struct options *options, unsigned needs, struct store *store,
+                          const struct pipeline_watch *watch, struct pipeline_result *result, struct error *error)
+{
     struct pipeline pipeline = {
         .options = options,
         .store = store,
         .result = result,
+        .watch = watch,
         .progress = isatty(STDERR_FILENO) == 1 && !options->quiet,
     };
     *result = (struct pipeline_result){0};

@@ -92,6 +92,16 @@ static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
 
 #define MB ((uint64_t)1 << 20)
 
+/* Of the memory: decoding takes up to five times as much as the payload, in each worker, and a body in JSON up to 18
+ * times, once (measured by tests/e2e/memory.py). */
+#define PAYLOAD_SHARE 32
+
+uint64_t memory_payload(const struct settings *settings)
+{
+    uint64_t memory = settings->memory == 0 ? MEMORY_DEFAULT : settings->memory;
+    return clamp(memory / PAYLOAD_SHARE, 4 * MB, 64 * MB);
+}
+
 /* Records and what waits for the end need little, since the system caches what is in temporary files: with eight times
  * as much `check` takes some 4 % less time, and memory grows until a capture of 1 GB. Connections have nowhere to go: the
  * least of theirs is what a capture of a few hundred needs. */

@@ -9,6 +9,10 @@
 #define HOSTS_MAX 64 /* looked through for each new connection */
 
 #define MEMORY_MIN ((uint64_t)1 << 20)
+/* The least that can be promised, with one worker: the program itself, and one message that is as large as is read
+ * (measured by tests/e2e/memory.py). */
+#define MEMORY_LEAST ((uint64_t)96 << 20)
+#define MEMORY_LEAST_TEXT "96M"
 #define MEMORY_MAX ((uint64_t)1 << 40)
 #define MEMORY_DEFAULT ((uint64_t)2 << 30)
 #define MEMORY_DEFAULT_TEXT "2G"
@@ -46,6 +50,10 @@ struct memory_shares {
     uint64_t waiting; /* segments out of order */
     uint64_t bodies;  /* HTTP bodies that are being collected */
 };
+
+/* Bytes that the payload of a message may inflate to: the same for any number of workers, so that their number changes no
+ * result. */
+uint64_t memory_payload(const struct settings *settings);
 
 struct memory_shares memory_divide(const struct settings *settings);
 /* What each of `count` workers gets of it. */

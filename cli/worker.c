@@ -308,6 +308,7 @@ static bool start_parts(struct worker *worker, size_t count, unsigned needs, con
     worker->shares = shares;
     limit_records(worker, 0);
     dissect_limit(worker->dissect, shares.bodies, shares.settle, shares.settle_most);
+    dissect_limit_payload(worker->dissect, memory_payload(settings));
     struct flow_events events = dissect_events(worker->dissect);
     worker->tracker = tracker_new(&limits, &events);
     return worker->tracker != NULL;

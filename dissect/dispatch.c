@@ -106,6 +106,11 @@ void dissect_limit(struct dissect *dissect, uint64_t bodies, uint64_t waiting, u
     settle_limit(dissect->settle, waiting, waiting_most);
 }
 
+void dissect_limit_payload(struct dissect *dissect, uint64_t inflated)
+{
+    ccm_decoder_limit(&dissect->decoder, inflated < CCM_INFLATE_MAX ? (size_t)inflated : CCM_INFLATE_MAX);
+}
+
 struct ccm_keys *dissect_keys(struct dissect *dissect)
 {
     return dissect->decoder.keys;

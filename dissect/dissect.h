@@ -44,6 +44,8 @@ void dissect_free(struct dissect *dissect);
 /* Memory, in bytes: for HTTP bodies that are being collected, in all flows together; for what waits for the end of the
  * capture, and for the same when no temporary file can be written (core/spill.h). */
 void dissect_limit(struct dissect *dissect, uint64_t bodies, uint64_t waiting, uint64_t waiting_most);
+/* Bytes that the payload of one message may inflate to, when that is less than CCM_INFLATE_MAX. */
+void dissect_limit_payload(struct dissect *dissect, uint64_t inflated);
 
 /* The key store. */
 struct ccm_keys *dissect_keys(struct dissect *dissect);

@@ -28,6 +28,8 @@ void html_findings(FILE *out, const struct report *report)
           out);
     for (size_t i = 0; i < report->findings->count; i++)
         print_kind(out, report, &report->findings->kinds[i]);
+    if (report->findings->others > 0)
+        fprintf(out, "<p>&hellip; and %" PRIu64 " departures of more kinds</p>\n", report->findings->others);
     if (report->findings->count == 0)
         fputs("<p>No departure was found.</p>\n", out);
     fputs("</section>\n", out);

@@ -106,6 +106,8 @@ static void print_remarks(FILE *out, const struct report *report, const struct r
         return;
     size_t shown = verdict->remark_count < EVIDENCE_SHOWN ? verdict->remark_count : EVIDENCE_SHOWN;
     html_evidences(out, report, verdict->remarks, shown, "Hints that did not decide");
+    if (verdict->remark_total > shown)
+        fprintf(out, "<p>&hellip; and %" PRIu64 " more</p>\n", verdict->remark_total - shown);
 }
 
 /* ---- Background ---- */

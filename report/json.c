@@ -258,6 +258,7 @@ static json_t *make_verdict(const struct rule_verdict *verdict)
     maker_set(&made, "evidence", make_evidences(verdict->evidence, verdict->evidence_count));
     maker_set(&made, "evidence_total", json_integer((json_int_t)verdict->evidence_total));
     maker_set(&made, "remarks", make_evidences(verdict->remarks, verdict->remark_count));
+    maker_set(&made, "remarks_total", json_integer((json_int_t)verdict->remark_total));
     maker_set(&made, "profile", make_profiles(rule));
     maker_set(&made, "references", make_references(rule));
     return maker_done(&made);

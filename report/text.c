@@ -248,6 +248,10 @@ static void print_background(FILE *out, const struct report *report, const struc
         fputs("a hint that does not decide:\n", out);
         print_evidence(out, report, &verdict->remarks[i]);
     }
+    if (verdict->remark_total > verdict->remark_count) {
+        layout_spaces(out, BODY_INDENT);
+        fprintf(out, "... and %" PRIu64 " more hints\n", verdict->remark_total - verdict->remark_count);
+    }
     print_named(out, BODY_INDENT, "asks", BACKGROUND_WIDTH, text_of(rule->description));
     print_named(out, BODY_INDENT, "because", BACKGROUND_WIDTH, text_of(rule->rationale));
     print_named(out, BODY_INDENT, "to do", BACKGROUND_WIDTH, text_of(rule->fix));
@@ -344,6 +348,8 @@ static void print_findings(FILE *out, const struct report *report)
     fputs(report->findings->count == 0 ? "\n  no departure was found\n" : "\n", out);
     for (size_t i = 0; i < report->findings->count; i++)
         print_kind(out, report, &report->findings->kinds[i]);
+    if (report->findings->others > 0)
+        fprintf(out, "  ... and %" PRIu64 " departures of more kinds\n", report->findings->others);
 }
 
 /* ---- Coverage ---- */

@@ -330,6 +330,7 @@ static enum outcome conclude(struct pile *piles, struct arena *arena, struct rul
     verdict->grade = deciding->best;
     verdict->basis = pile_basis(deciding, kind == PILE_FAIL);
     verdict->evidence_total = deciding->total;
+    verdict->remark_total = piles[PILE_REMARK].total;
     verdict->detail = describe(deciding, &piles[PILE_REMARK], arena);
     if (verdict->detail.at != NULL && pile_copy(deciding, arena, &verdict->evidence, &verdict->evidence_count) &&
         pile_copy(&piles[PILE_REMARK], arena, &verdict->remarks, &verdict->remark_count))

@@ -66,6 +66,7 @@ struct rule_verdict {
     uint64_t evidence_total;  /* including those above EVIDENCE_MAX */
     struct evidence *remarks; /* hints of a fail that did not decide */
     size_t remark_count;
+    uint64_t remark_total; /* including those above EVIDENCE_MAX */
 };
 
 struct verdicts {

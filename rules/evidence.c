@@ -169,8 +169,12 @@ static bool subjects_reserve(struct pile *pile)
 
 static void count_subject(struct pile *pile, struct why_count *why, struct text subject)
 {
-    if (subject.at == NULL || !subjects_reserve(pile))
+    if (subject.at == NULL)
         return;
+    if (!subjects_reserve(pile)) {
+        why->more = true;
+        return;
+    }
     uint64_t value = text_hash(pile->seed + (uint64_t)(why - pile->whys), subject) | 1; /* 0 is a free place */
     uint64_t *place = subject_place(pile->subjects, pile->subject_capacity, value);
     if (*place != 0)
@@ -262,7 +266,8 @@ static bool append_why(struct buffer *buffer, const struct why_count *why)
         return fits;
     fits = fits && append(buffer, " (", 2) && append_number(buffer, why->observations, "observation");
     if (fits && why->subjects > 0)
-        fits = append(buffer, ", ", 2) && append_number(buffer, why->subjects, "subject");
+        fits = append(buffer, ", ", 2) && (!why->more || append(buffer, "at least ", 9)) &&
+               append_number(buffer, why->subjects, "subject");
     return fits && append(buffer, ")", 1);
 }
 
@@ -287,8 +292,9 @@ struct text pile_summary(struct pile *pile, struct arena *arena)
     uint64_t rest = observations_beyond(pile, shown);
     if (fits && rest > 0)
         fits = append(&buffer, "; ", 2) && append_number(&buffer, rest, "other observation");
-    (void)fits;                                                      /* what did not fit is left out */
     struct text cleaned = text_clean(arena, buffer_cursor(&buffer)); /* it may have been cut inside a character */
     buffer_free(&buffer);
-    return cleaned;
+    if (fits || cleaned.at == NULL)
+        return cleaned;
+    return text_format(arena, "%.*s ...", (int)cleaned.length, cleaned.at); /* what did not fit is left out */
 }

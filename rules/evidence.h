@@ -21,6 +21,7 @@ struct why_count {
     size_t length;
     uint64_t observations;
     uint64_t subjects; /* different ones */
+    bool more;         /* there may be others, which were not told apart */
 };
 
 struct pile {

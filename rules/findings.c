@@ -41,6 +41,7 @@ static void add(struct findings *findings, struct arena *arena, sqlite3_stmt *st
 {
     struct finding_kind *kind = kind_of(findings, arena, statement);
     findings->total++;
+    findings->others += kind == NULL;
     if (kind == NULL || kind->total++ >= FINDING_EVIDENCE_MAX)
         return;
     kind->evidence[kind->evidence_count++] = (struct evidence){

@@ -20,6 +20,7 @@ struct finding_kind {
 struct findings {
     struct finding_kind *kinds; /* signatures that do not hold first, then rules, then advisories */
     size_t count;
+    uint64_t others; /* messages with a departure of a kind beyond FINDING_KINDS_MAX */
     uint64_t total;
 };
 

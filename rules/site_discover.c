@@ -171,7 +171,9 @@ static enum outcome write_unsure(struct database *database, FILE *out, struct er
         site_print_escaped(out, database_text(statement, 0));
         fputc('\n', out);
     }
-    if (state != SQLITE_DONE && state != SQLITE_ROW)
+    if (state == SQLITE_ROW)
+        fprintf(out, "# There are more than %d: the others are left out.\n", SITE_ENTRIES_MAX);
+    else if (state != SQLITE_DONE)
         outcome = error_set(error, OUTCOME_SYSTEM, 0, "%s", sqlite3_errmsg(sqlite3_db_handle(statement)));
     sqlite3_finalize(statement);
     return outcome;

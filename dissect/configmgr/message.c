@@ -51,6 +51,13 @@ enum outcome ccm_xml_parse(struct ccm_decoder *decoder, struct text text, struct
     return outcome;
 }
 
+void ccm_decoder_limit(struct ccm_decoder *decoder, size_t inflated)
+{
+    size_t most = inflated < CCM_INFLATE_MAX ? inflated : CCM_INFLATE_MAX;
+    decoder->inflater.most = decoder->inner.most = most;
+    decoder->arena.limit = CCM_ARENA_SHARE * most;
+}
+
 void ccm_message_note(struct ccm_message *message, const char *note)
 {
     if (message->note_count < CCM_NOTES_MAX)

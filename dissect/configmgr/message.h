@@ -25,6 +25,8 @@
 #define CCM_TREE_MAX ((size_t)8 << 20)
 /* Memory that one message may take while it is decoded. */
 #define CCM_ARENA_MAX ((size_t)256 << 20)
+#define CCM_ARENA_SHARE 4 /* the same, as a multiple of what a payload may inflate to */
+_Static_assert(CCM_ARENA_MAX == CCM_ARENA_SHARE * CCM_INFLATE_MAX, "the limits without ccm_decoder_limit");
 
 /* What decoding needs beside the bytes. One for each worker; nothing in it is shared. */
 struct ccm_decoder {
@@ -51,6 +53,10 @@ void ccm_decoder_limits(const struct ccm_decoder *decoder, struct limit_counts *
  * is longer than CCM_TREE_MAX. *document is empty then. */
 MUST_USE enum outcome ccm_xml_parse(struct ccm_decoder *decoder, struct text text, struct xml_document *document,
                                     struct error *error);
+
+/* Lets a payload inflate to at most `inflated` bytes (CCM_INFLATE_MAX when that is less), and all that a message needs to
+ * CCM_ARENA_SHARE times as much. */
+void ccm_decoder_limit(struct ccm_decoder *decoder, size_t inflated);
 
 /* How a message travels. */
 enum ccm_carrier {

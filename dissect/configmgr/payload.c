@@ -49,7 +49,7 @@ size_t ccm_text_bytes(struct cursor bytes)
 
 void ccm_inflater_init(struct ccm_inflater *inflater)
 {
-    *inflater = (struct ccm_inflater){0};
+    *inflater = (struct ccm_inflater){.most = CCM_INFLATE_MAX};
 }
 
 void ccm_inflater_free(struct ccm_inflater *inflater)
@@ -83,8 +83,7 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
         return error_set(error, OUTCOME_LIMIT, 0, "no memory for a decompressor");
     size_t room = INFLATE_FIRST_MIN;
     if (bytes.left > room / INFLATE_FIRST_FACTOR)
-        room =
-            bytes.left > CCM_INFLATE_MAX / INFLATE_FIRST_FACTOR ? CCM_INFLATE_MAX : bytes.left * INFLATE_FIRST_FACTOR;
+        room = bytes.left > inflater->most / INFLATE_FIRST_FACTOR ? inflater->most : bytes.left * INFLATE_FIRST_FACTOR;
     for (;;) {
         if (!inflater_room(inflater, room))
             return error_set(error, OUTCOME_LIMIT, 0, "the inflated payload needs too much memory");
@@ -97,12 +96,12 @@ enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, str
         }
         if (result != LIBDEFLATE_INSUFFICIENT_SPACE)
             return error_set(error, OUTCOME_MALFORMED, 0, "the zlib stream of the payload is damaged or cut off");
-        if (inflater->room >= CCM_INFLATE_MAX) {
+        if (inflater->room >= inflater->most) {
             inflater->refused++;
             return error_set(error, OUTCOME_LIMIT, 0, "the payload inflates to more than %zu MiB",
-                             CCM_INFLATE_MAX >> 20);
+                             inflater->most >> 20);
         }
-        room = inflater->room > CCM_INFLATE_MAX / 4 ? CCM_INFLATE_MAX : inflater->room * 4;
+        room = inflater->room > inflater->most / 4 ? inflater->most : inflater->room * 4;
     }
 }
 

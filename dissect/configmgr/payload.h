@@ -8,7 +8,8 @@
 
 struct libdeflate_decompressor;
 
-/* A payload may inflate to this much. (Deflate itself ends at 1,032 : 1; XML of inventories reaches some 40 : 1.) */
+/* A payload may inflate to this much, or less where memory is short (ccm_decoder_limit). (Deflate itself ends at
+ * 1,032 : 1; XML of inventories reaches some 40 : 1.) */
 #define CCM_INFLATE_MAX ((size_t)64 << 20)
 
 enum ccm_payload_kind {
@@ -33,8 +34,9 @@ struct ccm_inflater {
     struct libdeflate_decompressor *decompressor;
     uint8_t *out;
     size_t room;
-    uint64_t refused; /* streams that would exceed CCM_INFLATE_MAX */
+    uint64_t refused; /* streams that would exceed `most` */
     size_t used;      /* bytes of the stream that was inflated last; what is after them is ignored */
+    size_t most;      /* of output; CCM_INFLATE_MAX unless it was set to less */
 };
 
 void ccm_inflater_init(struct ccm_inflater *inflater);
@@ -42,7 +44,7 @@ void ccm_inflater_free(struct ccm_inflater *inflater);
 
 /* Inflates one zlib stream; what follows it is ignored. *plain is valid until the next call with this inflater.
  * OUTCOME_MALFORMED: the stream is damaged or cut off (nothing of it can be told then); OUTCOME_LIMIT: it would exceed
- * CCM_INFLATE_MAX, or memory ran out. */
+ * `most`, which is counted, or memory ran out. */
 MUST_USE enum outcome ccm_inflate(struct ccm_inflater *inflater, struct cursor bytes, struct cursor *plain,
                                   struct error *error);
 

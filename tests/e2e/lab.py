@@ -320,9 +320,14 @@ class Conversation:
 BOUNDARY = "aAbBcCdDv1234567890VxXyYzZ"
 
 
+def ccm_payload(body):
+    """The text with its terminator, in UTF-16; bytes stay as they are."""
+    return body if isinstance(body, bytes) else body.encode("utf-16-le", "surrogatepass") + b"\0\0"
+
+
 def ccm_body(header, body):
     """The body of a CCM_POST: the <Msg> text and a compressed XML text, as clients send them (README of the captures)."""
-    payload = zlib.compress(body.encode("utf-16-le", "surrogatepass") + b"\0\0\r\n")
+    payload = zlib.compress(ccm_payload(body) + b"\r\n")
     return b"".join(
         (
             f"--{BOUNDARY}\r\ncontent-type: text/plain; charset=UTF-16\r\n\r\n".encode(),
@@ -346,7 +351,7 @@ def ccm_header(body, **fields):
         "SentTime": "2026-11-22T04:56:40Z",
         **fields,
     }
-    length = len(body.encode("utf-16-le", "surrogatepass")) + 2
+    length = len(ccm_payload(body))
     elements = "".join(f"<{name}>{text}</{name}>" for name, text in members.items())
     return (
         f'<Msg ReplyCompression="zlib" SchemaVersion="1.1">{elements}<Body Type="ByteRange" Length="{length}" Offset="0" />'

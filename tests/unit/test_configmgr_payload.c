@@ -227,6 +227,23 @@ static void a_bomb_is_a_limit_and_the_inflater_lives_on(void **state)
     assert_true(fixture->inflater.room < (size_t)1 << 20); /* the memory of the giant was given back */
 }
 
+static void a_lower_limit_is_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cursor plain;
+    fixture->inflater.most = (size_t)1 << 20;
+    fixture->inflater.refused = 0;
+    buffer_reset(&fixture->plain, SAMPLE_MAX);
+    zlib_bomb(&fixture->plain, 4000); /* just below 1 MiB */
+    assert_int_equal(inflate_outcome(fixture, buffer_cursor(&fixture->plain), &plain), OUTCOME_OK);
+    assert_int_equal(fixture->inflater.refused, 0);
+    buffer_reset(&fixture->plain, SAMPLE_MAX);
+    zlib_bomb(&fixture->plain, 4065); /* just above */
+    assert_int_equal(inflate_outcome(fixture, buffer_cursor(&fixture->plain), &plain), OUTCOME_LIMIT);
+    assert_int_equal(fixture->inflater.refused, 1);
+    ccm_inflater_free(&fixture->inflater); /* which begins anew */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_damaged_stream_is_malformed),
         cmocka_unit_test(output_of_any_size_up_to_the_limit_is_whole),
         cmocka_unit_test(a_bomb_is_a_limit_and_the_inflater_lives_on),
+        cmocka_unit_test(a_lower_limit_is_counted),
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }

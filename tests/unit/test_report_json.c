@@ -64,7 +64,7 @@ static void the_shape_is_that_of_the_design(void **state)
     ASSERT_MEMBERS(MEMBER(read, "summary"), "pass", "fail", "notobserved", "notobservable", "informational");
     json_t *fail = json_array_get(MEMBER(read, "verdicts"), 1);
     ASSERT_MEMBERS(fail, "id", "section", "title", "severity", "result", "grade", "rests_on", "detail", "evidence",
-                   "evidence_total", "remarks", "profile", "references");
+                   "evidence_total", "remarks", "remarks_total", "profile", "references");
     ASSERT_MEMBERS(json_array_get(MEMBER(fail, "evidence"), 0), "table", "row", "packet", "time", "subject", "why",
                    "rests_on");
     ASSERT_MEMBERS(json_array_get(MEMBER(fail, "references"), 0), "href", "text");
