@@ -6,6 +6,7 @@
 #include "dissect/configmgr/body.h"
 #include "dissect/message_row.h"
 #include "dissect/service.h"
+#include "dissect/trouble.h"
 
 static struct text text_at(const struct bits *bits, struct bits_text text)
 {
@@ -242,6 +243,9 @@ static void write_message(struct dissect *dissect, const struct bits_row *bits, 
     row.server = bits->server;
     row.answer = text_of(answer_of(bits->state));
     message_row_write(dissect, message, &row, &owner);
+    struct message_trouble trouble;
+    if (message_row_trouble(message, &trouble))
+        trouble_settled(dissect, bits->flow, "message", trouble.reason, trouble.what, trouble.offset, moment);
     message_row_remember(dissect, message, owner.message);
     struct bits_row amended = *bits;
     amended.message = owner.message;

@@ -202,6 +202,32 @@ void message_row_write(struct dissect *dissect, struct ccm_message *message, str
     trust_write_recipients(dissect, owner, &message->envelopes);
 }
 
+/* ---- Trouble ---- */
+
+static uint64_t part_offset(const struct ccm_message *message, struct cursor part)
+{
+    return part.at == NULL || part.at < message->source.body.at ? UINT64_MAX
+                                                                : (uint64_t)(part.at - message->source.body.at);
+}
+
+bool message_row_trouble(const struct ccm_message *message, struct message_trouble *trouble)
+{
+    static const enum outcome reasons[CCM_MISSING_COUNT] = {
+        [CCM_MISSING_NOTHING] = OUTCOME_MALFORMED,
+        [CCM_MISSING_BYTES] = OUTCOME_MORE,
+        [CCM_MISSING_LIMIT] = OUTCOME_LIMIT,
+        [CCM_MISSING_CODING] = OUTCOME_UNSUPPORTED,
+    };
+    if (message->failed == NULL || message->source.missing != CCM_MISSING_NOTHING)
+        return false;
+    *trouble = (struct message_trouble){reasons[message->missing], message->failed, 0};
+    if (strcmp(message->failed, "header") == 0)
+        trouble->offset = part_offset(message, message->header_part);
+    else if (strcmp(message->failed, "payload") == 0 || strcmp(message->failed, "body") == 0)
+        trouble->offset = part_offset(message, message->payload_part);
+    return true;
+}
+
 /* ---- What waits for the end ---- */
 
 /* What makes a signed request the same message as another: its signature, and the header that no signature covers. */

@@ -10,6 +10,16 @@
 void message_row_write(struct dissect *dissect, struct ccm_message *message, struct message_row *row,
                        struct fields_owner *owner);
 
+/* Why a message was not read to its end. */
+struct message_trouble {
+    enum outcome reason;
+    const char *what; /* the part that could not be read; static text */
+    uint64_t offset;  /* of that part in the body of the carrier; UINT64_MAX: not known */
+};
+
+/* False when all was read, or its carrier has told already what is missing. */
+MUST_USE bool message_row_trouble(const struct ccm_message *message, struct message_trouble *trouble);
+
 /* Signatures that name no key of their own are looked at again at the end: a registration may come later. */
 void message_row_remember(struct dissect *dissect, const struct ccm_message *message, int64_t row);
 

@@ -17,6 +17,7 @@
 #include "dissect/message_row.h"
 #include "dissect/policy.h"
 #include "dissect/settle.h"
+#include "dissect/trouble.h"
 #include "dissect/trust.h"
 
 /* Of an endpoint's name and a client id, remembered between request and reply. */
@@ -53,6 +54,21 @@ bool mp_wants(const struct http_exchange *exchange, enum http_side side)
 
 /* ---- Messages ---- */
 
+static void report(const struct http_exchange *exchange, enum http_side side, enum outcome reason, const char *what,
+                   uint64_t offset)
+{
+    trouble_report(exchange->conversation, "message", reason, what, offset, exchange->moment[side]);
+}
+
+static void report_message(const struct http_exchange *exchange, const struct ccm_message *message, enum http_side side)
+{
+    struct message_trouble trouble;
+    if (message_row_trouble(message, &trouble))
+        report(exchange, side, trouble.reason, trouble.what, trouble.offset);
+    if (message->source.reply && message->payload_signature.unreadable)
+        report(exchange, side, OUTCOME_MALFORMED, "reply signature", UINT64_MAX);
+}
+
 /* Returns the id of the row. */
 static int64_t write_message(struct http_exchange *exchange, struct ccm_message *message, enum http_side side)
 {
@@ -62,6 +78,7 @@ static int64_t write_message(struct http_exchange *exchange, struct ccm_message 
     row.client = text_of(exchange->client);
     row.server = text_of(exchange->server);
     message_row_write(exchange->dissect, message, &row, &owner);
+    report_message(exchange, message, side);
     fields_of_message(exchange->dissect, &owner, message);
     return owner.message;
 }
@@ -279,8 +296,13 @@ static void write_mp_certificates(struct http_exchange *exchange)
     bool odd;
     struct text text = ccm_text_decode(http_body_cursor(&exchange->body[HTTP_REPLY]), &decoder->arena, &encoding, &odd);
     struct xml_document document;
-    if (text.at == NULL || ccm_xml_parse(decoder, text_trim(text), &document, NULL) != OUTCOME_OK)
+    enum outcome outcome = ccm_xml_parse(decoder, text_trim(text), &document, NULL);
+    if (outcome != OUTCOME_OK) {
+        bool whole = !exchange->truncated[HTTP_REPLY] && exchange->unread[HTTP_REPLY] == NULL;
+        if (whole && http_status(exchange) == 200 && text_starts_like(text_trim(text), "<"))
+            report(exchange, HTTP_REPLY, outcome, "answer with certificates", 0);
         return;
+    }
     trust_learn_root(exchange, document.root);
     for (size_t i = 0; i < sizeof MP_CERTIFICATES / sizeof MP_CERTIFICATES[0]; i++)
         write_mp_certificate(exchange, document.root, &MP_CERTIFICATES[i]);

@@ -7,6 +7,7 @@
 #include "dissect/configmgr/policy.h"
 #include "dissect/mp.h"
 #include "dissect/settle.h"
+#include "dissect/trouble.h"
 #include "dissect/trust.h"
 
 static struct policy_row policy_base(const struct http_exchange *exchange, bool fetched)
@@ -101,6 +102,11 @@ static void policy_name(struct text uri, struct arena *arena, struct policy_row 
 
 #define POLICY_TEXT_MAX ((size_t)16 << 20) /* of a policy that is written out without its secrets */
 
+static void report(const struct http_exchange *exchange, enum outcome reason, const char *what)
+{
+    trouble_report(exchange->conversation, "policy", reason, what, 0, exchange->moment[HTTP_REPLY]);
+}
+
 static void hash_body(struct ccm_decoder *decoder, struct cursor body, struct policy_row *row)
 {
     const struct {
@@ -148,6 +154,8 @@ static void read_text(struct http_exchange *exchange, struct text text, struct b
     if (policy == NULL)
         return;
     ccm_policy_read(&dissect->decoder, text, show, policy);
+    if (policy->outcome != OUTCOME_OK)
+        report(exchange, policy->outcome, "body");
     row->has_secret = policy->has_secret;
     row->secrets = (int64_t)policy->secret_count;
     write_secrets(exchange, policy, row);
@@ -186,6 +194,8 @@ static void open_body(struct http_exchange *exchange, struct cursor *body, struc
     ccm_envelopes_read(dissect->decoder.keys, *body, true, &dissect->decoder.arena, &envelopes);
     const struct fields_owner owner = fields_owner_of(exchange, HTTP_REPLY);
     trust_write_recipients(dissect, &owner, &envelopes);
+    if (envelopes.damaged)
+        report(exchange, OUTCOME_MALFORMED, "envelope");
     if (envelopes.count == 0)
         return;
     const struct ccm_envelope *outer = envelopes.items[0];
@@ -212,9 +222,17 @@ static void read_body(struct http_exchange *exchange, struct cursor body, struct
     }
     hash_body(decoder, body, row);
     /* A configuration item may be compressed (wire.md 1.7). */
-    if (ccm_payload_classify(body) == CCM_PAYLOAD_ZLIB && ccm_inflate(&decoder->inner, body, &body, NULL) != OUTCOME_OK)
-        return;
-    if (ccm_payload_classify(body) != CCM_PAYLOAD_TEXT)
+    if (ccm_payload_classify(body) == CCM_PAYLOAD_ZLIB) {
+        enum outcome outcome = ccm_inflate(&decoder->inner, body, &body, NULL);
+        if (outcome != OUTCOME_OK) {
+            report(exchange, outcome, "compressed body");
+            return;
+        }
+    }
+    enum ccm_payload_kind kind = ccm_payload_classify(body);
+    if (kind == CCM_PAYLOAD_OPAQUE)
+        report(exchange, OUTCOME_UNSUPPORTED, "body");
+    if (kind != CCM_PAYLOAD_TEXT)
         return;
     struct text text = readable(decoder, body);
     if (row->decrypted == INT_NULL)

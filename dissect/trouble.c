@@ -44,19 +44,19 @@ static struct trouble *find(const struct conversation *conversation, const char 
     return NULL;
 }
 
-static int64_t append(const struct conversation *conversation, const struct trouble *trouble, uint64_t offset,
+static int64_t append(const struct sink *sink, int64_t flow, const struct trouble *trouble, uint64_t offset,
                       struct moment moment)
 {
     struct trouble_row row = trouble_row_null();
     row.packet = moment.packet;
     row.time = moment_seconds(moment);
-    row.flow = conversation->row;
+    row.flow = flow;
     row.protocol = text_of(trouble->protocol);
     row.reason = text_of(reason_name(trouble->reason));
     row.what = text_of(trouble->what);
     row.offset = offset > INT64_MAX ? INT_NULL : (int64_t)offset;
     row.count = 1;
-    return sink_append(&conversation->dissect->sink, TABLE_trouble, &row);
+    return sink_append(sink, TABLE_trouble, &row);
 }
 
 static void record(struct conversation *conversation, const char *protocol, enum outcome reason, const char *what,
@@ -77,7 +77,7 @@ static void record(struct conversation *conversation, const char *protocol, enum
         return;
     }
     *trouble = (struct trouble){conversation->troubles, protocol, what, reason, INT_NULL, 1};
-    trouble->row = append(conversation, trouble, offset, moment);
+    trouble->row = append(&dissect->sink, conversation->row, trouble, offset, moment);
     conversation->troubles = trouble;
 }
 
@@ -86,6 +86,15 @@ void trouble_report(struct conversation *conversation, const char *protocol, enu
 {
     count(&conversation->dissect->counts, reason);
     record(conversation, protocol, reason, what, offset, moment);
+}
+
+void trouble_settled(struct dissect *dissect, int64_t flow, const char *protocol, enum outcome reason, const char *what,
+                     uint64_t offset, struct moment moment)
+{
+    const struct trouble trouble = {.protocol = protocol, .what = what, .reason = reason};
+    count(&dissect->counts, reason);
+    if (sink_keeps(&dissect->sink, TABLE_trouble))
+        append(&dissect->sink, flow, &trouble, offset, moment);
 }
 
 void trouble_limit(struct conversation *conversation, const char *protocol, enum limit limit, struct moment moment)

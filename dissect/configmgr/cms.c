@@ -386,6 +386,7 @@ void ccm_envelopes_read(struct ccm_keys *keys, struct cursor bytes, bool open, s
             limit_hit(ccm_keys_limits(keys), LIMIT_recipients);
         if (!whole) {
             envelope->problem = text_copy(arena, text_of(error.text));
+            result->damaged = true;
             return;
         }
         if (!open || !ccm_envelope_open(keys, envelope, arena, &result->inside))

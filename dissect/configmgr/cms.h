@@ -44,6 +44,7 @@ struct ccm_envelopes {
     struct ccm_envelope *items[CCM_ENVELOPES_MAX]; /* outermost first; in the arena */
     size_t count;
     bool opened;          /* all of them were */
+    bool damaged;         /* the last of them is damaged or cut off */
     struct cursor inside; /* then: what the innermost holds. In the arena */
 };
 

@@ -85,8 +85,10 @@ const char *ccm_carrier_name(enum ccm_carrier carrier)
 
 void ccm_message_malformed(struct ccm_decoder *decoder, struct ccm_message *message, const char *reason)
 {
-    if (message->malformed.at == NULL)
-        message->malformed = text_copy(&decoder->arena, text_of(reason));
+    if (message->failed != NULL)
+        return;
+    message->malformed = text_copy(&decoder->arena, text_of(reason));
+    message->failed = message->step;
 }
 
 const char *ccm_missing_name(enum ccm_missing missing)
@@ -311,6 +313,8 @@ static void open_envelopes(struct ccm_decoder *decoder, struct ccm_message *mess
     message->encrypted = true;
     message->cipher = envelopes->count == 0 ? TEXT_NULL : envelopes->items[0]->cipher;
     message->decrypted = envelopes->opened;
+    if (envelopes->damaged)
+        ccm_message_malformed(decoder, message, "the envelope of the payload is damaged or cut off");
 }
 
 static void classify(struct ccm_decoder *decoder, struct ccm_message *message, unsigned needs)
@@ -741,11 +745,13 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
                         struct ccm_message *message)
 {
     arena_reset(&decoder->arena);
-    *message = (struct ccm_message){.source = *source};
+    *message = (struct ccm_message){.source = *source, .step = "multipart body"};
     if (needs & NEED_FINDING)
         needs |= NEED_EVERYTHING & ~(unsigned)NEED_BODY;
     split(decoder, message);
+    message->step = "header";
     read_header(decoder, message);
+    message->step = "payload";
     if (message->has_payload)
         classify(decoder, message, needs);
     if (needs & NEED_SIGNATURE)
@@ -753,6 +759,7 @@ void ccm_message_decode(struct ccm_decoder *decoder, const struct ccm_source *so
     if (message->has_payload && wants_payload(message, needs)) {
         open_payload(decoder, message);
         if (message->has_plain) {
+            message->step = "body";
             slice_body(decoder, message);
             decode_body(decoder, message, needs);
             parse_body(decoder, message, needs);

@@ -154,6 +154,8 @@ struct ccm_message {
     const char *notes[CCM_NOTES_MAX]; /* harmless peculiarities */
     size_t note_count;
     struct text malformed;    /* why decoding stopped or what contradicts; TEXT_NULL when nothing does */
+    const char *step;         /* what is being read: "multipart body", "header", "payload", "body", "notification" */
+    const char *failed;       /* the step that `malformed` is about; NULL when nothing is */
     enum ccm_missing missing; /* why not all of it was read; `malformed` has the words */
     struct ccm_finding findings[CCM_FINDINGS_MAX];
     size_t finding_count;

@@ -1,6 +1,7 @@
 /* dissect/configmgr/notification.c: see notification.h. */
 #include "dissect/configmgr/notification.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dissect/configmgr/body_internal.h"
@@ -83,10 +84,14 @@ static void read_document(struct ccm_decoder *decoder, struct cursor bytes, cons
 {
     struct error error = {0};
     *text = bytes.left == 0 ? TEXT_NULL : decode_text(decoder, bytes);
-    if (text->length == 0 || ccm_xml_parse(decoder, *text, document, &error) == OUTCOME_OK ||
-        message->malformed.at != NULL)
+    if (text->length == 0 || ccm_xml_parse(decoder, *text, document, &error) == OUTCOME_OK)
         return;
-    message->malformed = text_format(&decoder->arena, "the %s of the notification: %s", what, error.text);
+    char reason[ERROR_TEXT_MAX + 64];
+    snprintf(reason, sizeof reason, "the %s of the notification: %s", what, error.text);
+    if (error.outcome == OUTCOME_LIMIT)
+        ccm_message_miss(decoder, message, CCM_MISSING_LIMIT, reason);
+    else
+        ccm_message_malformed(decoder, message, reason);
 }
 
 static bool is_code(struct text text)
@@ -135,7 +140,7 @@ void ccm_notification_decode(struct ccm_decoder *decoder, const struct ccm_sourc
                              struct ccm_message *message)
 {
     arena_reset(&decoder->arena);
-    *message = (struct ccm_message){.source = *source};
+    *message = (struct ccm_message){.source = *source, .step = "notification"};
     message->notification = arena_alloc(&decoder->arena, sizeof *message->notification);
     struct cursor payload = CURSOR_EMPTY;
     struct text text = text_trim(text_from(source->body));
@@ -153,7 +158,7 @@ void ccm_notification_decode(struct ccm_decoder *decoder, const struct ccm_sourc
         return;
     }
     if (!read_form(decoder, source->body, message, &payload)) {
-        message->malformed = TEXT("the notification has none of the forms that are known");
+        ccm_message_malformed(decoder, message, "the notification has none of the forms that are known");
         return;
     }
     message->has_payload = message->has_plain = true;

@@ -315,8 +315,10 @@ static void read_layer(struct ccm_decoder *decoder, struct text body, bool show,
     const char *nul = body.length == 0 ? NULL : memchr(body.at, 0, body.length);
     if (nul != NULL) /* its terminator */
         body.length = (size_t)(nul - body.at);
-    bool whole = body.at != NULL && ccm_xml_parse(decoder, text_trim(body), &document, NULL) == OUTCOME_OK;
-    (void)whole; /* what stood before an error is looked at too */
+    enum outcome outcome = ccm_xml_parse(decoder, text_trim(body), &document, NULL);
+    if (depth == 0)
+        policy->outcome = outcome;
+    /* The elements before an error are looked at too. */
     if (document.root == NULL)
         return;
     if (depth == 0 || text_is(policy->document.root->name, "PolicyXML")) {

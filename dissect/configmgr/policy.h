@@ -28,7 +28,8 @@ struct ccm_secret {
 
 struct ccm_policy {
     struct text text;             /* the innermost body, decompressed */
-    struct xml_document document; /* of that; its root is NULL when it could not be parsed */
+    enum outcome outcome;         /* of parsing the body: OUTCOME_OK, OUTCOME_MALFORMED or OUTCOME_LIMIT */
+    struct xml_document document; /* of `text`; its root is NULL when it could not be parsed */
     bool has_secret;              /* a value, even an empty one, is marked as secret; or one is obfuscated */
     struct ccm_secret secrets[CCM_SECRETS_MAX];
     size_t secret_count; /* all, also those above the limit */

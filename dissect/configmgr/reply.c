@@ -103,6 +103,12 @@ static void verify_raw(struct ccm_keys *keys, struct text server, struct cursor 
                                          .reason = "no certificate of the management point is known"};
 }
 
+/* Whether the bytes begin as PKCS#7 does (a SEQUENCE with a long length): an RSA signature does so once in 30,000 times. */
+static bool is_sequence(struct cursor signature)
+{
+    return cursor_starts(signature, "\x30\x82", 2) || cursor_starts(signature, "\x30\x80", 2);
+}
+
 void ccm_reply_verify(struct ccm_keys *keys, struct text server, struct text hex, struct cursor payload,
                       struct arena *arena, struct ccm_signature *result)
 {
@@ -116,6 +122,7 @@ void ccm_reply_verify(struct ccm_keys *keys, struct text server, struct text hex
     }
     if (!text_hex_decode(text_trim(hex), arena, &signature)) {
         *result = (struct ccm_signature){.state = CCM_SIGNATURE_INVALID, .reason = "it is not written as hex digits"};
+        result->unreadable = true;
         return;
     }
     const unsigned char *at = signature.at;
@@ -128,6 +135,7 @@ void ccm_reply_verify(struct ccm_keys *keys, struct text server, struct text hex
             result->key_source = source;
     } else {
         verify_raw(keys, server, signature, payload, result);
+        result->unreadable = is_sequence(signature) && result->state != CCM_SIGNATURE_VALID;
     }
     CMS_ContentInfo_free(cms);
     ERR_clear_error();

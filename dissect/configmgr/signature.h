@@ -20,6 +20,7 @@ struct ccm_signature {
     const char *hash;       /* that it really uses: "sha256" ...; NULL when it could not be opened */
     bool has_hash_id;       /* a DigestInfo names the hash; false: CRYPT_NOHASHOID (wire.md 5.3) */
     bool reversed;          /* little-endian, CryptoAPI's order */
+    bool unreadable;        /* of a reply: it is no signature at all, or is damaged or cut off */
     const char *key_source; /* "header", "registration", "keys", "embedded"; NULL without a key */
     const struct ccm_key *key;
 };

@@ -7,6 +7,8 @@ import zlib
 
 import lab
 
+ANY = (lab.DONE, lab.INCOMPLETE)  # a limit that was hit, or a message that is not XML, makes the result incomplete
+
 REPORT = "<Report><ReportBody>" + "".join(f"<StateMessage SerialNumber='{n}'/>" for n in range(40)) + "</ReportBody></Report>"
 CONTENT = zlib.compress(REPORT.encode("utf-16-le") + b"\0\0")
 
@@ -72,7 +74,7 @@ def test_any_order_and_any_workers():
 def message_rows(folder, name, header, body, columns):
     talk = lab.Conversation().send(lab.ccm_request(header, body)).answer(lab.http_reply()).close()
     path = lab.write_pcap(folder / name, talk.packets)
-    return path, lab.query(f"SELECT {columns} FROM message", path)[0]
+    return path, lab.query(f"SELECT {columns} FROM message", path, status=ANY)[0]
 
 
 def test_hostile_messages():
@@ -84,22 +86,22 @@ def test_hostile_messages():
         path, row = message_rows(folder, "a.pcap", plain.replace("<Hooks>", attachments + "<Hooks>"), body, "notes, malformed, answer")
         lab.expect_in("more attachments than are looked at", row["notes"], "notes")
         lab.expect_equal(row["answer"], "empty", "answer")
-        lab.expect_equal(lab.value("SELECT count(*) FROM attachment", path), 256, "attachments")
+        lab.expect_equal(lab.value("SELECT count(*) FROM attachment", path, status=ANY), 256, "attachments")
 
         path, row = message_rows(folder, "b.pcap", plain.replace("<Hooks>", attachments * 40 + "<Hooks>"), body, "malformed")
         lab.expect_in("more than", row["malformed"] or "", "a header of megabytes")
 
         deep = "<a>" * 100000 + "</a>" * 100000
         path, row = message_rows(folder, "c.pcap", lab.ccm_header(deep), deep, "root, malformed")
-        lab.expect_equal(lab.value("SELECT max(depth) < 100 FROM field", path), 1, "depth")
-        lab.expect_in("too deep", lab.query("SELECT root, malformed FROM message, field LIMIT 1", path)[0]["malformed"], "deep XML")
+        lab.expect_equal(lab.value("SELECT max(depth) < 100 FROM field", path, status=ANY), 1, "depth")
+        lab.expect_in("too deep", lab.query("SELECT root, malformed FROM message, field LIMIT 1", path, status=ANY)[0]["malformed"], "deep XML")
 
         wide = "<Report>" + "<x y='1'/>" * 90000 + "</Report>"
         path, row = message_rows(folder, "d.pcap", lab.ccm_header(wide), wide, "root")
-        rows = lab.query("SELECT count(*) AS n, max(ordinal) AS last FROM field", path)[0]
+        rows = lab.query("SELECT count(*) AS n, max(ordinal) AS last FROM field", path, status=ANY)[0]
         lab.expect_equal(rows["n"], 4097, "fields that are listed")
         sql = "SELECT name FROM field ORDER BY ordinal DESC LIMIT 1"
-        lab.expect_equal(lab.value(sql, path), "...", "the last one says that there are more")
+        lab.expect_equal(lab.value(sql, path, status=ANY), "...", "the last one says that there are more")
 
         twice = plain.replace("<ID>", "<ID>{1}</ID><ID>")
         path, row = message_rows(folder, "e.pcap", twice, body, "message_id")
