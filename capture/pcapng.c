@@ -355,6 +355,13 @@ static enum outcome check_end(const struct pcapng *pcapng, struct cursor end, ui
     return error_set(error, OUTCOME_MALFORMED, offset, "the block that starts here has two different lengths");
 }
 
+/* Counts a block that is too long to be read, of the kinds that say something. */
+static void note_long(struct pcapng *pcapng, uint32_t type)
+{
+    if (type == BLOCK_NAMES || type == BLOCK_STATISTICS || (type == BLOCK_SECRETS && pcapng->ahead != AHEAD_TAKEN))
+        limit_hit(&pcapng->extra.limits, LIMIT_capture_blocks);
+}
+
 /* A block too long to be kept, of a kind that need not be. */
 static enum outcome skip_block(struct pcapng *pcapng, uint32_t length, struct error *error)
 {
@@ -373,8 +380,10 @@ static enum outcome next_block(struct pcapng *pcapng, struct block *block, struc
     uint32_t length = 0;
     *block = (struct block){.offset = input_offset(pcapng->input)};
     enum outcome outcome = read_head(pcapng, &block->type, &length, error);
-    if (outcome == OUTCOME_OK && length > MAX_BLOCK)
+    if (outcome == OUTCOME_OK && length > MAX_BLOCK) {
+        note_long(pcapng, block->type);
         return skip_block(pcapng, length, error);
+    }
     if (outcome != OUTCOME_OK)
         return outcome;
     if (!input_view(pcapng->input, length, &bytes))
@@ -463,6 +472,8 @@ static void take_ahead(struct pcapng *pcapng, uint64_t offset, uint32_t length, 
     uint8_t *body = length > MAX_BLOCK ? NULL : malloc(length - BLOCK_SMALLEST + 1);
     if (body != NULL && input_read_at(pcapng->input, offset + 8, body, length - BLOCK_SMALLEST))
         pcapng_extra_secrets(&pcapng->extra, cursor_of(body, length - BLOCK_SMALLEST), big);
+    else if (length > MAX_BLOCK)
+        limit_hit(&pcapng->extra.limits, LIMIT_capture_blocks);
     if (body != NULL)
         explicit_bzero(body, length - BLOCK_SMALLEST);
     free(body);

@@ -32,9 +32,7 @@ static MUST_USE bool take_value(struct cursor *left, bool big, uint16_t *code, s
 
 bool pcapng_option(struct pcapng_options *options, uint16_t *code, struct cursor *value)
 {
-    if (options->left.left == 0 || options->seen++ >= PCAPNG_OPTIONS_MAX)
-        return false;
-    return take_value(&options->left, options->big, code, value) && *code != OPTION_END;
+    return options->left.left > 0 && take_value(&options->left, options->big, code, value) && *code != OPTION_END;
 }
 
 struct cursor pcapng_option_find(struct cursor options, bool big, uint16_t code)
@@ -81,7 +79,7 @@ static MUST_USE bool add_name(struct pcapng_extra *extra, struct cursor address,
     }
     struct pcapng_name entry = {.version = address.left == 4 ? 4 : 6};
     memcpy(entry.address, address.at, address.left);
-    entry.name = text_copy(&extra->arena, text_from(name));
+    entry.name = text_clean(&extra->arena, name);
     if (entry.name.at == NULL)
         return false;
     extra->names[extra->name_count++] = entry;
@@ -98,7 +96,7 @@ static void add_record(struct pcapng_extra *extra, struct cursor address, struct
         if (length == 0 || length > MAX_NAME)
             continue;
         if (!add_name(extra, address, name))
-            extra->left_out++;
+            limit_hit(&extra->limits, LIMIT_capture_names);
     }
 }
 
@@ -122,12 +120,11 @@ void pcapng_extra_secrets(struct pcapng_extra *extra, struct cursor body, bool b
     if (!order_u32(&body, big, &kind) || !order_u32(&body, big, &length) || !cursor_take(&body, length, &lines))
         return;
     bool ends = length > 0 && lines.at[length - 1] == '\n';
-    if (kind != SECRETS_TLS_KEY_LOG || length + (size_t)1 > MAX_SECRETS - extra->secrets.length) {
-        extra->left_out++;
+    if (kind != SECRETS_TLS_KEY_LOG)
         return;
-    }
-    if (!buffer_append(&extra->secrets, lines) || (!ends && !buffer_append(&extra->secrets, cursor_of("\n", 1))))
-        extra->left_out++;
+    if (length + (size_t)1 > MAX_SECRETS - extra->secrets.length || !buffer_append(&extra->secrets, lines) ||
+        (!ends && !buffer_append(&extra->secrets, cursor_of("\n", 1))))
+        limit_hit(&extra->limits, LIMIT_capture_secrets);
 }
 
 /* ---- comments ---- */

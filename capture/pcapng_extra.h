@@ -5,15 +5,12 @@
 
 #include "core/arena.h"
 #include "core/buffer.h"
+#include "core/limit.h"
 #include "core/text.h"
-
-/* Options of one block that are looked at; Wireshark writes up to ten, and a comment may be among many custom ones. */
-#define PCAPNG_OPTIONS_MAX 256
 
 struct pcapng_options {
     struct cursor left;
     bool big;
-    unsigned seen;
 };
 
 enum pcapng_option { OPTION_END = 0, OPTION_COMMENT = 1 };
@@ -27,7 +24,7 @@ struct cursor pcapng_option_find(struct cursor options, bool big, uint16_t code)
 struct pcapng_name {
     uint8_t address[16]; /* IPv4: the first 4 */
     uint8_t version;     /* 4 or 6 */
-    struct text name;
+    struct text name;    /* UTF-8: bytes that are none became U+FFFD */
 };
 
 struct pcapng_extra {
@@ -36,13 +33,13 @@ struct pcapng_extra {
     size_t name_count, name_room;
     struct buffer secrets; /* TLS key log lines (NSS format) */
     struct text comment;   /* of the first section that has one */
-    uint64_t left_out;     /* names and secrets beyond the limits, and secrets of other kinds */
+    struct limit_counts limits;
 };
 
 void pcapng_extra_init(struct pcapng_extra *extra);
 void pcapng_extra_free(struct pcapng_extra *extra);
 
-/* Bodies of blocks. What is wrong in them, or too much, is left out. */
+/* Bodies of blocks. What is wrong in them is left out; so is what is too much, which is counted. */
 void pcapng_extra_names(struct pcapng_extra *extra, struct cursor body, bool big);
 void pcapng_extra_secrets(struct pcapng_extra *extra, struct cursor body, bool big);
 void pcapng_extra_comment(struct pcapng_extra *extra, struct cursor options, bool big);

@@ -469,3 +469,8 @@ struct source_name source_name(const struct source *source, size_t index)
     const struct pcapng_name *name = &pcapng_extra(source->pcapng)->names[index];
     return (struct source_name){.address = name->address, .version = name->version, .name = name->name};
 }
+
+struct limit_counts source_limits(const struct source *source)
+{
+    return source->pcapng == NULL ? (struct limit_counts){{0}} : pcapng_extra(source->pcapng)->limits;
+}

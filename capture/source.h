@@ -11,6 +11,7 @@
 
 #include "capture/packet.h"
 #include "core/error.h"
+#include "core/limit.h"
 #include "core/text.h"
 
 struct source;
@@ -40,11 +41,11 @@ struct source_facts {
         comment; /* of the first section that has one; foreign UTF-8, up to 4 KiB; TEXT_NULL when there is none */
 };
 
-/* A name that a pcapng file gives to an address. */
+/* A name that a pcapng file gives to an address: that of whoever wrote the file, which no packet says. */
 struct source_name {
     const uint8_t *address; /* 16 bytes, network order; IPv4: the first 4 */
     uint8_t version;        /* 4 or 6 */
-    struct text name;       /* foreign bytes */
+    struct text name;       /* foreign, but UTF-8 */
 };
 
 /* Opens `path` ("-" is standard input). `filter` is a BPF expression or NULL. On OUTCOME_OK *source is owned by the
@@ -81,6 +82,9 @@ bool source_look_ahead(struct source *source);
 
 size_t source_name_count(const struct source *source);
 struct source_name source_name(const struct source *source, size_t index);
+
+/* Limits that were hit so far. */
+struct limit_counts source_limits(const struct source *source);
 
 void source_close(struct source *source);
 

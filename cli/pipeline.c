@@ -51,6 +51,8 @@ struct pipeline {
     struct sighting pending[PENDING_MAX]; /* read, and not yet handed on */
     size_t pending_count;
     struct pipeline_result *result;
+    struct store *names;        /* rows of input_name, until the workers are done */
+    struct limit_counts limits; /* hit by files */
     bool progress;
     double progress_at;
     int64_t filtered;                                  /* packets that the filter left out */
@@ -267,6 +269,30 @@ static void note_input(struct pipeline *pipeline, struct item *item, const struc
     item->listed = true;
 }
 
+/* Names that the file gives to addresses. They are written when the workers are done, as the rows of `input` are. */
+static void note_names(struct pipeline *pipeline, const struct item *item, const struct source *source)
+{
+    struct sink sink = store_sink(pipeline->names);
+    for (size_t i = 0; i < source_name_count(source); i++) {
+        struct source_name name = source_name(source, i);
+        struct address address = {.version = name.version};
+        struct input_name_row row = input_name_row_null();
+        char host[ADDRESS_TEXT_MAX];
+        memcpy(address.bytes, name.address, sizeof address.bytes);
+        address_print(&address, host);
+        row.file = text_of(item->path);
+        row.host = text_of(host);
+        row.name = name.name;
+        sink_append(&sink, TABLE_input_name, &row);
+    }
+}
+
+static void write_names(struct pipeline *pipeline)
+{
+    for (int64_t id = 1; id <= store_count(pipeline->names, TABLE_input_name); id++)
+        sink_append(&pipeline->sink, TABLE_input_name, store_row(pipeline->names, TABLE_input_name, id));
+}
+
 /* After a signal nothing more is opened. */
 static void pass_over(struct pipeline *pipeline, struct item *item)
 {
@@ -368,8 +394,11 @@ static void read_item(struct pipeline *pipeline, struct item *item)
     }
     if (facts.unusable || (outcome == OUTCOME_MALFORMED && facts.packets == 0))
         pipeline->result->unreadable = true;
+    struct limit_counts limits = source_limits(source);
+    limit_counts_add(&pipeline->limits, &limits);
     add_facts(pipeline, item, &facts);
     note_input(pipeline, item, &facts);
+    note_names(pipeline, item, source);
     source_close(source);
 }
 
@@ -597,7 +626,8 @@ static void write_content_coverage(struct pipeline *pipeline)
         complain("%s", problem.text);
     write_counter(pipeline, "spill_failed", failed, true,
                   "1 when records above the memory limit could not be written to a temporary file");
-    write_counter(pipeline, "rows_lost", store_lost(pipeline->store), true, "records that could not be kept");
+    write_counter(pipeline, "rows_lost", store_lost(pipeline->store) + store_lost(pipeline->names), true,
+                  "records that could not be kept");
 }
 
 /* Limits that were hit, in whichever room. */
@@ -606,6 +636,7 @@ static void write_limit_coverage(struct pipeline *pipeline)
     struct limit_counts limits = decoder_counts(pipeline->decoder).limits;
     struct tracker_counts tracked = workers_tracker_counts(pipeline->workers);
     struct dissect_counts dissected = workers_dissect_counts(pipeline->workers);
+    limit_counts_add(&limits, &pipeline->limits);
     limit_counts_add(&limits, &tracked.limits);
     limit_counts_add(&limits, &dissected.limits);
     for (enum limit limit = 0; limit < LIMIT_COUNT; limit++) {
@@ -653,9 +684,11 @@ static bool start(struct pipeline *pipeline, unsigned needs, struct error *error
         return false;
     pipeline->sink = store_sink(pipeline->store);
     pipeline->decoder = decoder_new();
-    if (pipeline->decoder == NULL)
+    pipeline->names = store_new();
+    if (pipeline->decoder == NULL || pipeline->names == NULL)
         return error_set(error, OUTCOME_SYSTEM, 0, "no memory to start"), false;
     needs |= options->show_secrets ? NEED_SECRETS : NEED_NOTHING;
+    store_spare_like(pipeline->names, pipeline->store);
     decoder_checksums(pipeline->decoder, options->settings.checksums);
     stop_block(); /* signals are for the thread that reads */
     enum outcome outcome = workers_start(pipeline->watch != NULL ? 1 : worker_count(options), needs, options->keys,
@@ -671,6 +704,7 @@ static void stop(struct pipeline *pipeline)
     workers_free(pipeline->workers);
     site_free(pipeline->site);
     decoder_free(pipeline->decoder);
+    store_free(pipeline->names);
     for (size_t i = 0; i < pipeline->item_count; i++) {
         free(pipeline->items[i].path);
         free(pipeline->items[i].link_type);
@@ -721,6 +755,7 @@ bool pipeline_run_watched(const struct options *options, unsigned needs, struct 
             &pipeline, "joined", pipeline.joined, false,
             "captures that follow another one in the same file, as cat puts them: read in the order of the file");
         write_filter_coverage(&pipeline);
+        write_names(&pipeline);
         if (pipeline.site != NULL)
             site_write(pipeline.site, &pipeline.sink);
         ipsec_write(decoder_ipsec(pipeline.decoder), &pipeline.sink);

@@ -61,11 +61,14 @@ static const struct question {
      " GROUP BY upper(site_code) ORDER BY 1"},
     {SITE_SECTION_roles,
      "SELECT role, host AS address,"
-     " CASE WHEN instr(name, '.') > 0 THEN name END AS fqdn, CASE WHEN instr(name, '.') = 0 THEN name END AS netbios,"
+     " CASE WHEN instr(known, '.') > 0 THEN known END AS fqdn, CASE WHEN instr(known, '.') = 0 THEN known END AS netbios,"
      " CASE WHEN upper(site_code) GLOB '[0-9A-Z][0-9A-Z][0-9A-Z]' THEN upper(site_code) END AS site, mode,"
      " grade || coalesce(', ' || signal, '') || coalesce(', ' || why, '') || coalesce(', packet ' || packet, '')"
      " AS comment"
-     " FROM role WHERE role <> 'client' AND is_ip(host) AND grade <> 'hint'"
+     /* What is declared is believed: no name that only the writer of the capture file gave. */
+     " FROM (SELECT *, CASE WHEN (host, name) NOT IN (SELECT host, name FROM host_name GROUP BY host, name"
+     " HAVING min(source) = 'capture' AND max(source) = 'capture') THEN name END AS known FROM role)"
+     " WHERE role <> 'client' AND is_ip(host) AND grade <> 'hint'"
      " ORDER BY host, role, packet"},
     {SITE_SECTION_domain_controllers,
      "SELECT server AS address, host AS fqdn, domain, forest, 'packet ' || min(packet) AS comment"

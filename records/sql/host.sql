@@ -21,10 +21,10 @@ seen AS (
     WHERE address NOT IN ('0.0.0.0', '::')
     GROUP BY address
 ),
--- Names by how good they are: full before short, hints last; of equal ones the first.
+-- Names by how good they are: hints last, of them those that no packet says; of equal ones the first.
 ranked AS (
     SELECT host, name, kind,
-           min(CASE grade WHEN 'proof' THEN 0 WHEN 'strong' THEN 1 ELSE 4 END) AS rank, min(coalesce(packet, 0)) AS packet
+           min(CASE WHEN source = 'capture' THEN 5 WHEN grade = 'hint' THEN 4 WHEN grade = 'strong' THEN 1 ELSE 0 END) AS rank, min(coalesce(packet, 0)) AS packet
     FROM host_name
     GROUP BY host, name
 ),
@@ -40,7 +40,7 @@ listed AS (
     FROM (
         SELECT r.host, r.name
         FROM ranked r JOIN best b ON b.host = r.host
-        WHERE r.rank < 4 OR b.rank = 4
+        WHERE r.rank < 4 OR b.rank >= 4
         ORDER BY r.host, r.kind, r.rank, r.packet, r.name
     )
     GROUP BY host

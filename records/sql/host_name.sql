@@ -4,7 +4,7 @@
 --                 or the operator declared it;
 --         strong  it says so of itself without proof, or a name service says so;
 --         hint    others call it so (a name in a request may be answered by a proxy or stand for many hosts), or a
---                 program tells a name that its user is free to choose.
+--                 program tells a name that its user is free to choose, or the capture file has it from the one who wrote the file.
 -- Names are compared without case: full names come in lower case, short ones (of NetBIOS) in upper case.
 WITH
 said(packet, time, flow, host, name, source, grade) AS (
@@ -91,6 +91,8 @@ said(packet, time, flow, host, name, source, grade) AS (
     FROM sql_error e JOIN sql_login l ON l.id = e.login
     UNION ALL
     SELECT packet, time, flow, server, host, 'tds', 'strong' FROM sql_instance WHERE answered = 1
+    UNION ALL
+    SELECT packet, time, NULL, host, name, 'capture', 'hint' FROM input_name
 ),
 -- What every request says again is counted before it is looked at.
 heard(packet, time, flow, host, name, source, grade, times) AS (

@@ -305,9 +305,9 @@ learned AS (
     FROM told
     GROUP BY coalesce(host, lower(name)), role, site_code
 ),
--- The best name of a host: a full one before a short one, but a hint last.
+-- The best name of a host: a full one before a short one, but a hint last, and of hints what no packet says.
 named AS (
-    SELECT host, name, min(CASE grade WHEN 'hint' THEN 4 ELSE 0 END + CASE kind WHEN 'netbios' THEN 2 ELSE 0 END
+    SELECT host, name, min(CASE WHEN source = 'capture' THEN 8 WHEN grade = 'hint' THEN 4 ELSE 0 END + CASE kind WHEN 'netbios' THEN 2 ELSE 0 END
                            + CASE grade WHEN 'proof' THEN 0 ELSE 1 END + coalesce(packet, 0) / 1000000000000.0) AS best
     FROM host_name
     GROUP BY host

@@ -60,7 +60,8 @@ asked AS (
             WHERE src = shown.client AND proto = 'tcp' AND refused.packet > shown.packet AND (kind <> 'unanswered' OR tries > 2)
               AND shown.lists <> '' AND instr(shown.lists, ' ') = 0 AND shown.status = ''
               AND (dst = host_of(shown.lists)
-                   OR dst IN (SELECT host FROM host_name WHERE name = lower(host_of(shown.lists))))) AS closed
+                   OR dst IN (SELECT host FROM host_name
+                           WHERE name = lower(host_of(shown.lists)) AND source <> 'capture'))) AS closed
     FROM shown
 ),
 judged AS (

@@ -4,6 +4,7 @@ that nobody knows. Compressed files that are cut off. A pipe that delivers slowl
 
 import bz2
 import gzip
+import ipaddress
 import json
 import lzma
 import struct
@@ -196,6 +197,53 @@ def test_damaged_blocks():
         lab.expect_in(f"the first is at byte {places[5]}", row["problem"], "the problem")
 
 
+def name_record(order, kind, address, *names):
+    return option(order, kind, ipaddress.ip_address(address).packed + b"".join(name.encode() + b"\0" for name in names))
+
+
+def named_capture():
+    """The capture with names for addresses before and behind the packets, as Wireshark writes what it resolved, in two
+    sections of different byte orders; and those names."""
+    packets = lab.read_pcap(lab.SCCMWTF)
+    places = sorted({str(ipaddress.ip_address(frame[26:30])) for _, frame in packets if frame[12:14] == b"\x08\x00"})[:2]
+    first = [(places[0], "written-in.corp.test"), (places[0], "ALIAS"), ("2001:db8::5", "six.corp.test")]
+    second = [(places[1], "other.corp.test")]
+    parts = []
+    for order, names, some in (("<", first, packets[:1]), (">", second, packets[1:])):
+        records = b"".join(name_record(order, 2 if ":" in address else 1, address, name) for address, name in names)
+        body = [packet(order, 0, time, frame) for time, frame in some]
+        body.insert(0 if order == "<" else len(body), block(order, 4, records + bytes(4)))
+        parts += [section(order), interface(order, lab.ETHERNET, 9), *body]
+    return b"".join(parts), sorted(first + second)
+
+
+def test_names_are_hints():
+    """Names that the file gives to addresses: the rows of input_name, those that tshark shows, hints of host_name; no verdict
+    and no role changes by them, and no site file declares them."""
+    data, names = named_capture()
+    with lab.folder() as folder:
+        path = folder / "named.pcapng"
+        path.write_bytes(data)
+        rows = lab.query("SELECT packet, file, host, name FROM input_name ORDER BY host, name", path)
+        lab.expect_equal([(row["host"], row["name"]) for row in rows], names, "input_name")
+        lab.expect(all(row["packet"] is None and row["file"] == str(path) for row in rows), "packets and files of the names")
+        rows = lab.query("SELECT host, name, grade FROM host_name WHERE source = 'capture' ORDER BY host, name", path)
+        lab.expect_equal([(row["host"], row["name"], row["grade"]) for row in rows], [(*name, "hint") for name in names], "hints")
+        plain = lab.write_pcapng(folder / "plain.pcapng", lab.read_pcap(lab.SCCMWTF))
+        for sql in ("SELECT host, role, grade, signal FROM role ORDER BY id", ROWS):
+            lab.expect_equal(lab.query(sql, path), lab.query(sql, plain), sql)
+        verdicts = [[(one["id"], one["result"], one["grade"]) for one in lab.check(file, status=None)["verdicts"]] for file in (path, plain)]
+        lab.expect_equal(*verdicts, "verdicts")
+        declared = lab.cmscope("discover", "-r", path).output
+        declared = declared if isinstance(declared, str) else declared.decode()
+        lab.expect(not any(name in declared for _, name in names), f"names of the file are declared: {declared}")
+        command = [lab.tool("tshark"), "-q", "-z", "hosts", "-r", path]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        shown = [tuple(line.split("\t")) for line in told.splitlines() if "\t" in line]  # the last name of each address
+        lab.expect(set(shown) <= set(names), f"tshark shows {shown}")
+        lab.expect_equal({host for host, _ in shown}, {host for host, _ in names}, "addresses with names, as tshark shows them")
+
+
 def test_capinfos():
     """As many packets, from the same first to the same last time, as capinfos finds in the captures of public/ and lab/."""
     capinfos = lab.tool("capinfos")
@@ -232,5 +280,6 @@ if __name__ == "__main__":
         test_compressed_and_cut,
         test_slow_pipe,
         test_damaged_blocks,
+        test_names_are_hints,
         test_capinfos,
     )

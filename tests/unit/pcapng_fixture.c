@@ -171,6 +171,7 @@ static void see_facts(struct seen *seen, const struct source *source)
     keep(text_cursor(source_secrets(source)), seen->secrets, sizeof seen->secrets);
     seen->facts.name = seen->facts.link_type = NULL;
     seen->facts.comment = TEXT_NULL;
+    seen->limits = source_limits(source);
     seen->names = source_name_count(source);
     for (size_t i = 0; i < seen->names && i < SEEN_MAX; i++) {
         struct source_name name = source_name(source, i);

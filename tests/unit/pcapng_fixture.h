@@ -63,6 +63,7 @@ struct seen {
     } packet[SEEN_MAX];
     struct source_facts facts; /* without its texts */
     char link_type[64], comment[64], secrets[256];
+    struct limit_counts limits;
     size_t names;
     struct {
         uint8_t address[16], version;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -235,6 +236,64 @@ static void comments_names_and_unknown_blocks_are_kept_or_skipped(void **state)
     }
 }
 
+/* A block of names: `count` times the same one for 10.0.0.5. */
+static void put_names(struct writer *writer, size_t count)
+{
+    open_block(writer, BLOCK_NRB);
+    for (size_t i = 0; i < count; i++)
+        put_option(writer, 1,
+                   "\x0a\x00\x00\x05"
+                   "caf\xe9\0",
+                   4 + 5);
+    put_option(writer, 0, NULL, 0);
+    close_block(writer);
+}
+
+static void names_are_utf8_and_those_beyond_the_limit_are_counted(void **state)
+{
+    (void)state;
+    enum { KEPT = 65536, MORE = 3 };
+    struct writer writer = writer_new(false);
+    put_section_block(&writer, false);
+    put_names(&writer, KEPT + MORE);
+    struct seen seen = see_writer(&writer);
+    assert_whole(&seen, 0);
+    assert_int_equal(seen.names, KEPT);
+    assert_string_equal(seen.name[0].name, "caf\xef\xbf\xbd");
+    assert_int_equal(seen.limits.hit[LIMIT_capture_names], MORE);
+    writer_free(&writer);
+}
+
+/* A block of `length` bytes after its head and before its tail, all zero but the first. */
+static void put_long_block(struct writer *writer, uint32_t type, uint32_t first, size_t length)
+{
+    uint8_t *zeros = calloc(1, length);
+    assert_non_null(zeros);
+    open_block(writer, type);
+    put_u32(writer, first);
+    put_u32(writer, (uint32_t)length);
+    put_bytes(writer, zeros, length);
+    close_block(writer);
+    free(zeros);
+}
+
+static void secrets_and_blocks_beyond_the_limits_are_counted(void **state)
+{
+    (void)state;
+    enum { TLS_KEY_LOG = 0x544c534b, MEGABYTE = 1 << 20 };
+    struct writer writer = writer_new(false);
+    put_section_block(&writer, false);
+    put_long_block(&writer, BLOCK_DSB, TLS_KEY_LOG, 5 * MEGABYTE);
+    put_long_block(&writer, BLOCK_DSB, TLS_KEY_LOG, 5 * MEGABYTE);
+    put_long_block(&writer, BLOCK_DSB, TLS_KEY_LOG, 16 * MEGABYTE);
+    put_long_block(&writer, 0x0bad, 0, 16 * MEGABYTE);
+    struct seen seen = see_writer(&writer);
+    assert_whole(&seen, 0);
+    assert_int_equal(seen.limits.hit[LIMIT_capture_secrets], 1);
+    assert_int_equal(seen.limits.hit[LIMIT_capture_blocks], 1);
+    writer_free(&writer);
+}
+
 static void put_secrets(struct writer *writer, uint32_t kind, uint32_t length, const char *text)
 {
     open_block(writer, BLOCK_DSB);
@@ -349,10 +408,16 @@ static void filters_are_made_for_each_link_type(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test(packets_name_their_interface),        test(sections_follow_each_other),
-        test(time_has_units_and_an_offset),        test(simple_packets_have_the_time_of_the_one_before),
-        test(old_packet_blocks_are_read),          test(comments_names_and_unknown_blocks_are_kept_or_skipped),
-        test(secrets_are_joined_and_bounded),      test(losses_are_summed_from_the_last_statistics),
+        test(names_are_utf8_and_those_beyond_the_limit_are_counted),
+        test(secrets_and_blocks_beyond_the_limits_are_counted),
+        test(packets_name_their_interface),
+        test(sections_follow_each_other),
+        test(time_has_units_and_an_offset),
+        test(simple_packets_have_the_time_of_the_one_before),
+        test(old_packet_blocks_are_read),
+        test(comments_names_and_unknown_blocks_are_kept_or_skipped),
+        test(secrets_are_joined_and_bounded),
+        test(losses_are_summed_from_the_last_statistics),
         test(filters_are_made_for_each_link_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

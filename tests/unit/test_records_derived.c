@@ -380,6 +380,19 @@ static void names_that_are_none_are_left_out(void **state)
     assert_string_equal(ask(state, "SELECT host, name, grade FROM host_name"), "10.0.0.9 EVIL hint");
 }
 
+static void names_of_the_capture_file_are_hints_below_all_others(void **state)
+{
+    ADD(state, input_name, row.packet = INT_NULL, row.time = REAL_NULL, row.file = TEXT("a.pcapng"),
+        row.host = TEXT("10.0.0.1"), row.name = TEXT("written.corp.test"));
+    assert_string_equal(ask(state, "SELECT packet, host, name, kind, source, grade FROM host_name"),
+                        "- 10.0.0.1 written.corp.test fqdn capture hint");
+    add_http(state, "/SMS_DP_SMSPKG$/A", "dp", 200);
+    add_flow(state, "http", NULL, 0);
+    assert_string_equal(ask(state, "SELECT names, fqdn FROM host WHERE address = '10.0.0.1'"),
+                        "cm01.corp.test,written.corp.test cm01.corp.test");
+    assert_string_equal(ask(state, "SELECT host, name FROM role"), "10.0.0.1 cm01.corp.test");
+}
+
 static void a_certificate_names_whom_its_client_asked_for(void **state)
 {
     static const char *const asked[] = {"cm01.corp.test", "other.corp.test"};
@@ -479,6 +492,7 @@ int main(void)
         TEST(what_is_declared_beats_what_was_learned),
         TEST(names_come_with_who_says_them),
         TEST(names_that_are_none_are_left_out),
+        TEST(names_of_the_capture_file_are_hints_below_all_others),
         TEST(a_certificate_names_whom_its_client_asked_for),
         TEST(a_host_is_an_address_that_sent_something),
         TEST(a_pair_tells_how_its_bytes_were_guarded),
