@@ -55,7 +55,6 @@ struct workers {
     size_t count;
     bool threaded;
     bool keyless; /* there is nothing of use in the folder of --keys */
-    struct hash_seed seed;
     struct memory_shares shares;
     struct tracker_counts tracker_counts;
     struct elapsed elapsed;
@@ -226,10 +225,14 @@ static void pass_time(struct workers *workers, int64_t time_ns)
 
 _Static_assert(WORKERS_MAX <= STORES_MAX && WORKERS_MAX < UINT8_MAX, "a lane holds the number of a worker");
 
+/* Not a secret, and the same in every run: where memory is short, what is forgotten depends on which hosts share a worker.
+ * Whoever chooses addresses that all have one lane gets the speed of one worker, and nothing else. */
+static const struct hash_seed lane_seed = {{0x6c616e65, 0x73656564}};
+
 /* All that two hosts say to each other goes to the one who had been given least when they began. */
 static struct worker *deal(struct workers *workers, const struct segment *segment)
 {
-    uint8_t *lane = &workers->lanes[hash_hosts(&workers->seed, segment) % LANES];
+    uint8_t *lane = &workers->lanes[hash_hosts(&lane_seed, segment) % LANES];
     size_t least = 0;
     for (size_t i = 1; *lane == 0 && i < workers->count; i++)
         least = workers->items[i].dealt < workers->items[least].dealt ? i : least;
@@ -339,7 +342,6 @@ enum outcome workers_start(size_t count, unsigned needs, const char *keys, const
     made->count = count;
     made->shares = memory_divide(settings);
     made->threaded = count > 1;
-    made->seed = hash_seed_new();
     elapsed_init(&made->elapsed);
     made->now = INT64_MIN;
     for (size_t i = 0; i < count; i++) {
