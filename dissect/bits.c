@@ -12,6 +12,7 @@ struct bits *bits_new(void)
     struct bits *bits = calloc(1, sizeof *bits);
     if (bits == NULL)
         return NULL;
+    bits->most = BITS_BYTES_MAX;
     buffer_init(&bits->texts, BITS_TEXTS_MAX);
     spill_pool_init(&bits->pool, BITS_MEMORY, BITS_MEMORY_MOST);
     bits->content = spill_new(&bits->pool);
@@ -111,7 +112,7 @@ static void read_fragment(struct http_exchange *exchange, struct bits_packet *pa
         packet->length = body.left < packet->length ? body.left : packet->length;
     }
     packet->content = spill_size(bits->content);
-    packet->has_content = packet->length <= BITS_BYTES_MAX - packet->content &&
+    packet->has_content = packet->length <= bits->most - packet->content &&
                           spill_append(bits->content, body.at, (size_t)packet->length) != NULL;
     exchange->dissect->counts.bodies_dropped += !packet->has_content;
     if (!packet->has_content)
@@ -172,7 +173,7 @@ static void shift(struct bits_text *text, size_t by)
 static bool absorb_content(struct bits *into, const struct bits *from)
 {
     uint64_t size = spill_size(from->content);
-    bool room = size <= BITS_BYTES_MAX - spill_size(into->content);
+    bool room = size <= into->most - spill_size(into->content);
     for (uint64_t at = 0; room && at < size; at += SPILL_WINDOW) {
         uint64_t part = size - at < SPILL_WINDOW ? size - at : SPILL_WINDOW;
         room = spill_append(into->content, spill_at(from->content, at, part), (size_t)part) != NULL;
@@ -183,7 +184,7 @@ static bool absorb_content(struct bits *into, const struct bits *from)
 uint64_t bits_absorb(struct bits *into, const struct bits *from, const int64_t bases[TABLE_COUNT])
 {
     size_t texts = into->texts.length;
-    uint64_t content = spill_size(into->content);
+    uint64_t content = spill_size(into->content), lost = 0;
     if (!buffer_append(&into->texts, buffer_cursor(&from->texts))) {
         into->texts.length = texts;
         return from->count;
@@ -192,7 +193,7 @@ uint64_t bits_absorb(struct bits *into, const struct bits *from, const int64_t b
     for (size_t i = 0; i < from->count; i++) {
         struct bits_packet *packet = new_packet(into);
         if (packet == NULL)
-            return from->count - i;
+            return lost + from->count - i;
         *packet = from->packets[i];
         packet->http += bases[TABLE_http];
         packet->flow += packet->flow == INT_NULL ? 0 : bases[TABLE_flow];
@@ -201,9 +202,10 @@ uint64_t bits_absorb(struct bits *into, const struct bits *from, const int64_t b
         for (size_t j = 0; j < sizeof moved / sizeof moved[0]; j++)
             shift(moved[j], texts);
         packet->content += content;
+        lost += packet->has_content && !has_content;
         packet->has_content = packet->has_content && has_content;
     }
-    return 0;
+    return lost;
 }
 
 void bits_renumber(struct bits *bits, int64_t (*new_id)(const void *context, enum table table, int64_t id),

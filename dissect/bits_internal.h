@@ -1,4 +1,4 @@
-/* dissect/bits_internal.h: what bits.c and bits_session.c share, and nobody else. */
+/* dissect/bits_internal.h: what bits.c and bits_session.c share (and the tests that lower a limit), and nobody else. */
 #ifndef CMSCOPE_DISSECT_BITS_INTERNAL_H
 #define CMSCOPE_DISSECT_BITS_INTERNAL_H
 
@@ -35,6 +35,7 @@ struct bits {
     struct buffer texts;
     struct spill_pool pool;
     struct spill *content;
+    uint64_t most; /* bytes of content: BITS_BYTES_MAX, or less in tests */
     struct bits_packet *packets;
     size_t count, room;
 };

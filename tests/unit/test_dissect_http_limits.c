@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dissect/bits.h"
+#include "dissect/bits_internal.h"
 #include "dissect/http_fields.h"
 #include "dissect/internal.h"
 #include "tests/unit/dialogue_fixture.h"
@@ -232,6 +232,27 @@ static void packets_of_uploads_and_their_names_have_limits(void **state)
     dialogue_free(dialogue);
 }
 
+/* Fragments that have no room are counted, and so are those for which there is none when workers are joined. */
+static void content_of_uploads_has_a_limit(void **state)
+{
+    static const int64_t bases[TABLE_COUNT] = {0};
+    char headers[128];
+    (void)state;
+    struct dialogue *dialogue = dialogue_new(NEED_FIELD | NEED_UPLOAD);
+    struct bits *into = bits_new();
+    assert_non_null(into);
+    dialogue->dissect->bits->most = 10;
+    into->most = 9;
+    for (int i = 0; i < 12; i++) {
+        snprintf(headers, sizeof headers, "BITS-Session-Id: {S}\r\nContent-Range: bytes %d-%d/12\r\n", i, i);
+        ask_bits(dialogue, "fragment", headers, 1);
+    }
+    assert_int_equal(hits(dialogue, LIMIT_bits_bytes), 2);
+    assert_int_equal(bits_absorb(into, dialogue->dissect->bits, bases), 10);
+    bits_free(into);
+    dialogue_free(dialogue);
+}
+
 /* ---- Revocation ---- */
 
 static void show_certificate(struct dialogue *dialogue, struct text urls)
@@ -281,6 +302,7 @@ int main(void)
         cmocka_unit_test(more_than_can_wait_is_read_in_the_order_of_the_capture),
         cmocka_unit_test(uploads_have_limits),
         cmocka_unit_test(packets_of_uploads_and_their_names_have_limits),
+        cmocka_unit_test(content_of_uploads_has_a_limit),
         cmocka_unit_test(addresses_of_certificates_have_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
