@@ -289,6 +289,15 @@ static enum decoded decompress(struct decoder *decoder, struct ip *ip, struct fr
     return outcome == OUTCOME_OK ? DECODED_COUNT : inner(outcome, frame, DECODED_OTHER);
 }
 
+/* Destination options may follow IPsec and compression in IPv6 (RFC 4302, section 3.1.1); fragment headers may not. */
+static enum decoded skip_options(struct ip *ip)
+{
+    enum outcome outcome = ip->src.version == 6 ? ip_extensions(ip) : OUTCOME_OK;
+    if (outcome == OUTCOME_OK)
+        return ip->fragment ? DECODED_MALFORMED : DECODED_COUNT;
+    return decoded_of(outcome, DECODED_OTHER);
+}
+
 /* Goes into IPsec and compression as far as they can be read. DECODED_COUNT: *ip is what is inside. */
 static enum decoded unwrap(struct decoder *decoder, struct moment moment, struct ip *ip, struct frame *frame,
                            struct segment *segment)
@@ -309,6 +318,9 @@ static enum decoded unwrap(struct decoder *decoder, struct moment moment, struct
         enum outcome outcome = ipsec_enter(decoder->ipsec, moment, ip);
         if (outcome != OUTCOME_OK)
             return decoded_of(outcome, DECODED_ESP);
+        enum decoded decoded = skip_options(ip);
+        if (decoded != DECODED_COUNT)
+            return decoded;
     }
     return DECODED_COUNT;
 }

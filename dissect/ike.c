@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "dissect/internal.h"
+#include "dissect/trouble.h"
 
 #define MARKER 4
 #define HEADER 28
@@ -25,7 +26,7 @@ enum { NAT_PORT = 4500, VERSION_1 = 1, VERSION_2 = 2, FLAG_ENCRYPTED = 0x01, FLA
 struct list {
     char text[TEXT_MAX];
     size_t length;
-    bool any;
+    bool any, cut;
 };
 
 struct message {
@@ -33,6 +34,7 @@ struct message {
     struct arena *arena;
     uint8_t major;
     unsigned transforms;
+    enum limit over; /* that ended the reading; LIMIT_COUNT: none */
     struct list payloads, proposals, methods, weak, vendors, notifies;
     struct ike_row row;
 };
@@ -44,6 +46,7 @@ static void put(struct list *list, const char *text)
     static const char more[] = "...";
     size_t length = strlen(text);
     if (list->length + length + sizeof more > sizeof list->text) {
+        list->cut = true;
         if (list->length + sizeof more <= sizeof list->text &&
             !(list->length >= 3 && list->text[list->length - 1] == '.'))
             memcpy(list->text + list->length, more, sizeof more), list->length += sizeof more - 1;
@@ -226,7 +229,11 @@ static bool proposal(struct message *message, struct cursor body)
         !cursor_u8(&body, &count) || !cursor_skip(&body, size))
         return false;
     while (body.left > 0) {
-        if (++message->transforms > TRANSFORMS_MAX || !next_part(&body, &part))
+        if (++message->transforms > TRANSFORMS_MAX) {
+            message->over = LIMIT_ike_transforms;
+            return false;
+        }
+        if (!next_part(&body, &part))
             return false;
         bool good = message->major == VERSION_1 ? transform1(message, part) : transform2(message, part, &begun);
         if (!good)
@@ -341,8 +348,10 @@ static const char *walk(struct message *message, uint8_t type, struct cursor byt
         uint8_t next, flags;
         uint16_t length;
         struct cursor body;
-        if (count == PAYLOADS_MAX)
+        if (count == PAYLOADS_MAX) {
+            message->over = LIMIT_ike_payloads;
             return "more payloads than are read";
+        }
         if (message->major == VERSION_2 && (type == ENCRYPTED2 || type == FRAGMENT2)) {
             add(&message->payloads, ",", ike_name(IKE2_PAYLOADS, type)->name);
             message->row.encrypted = 1;
@@ -353,7 +362,8 @@ static const char *walk(struct message *message, uint8_t type, struct cursor byt
         if (length < 4 || !cursor_take(&bytes, length - 4u, &body))
             return "a payload is longer than the message, or shorter than its header";
         if (!payload(message, type, body))
-            return "a payload contradicts itself";
+            return message->over == LIMIT_ike_transforms ? "more transforms than are read"
+                                                         : "a payload contradicts itself";
         type = next;
     }
     return NULL;
@@ -422,6 +432,24 @@ static void write_row(struct message *message)
     sink_append(&message->dissect->sink, TABLE_ike, row);
 }
 
+static bool is_cut(const struct message *message)
+{
+    return message->payloads.cut || message->proposals.cut || message->methods.cut || message->weak.cut ||
+           message->vendors.cut || message->notifies.cut;
+}
+
+/* Tells what was not read of a message, whose row is there all the same. */
+static void tell_trouble(const struct message *message, struct conversation *conversation, const char *what,
+                         struct moment moment)
+{
+    if (message->over != LIMIT_COUNT)
+        trouble_limit(conversation, "ike", message->over, moment);
+    else if (message->row.problem.at != NULL)
+        trouble_report(conversation, "ike", outcome_of_bytes(conversation), what, UINT64_MAX, moment);
+    if (is_cut(message))
+        limit_hit(&conversation->dissect->counts.limits, LIMIT_ike_text);
+}
+
 static bool on_nat_port(const struct flow *flow)
 {
     return flow->port[0] == NAT_PORT || flow->port[1] == NAT_PORT;
@@ -434,29 +462,46 @@ static bool marker_skip(const struct flow *flow, struct cursor *bytes)
     return on_nat_port(flow) && cursor_starts(*bytes, marker, MARKER) && cursor_skip(bytes, MARKER);
 }
 
+static bool is_known(uint8_t version, uint8_t exchange)
+{
+    return (version == 0x10 || version == 0x20) && ike_name(IKE_EXCHANGES, exchange) != NULL;
+}
+
+/* Returns true when what the capture has of a header may be the beginning of one. */
+static bool header_begins(struct cursor bytes)
+{
+    enum { BEFORE_VERSION = 17 };
+    uint8_t version, exchange;
+    return !cursor_skip(&bytes, BEFORE_VERSION) || !cursor_u8(&bytes, &version) || !cursor_u8(&bytes, &exchange) ||
+           is_known(version, exchange);
+}
+
 static enum recognition ike_recognise(struct cursor first, const struct flow *flow)
 {
     struct header header;
-    marker_skip(flow, &first);
-    if (!header_take(&first, &header) || is_zero(header.initiator))
+    bool natt = marker_skip(flow, &first);
+    bool port = natt || flow->port[0] == 500 || flow->port[1] == 500;
+    struct cursor whole = first;
+    if (on_nat_port(flow) && !natt)
         return RECOGNISED_NOT;
-    bool known = ike_name(IKE_EXCHANGES, header.exchange) != NULL;
-    bool fits = header.length >= HEADER && header.length == first.left + HEADER;
-    bool version = header.version == 0x10 || header.version == 0x20;
-    bool port = on_nat_port(flow) || flow->port[0] == 500 || flow->port[1] == 500;
-    if (!version || !known || !(fits || port))
+    if (!header_take(&first, &header)) /* tshark also takes one byte for IKE where the capture cut it */
+        return port && flow->cut && header_begins(whole) ? RECOGNISED_CLIENT : RECOGNISED_NOT;
+    bool fits = header.length == first.left + HEADER;
+    if (is_zero(header.initiator) || !is_known(header.version, header.exchange) || header.length < HEADER ||
+        !(fits || port))
         return RECOGNISED_NOT;
     return RECOGNISED_CLIENT;
 }
 
 static void ike_datagram(void *state, enum direction direction, struct cursor bytes, struct moment moment)
 {
-    const struct conversation *conversation = ((const struct layer *)state)->conversation;
-    struct header header;
+    struct conversation *conversation = ((const struct layer *)state)->conversation;
+    struct header header = {.length = 0};
     bool natt = marker_skip(conversation->flow, &bytes);
-    if ((on_nat_port(conversation->flow) && !natt) || !header_take(&bytes, &header))
+    if (!natt && (on_nat_port(conversation->flow) || bytes.left == 0))
         return; /* ESP in UDP (capture/ipsec.h), a keepalive */
-    struct message message = {.dissect = conversation->dissect, .arena = &conversation->dissect->scratch};
+    struct message message = {
+        .dissect = conversation->dissect, .arena = &conversation->dissect->scratch, .over = LIMIT_COUNT};
     arena_reset(message.arena);
     message.row = ike_row_null();
     message.row.packet = moment.packet;
@@ -465,8 +510,14 @@ static void ike_datagram(void *state, enum direction direction, struct cursor by
     message.row.src = conversation_address(conversation, direction);
     message.row.dst = conversation_address(conversation, direction_reverse(direction));
     message.row.natt = natt;
-    read_message(&message, &header, bytes);
-    write_row(&message);
+    bool whole = header_take(&bytes, &header) && header.length >= HEADER;
+    if (whole)
+        read_message(&message, &header, bytes);
+    else
+        message.row.problem = TEXT("the header is cut off");
+    if (whole || conversation->flow->cut) /* sent so short, it is no message */
+        write_row(&message);
+    tell_trouble(&message, conversation, whole ? "payloads" : "header", moment);
 }
 
 const struct dissector ike_dissector = {

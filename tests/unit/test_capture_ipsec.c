@@ -85,6 +85,24 @@ static void authentication_headers_are_stepped_over(void **state)
     assert_int_equal(decode(*state, DLT_RAW, &build).decoded, DECODED_MALFORMED);
 }
 
+/* RFC 4302, section 3.1.1: destination options after AH, but no fragment header, which is before it. */
+static void options_behind_an_authentication_header(void **state)
+{
+    for (int fragment = 0; fragment < 2; fragment++) {
+        struct build build = {.length = 0};
+        put_ipv6(&build, IP_AH, 24 + 8 + 25);
+        put(&build, fragment ? "\x2c" : "\x3c", 1);
+        put(&build, "\4\0\0\x10\0\0\1\0\0\0\7\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c", 23);
+        put(&build, fragment ? "\6\0\0\1\0\0\0\1" : "\6\0\1\4\0\0\0\0", 8);
+        put_tcp(&build, 5, 0x10, "hello");
+        struct result result = decode(*state, DLT_RAW, &build);
+        if (fragment)
+            assert_int_equal(result.decoded, DECODED_MALFORMED);
+        else
+            assert_payload(result, "hello");
+    }
+}
+
 static void the_next_packet_has_no_protection_of_the_last(void **state)
 {
     authentication_headers_are_stepped_over(state);
@@ -253,6 +271,7 @@ static void associations_are_limited(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(options_behind_an_authentication_header),
         TEST(authentication_headers_are_stepped_over),
         TEST(the_next_packet_has_no_protection_of_the_last),
         TEST(esp_without_encryption_is_found),

@@ -31,13 +31,16 @@ static void put(struct message *message, const void *bytes, size_t length)
 #define NOBODY "\0\0\0\0\0\0\0\0"
 #define WINDOWS_8 "\x1e\x2b\x51\x69\x05\x99\x1c\x7d\x7c\x96\xfc\xbf\xb5\x87\xe4\x61\0\0\0\x08"
 
-/* As one datagram of UDP port 500 to port `port`; the row that came of it, or NULL. */
-static const struct ike_row *give(struct dialogue *dialogue, struct message *message, uint16_t port)
+/* As one datagram of UDP from port `port` to the same, of which the capture has `captured` bytes; the row that came of it, or
+ * NULL. */
+static const struct ike_row *give_cut(struct dialogue *dialogue, struct message *message, uint16_t port,
+                                      size_t captured)
 {
     struct flow flow = {
         .address = {{.bytes = {10, 0, 0, 1}, .version = 4}, {.bytes = {10, 0, 0, 2}, .version = 4}},
         .port = {port, port},
         .transport = TRANSPORT_UDP,
+        .cut = captured < message->length,
     };
     const struct flow_events *events = &dialogue->events;
     struct moment moment = {.packet = 7, .time_ns = DIALOGUE_START};
@@ -46,15 +49,31 @@ static const struct ike_row *give(struct dialogue *dialogue, struct message *mes
         message->bytes[marker + 26] = (uint8_t)((message->length - marker) >> 8);
         message->bytes[marker + 27] = (uint8_t)(message->length - marker);
     }
-    uint8_t *copy = malloc(message->length + 1);
+    uint8_t *copy = malloc(captured + 1);
     assert_non_null(copy);
-    memcpy(copy, message->bytes, message->length);
+    memcpy(copy, message->bytes, captured);
     events->opened(events->context, &flow);
-    events->datagram(events->context, &flow, DIRECTION_OUT, cursor_of(copy, message->length), moment);
+    events->datagram(events->context, &flow, DIRECTION_OUT, cursor_of(copy, captured), moment);
     events->closed(events->context, &flow);
     free(copy);
     int64_t rows = dialogue_count(dialogue, TABLE_ike);
     return rows == 0 ? NULL : store_row(dialogue->store, TABLE_ike, rows);
+}
+
+static const struct ike_row *give(struct dialogue *dialogue, struct message *message, uint16_t port)
+{
+    return give_cut(dialogue, message, port, message->length);
+}
+
+/* The latest row of `trouble`. */
+static void assert_trouble(struct dialogue *dialogue, const char *reason, const char *what)
+{
+    int64_t rows = dialogue_count(dialogue, TABLE_trouble);
+    assert_true(rows > 0);
+    const struct trouble_row *row = store_row(dialogue->store, TABLE_trouble, rows);
+    assert_true(text_is(row->protocol, "ike"));
+    assert_true(text_is(row->reason, reason));
+    assert_true(text_is(row->what, what));
 }
 
 static void assert_text(struct text found, const char *wanted)
@@ -168,7 +187,65 @@ static void what_is_odd_is_told(void **state)
         const struct ike_row *row = give(*state, &message, 500);
         assert_non_null(row);
         assert_text(row->problem, cases[i].problem);
+        assert_trouble(*state, "malformed", "payloads");
     }
+}
+
+static void assert_hits(struct dialogue *dialogue, uint64_t payloads, uint64_t transforms, uint64_t texts)
+{
+    struct dissect_counts counts = dissect_counts(dialogue->dissect);
+    assert_int_equal(counts.limits.hit[LIMIT_ike_payloads], payloads);
+    assert_int_equal(counts.limits.hit[LIMIT_ike_transforms], transforms);
+    assert_int_equal(counts.limits.hit[LIMIT_ike_text], texts);
+}
+
+/* As tshark: a message of a whole header is IKE however little of it the capture has, and not when it was sent so short. */
+static void what_the_capture_cut_is_ike(void **state)
+{
+    struct message message = {.length = 0};
+    PUT(&message, IKE(NOBODY, "\x0d", "\x10", "\2", "\0") "\0\0\0\x18" WINDOWS_8);
+    for (size_t captured = 1; captured < message.length; captured++) {
+        const struct ike_row *row = give_cut(*state, &message, 500, captured);
+        assert_int_equal(dialogue_count(*state, TABLE_ike), captured);
+        assert_non_null(row->problem.at);
+        assert_trouble(*state, "cut", captured < 28 ? "header" : "payloads");
+    }
+    for (size_t sent = 0; sent < 28; sent++) {
+        struct message shorter = {.length = sent};
+        memcpy(shorter.bytes, message.bytes, sent);
+        (void)give(*state, &shorter, 500);
+    }
+    assert_int_equal(dialogue_count(*state, TABLE_ike), message.length - 1);
+}
+
+/* A cut datagram that cannot be IKE, or is on the port of ESP in UDP without the marker. */
+static void what_the_capture_cut_of_others_is_not(void **state)
+{
+    struct message message = {.length = 0};
+    PUT(&message, IKE(NOBODY, "\1", "\x30", "\2", "\0") "\0\0\0\4");
+    assert_null(give_cut(*state, &message, 500, 19));
+    assert_null(give_cut(*state, &message, 4500, 10));
+    assert_int_equal(dialogue_count(*state, TABLE_trouble), 0);
+}
+
+/* In a conversation that is known as IKE. */
+static void a_short_datagram_is_trouble(void **state)
+{
+    struct flow flow = {.address = {{.bytes = {10, 0, 0, 1}, .version = 4}, {.bytes = {10, 0, 0, 2}, .version = 4}},
+                        .port = {500, 500},
+                        .transport = TRANSPORT_UDP};
+    struct dialogue *dialogue = *state;
+    const struct flow_events *events = &dialogue->events;
+    struct moment moment = {.packet = 7, .time_ns = DIALOGUE_START};
+    struct message message = {.length = 0};
+    PUT(&message, IKE(NOBODY, "\0", "\x10", "\2", "\0"));
+    message.bytes[27] = 28; /* its length */
+    events->opened(events->context, &flow);
+    events->datagram(events->context, &flow, DIRECTION_OUT, cursor_of(message.bytes, 28), moment);
+    events->datagram(events->context, &flow, DIRECTION_IN, cursor_of(message.bytes, 20), moment);
+    events->closed(events->context, &flow);
+    assert_int_equal(dialogue_count(dialogue, TABLE_ike), 1);
+    assert_trouble(dialogue, "malformed", "header");
 }
 
 static void a_row_has_limits(void **state)
@@ -179,12 +256,14 @@ static void a_row_has_limits(void **state)
         PUT(&message, "\x0d\0\0\x08\0\0\0\0");
     const struct ike_row *row = give(*state, &message, 500);
     assert_text(row->problem, "more payloads than are read");
+    assert_hits(*state, 1, 0, 0);
     struct message many = {.length = 0};
     PUT(&many, IKE(NOBODY, "\x21", "\x20", "\x22", "\0") "\0\0\x1f\x4c\0\0\x1f\x48\1\1\0\xff");
     for (int i = 0; i < 1000; i++)
         PUT(&many, "\3\0\0\x08\1\0\0\x0c");
     row = give(*state, &many, 500);
-    assert_text(row->problem, "a payload contradicts itself");
+    assert_text(row->problem, "more transforms than are read");
+    assert_hits(*state, 1, 1, 1);
     assert_true(row->proposals.length <= 1000);
     assert_memory_equal(row->proposals.at + row->proposals.length - 3, "...", 3);
 }
@@ -206,11 +285,10 @@ static void other_datagrams_are_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(main_mode_tells_what_it_offers),
-        TEST(version_2_behind_the_marker_of_nat_traversal),
-        TEST(encrypted_payloads_are_not_read),
-        TEST(what_is_odd_is_told),
-        TEST(a_row_has_limits),
+        TEST(main_mode_tells_what_it_offers),  TEST(version_2_behind_the_marker_of_nat_traversal),
+        TEST(encrypted_payloads_are_not_read), TEST(what_is_odd_is_told),
+        TEST(what_the_capture_cut_is_ike),     TEST(what_the_capture_cut_of_others_is_not),
+        TEST(a_short_datagram_is_trouble),     TEST(a_row_has_limits),
         TEST(other_datagrams_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
