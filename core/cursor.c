@@ -8,29 +8,24 @@
  * more than one byte in so many is one. */
 #define BYTES_A_TRY 64
 
-/* Tries the places where the first byte of the needle is. True when that settled it: *found is where the needle is, or NULL.
- * False after too many tries: *found is where to go on. */
-static bool find_by_first(struct cursor cursor, struct cursor needle, const uint8_t **found)
+/* Where the needle, which is not empty, is; NULL: nowhere. */
+static const uint8_t *find(struct cursor cursor, struct cursor needle)
 {
     size_t tries = 1 + cursor.left / BYTES_A_TRY;
     const uint8_t *at = cursor.at, *end = cursor.at + (cursor.left - needle.left) + 1;
     for (size_t i = 0; i < tries && at < end; i++, at++) {
         at = memchr(at, needle.at[0], (size_t)(end - at));
-        *found = at;
         if (at == NULL || memcmp(at, needle.at, needle.left) == 0)
-            return true;
+            return at;
     }
-    *found = at < end ? at : NULL;
-    return at >= end;
+    return at < end ? memmem(at, cursor.left - (size_t)(at - cursor.at), needle.at, needle.left) : NULL;
 }
 
 bool cursor_find(struct cursor cursor, struct cursor needle, size_t *offset)
 {
-    const uint8_t *found;
     if (needle.left == 0 || needle.left > cursor.left)
         return false;
-    if (!find_by_first(cursor, needle, &found))
-        found = memmem(found, cursor.left - (size_t)(found - cursor.at), needle.at, needle.left);
+    const uint8_t *found = find(cursor, needle);
     if (found == NULL)
         return false;
     *offset = (size_t)(found - cursor.at);

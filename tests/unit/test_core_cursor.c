@@ -177,10 +177,10 @@ static void find_tells_the_first_place_and_find_last_the_last(void **state)
         const char *text, *needle;
         int first, last; /* -1: not found */
     } cases[] = {
-        {"abcabc", "abc", 0, 3},    {"abcabc", "c", 2, 5}, {"aaaa", "aa", 0, 2}, {"abc", "abc", 0, 0},
-        {"abc", "abcd", -1, -1},    {"abc", "", -1, -1},   {"", "a", -1, -1},    {"xxab", "ab", 2, 2},
-        {"abx", "ab", 0, 0},        {"ab", "b", 1, 1},     {"aab", "ab", 1, 1},  {"aba", "ac", -1, -1},
-        {"abababac", "abac", 4, 4},
+        {"abcabc", "abc", 0, 3},    {"abcabc", "c", 2, 5},      {"aaaa", "aa", 0, 2},        {"abc", "abc", 0, 0},
+        {"abc", "abcd", -1, -1},    {"abc", "", -1, -1},        {"", "a", -1, -1},           {"xxab", "ab", 2, 2},
+        {"abx", "ab", 0, 0},        {"ab", "b", 1, 1},          {"aab", "ab", 1, 1},         {"aba", "ac", -1, -1},
+        {"abababac", "abac", 4, 4}, {"aaaaaaac", "ab", -1, -1}, {"axaxaxaxa", "ab", -1, -1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
