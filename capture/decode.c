@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "capture/checksum.h"
+#include "capture/exported.h"
 #include "capture/fragment.h"
 #include "capture/ip.h"
 #include "capture/ipcomp.h"
@@ -23,6 +24,7 @@ struct decoder {
     struct fragments *fragments;
     struct ipsec *ipsec;
     struct ipcomp *ipcomp;
+    struct exported *exported; /* NULL until an exported PDU comes */
     bool checksums;
     bool decompressed; /* this packet */
     size_t longest;    /* bytes captured of a packet */
@@ -50,6 +52,7 @@ void decoder_free(struct decoder *decoder)
     fragments_free(decoder->fragments);
     ipsec_free(decoder->ipsec);
     ipcomp_free(decoder->ipcomp);
+    exported_free(decoder->exported);
     free(decoder);
 }
 
@@ -104,6 +107,31 @@ static void count_ethertype(struct decoder_counts *counts, uint16_t type)
         limit_hit(&counts->limits, LIMIT_unknown_ethertypes);
 }
 
+static void print_export(char out[EXPORT_NAME_SIZE], struct cursor name)
+{
+    size_t length = name.left < EXPORT_NAME_SIZE ? name.left : EXPORT_NAME_SIZE - 1;
+    for (size_t i = 0; i < length; i++)
+        out[i] = name.at[i] > ' ' && name.at[i] < 0x7f ? (char)name.at[i] : '?';
+    out[length] = '\0';
+}
+
+/* Counts a PDU of that dissector. */
+static void count_export(struct decoder_counts *counts, struct cursor name)
+{
+    char text[EXPORT_NAME_SIZE];
+    size_t at = 0;
+    print_export(text, name);
+    while (at < counts->export_count && strcmp(counts->exports[at].name, text) != 0)
+        at++;
+    if (at == UNKNOWN_EXPORTS_MAX) {
+        limit_hit(&counts->limits, LIMIT_unknown_exports);
+        return;
+    }
+    if (at == counts->export_count)
+        memcpy(counts->exports[counts->export_count++].name, text, sizeof text);
+    counts->exports[at].packets++;
+}
+
 const char *decoded_name(enum decoded decoded)
 {
     static const char *const names[DECODED_COUNT] = {
@@ -145,6 +173,9 @@ const char *unread_name(enum unread unread)
             "IP header in place of the announced link layer: the file's link type is wrong, this looks like raw IP",
         [UNREAD_NO_IP_HEADER] = "no IP header where one was announced",
         [UNREAD_TZSP] = "TZSP with another link layer",
+        [UNREAD_EXPORTED] = "exported PDU of a protocol that is not read",
+        [UNREAD_ERF] = "ERF record with another link layer",
+        [UNREAD_PKTAP] = "PKTAP with another link layer",
         [UNREAD_IPCOMP] = "IP payload compression that is not DEFLATE, or damaged",
     };
     return (size_t)unread < UNREAD_COUNT ? names[unread] : "unknown";
@@ -157,7 +188,7 @@ const char *transport_name(enum transport transport)
 
 const char *protection_name(enum protection protection, bool mixed)
 {
-    static const char *const names[] = {NULL, "ah", "esp-null"};
+    static const char *const names[] = {NULL, "ah", "esp-null", NULL};
     return mixed ? "mixed" : names[protection];
 }
 
@@ -341,6 +372,21 @@ static enum decoded upper(struct decoder *decoder, struct moment moment, struct 
     return ip->protocol == IP_UDP ? carried_udp(decoder, moment, ip, frame, segment) : carried(ip, frame, segment);
 }
 
+static enum decoded exported_pdu(struct decoder *decoder, struct frame *frame, struct segment *segment)
+{
+    struct cursor name = CURSOR_EMPTY;
+    if (decoder->exported == NULL)
+        decoder->exported = exported_new();
+    enum decoded decoded = decoder->exported == NULL
+                               ? DECODED_UNREAD
+                               : exported_read(decoder->exported, *frame, segment, &name, &decoder->counts.limits);
+    if (decoded == DECODED_UNREAD) {
+        frame->unread = UNREAD_EXPORTED;
+        count_export(&decoder->counts, name);
+    }
+    return decoded;
+}
+
 /* A capture may have lost how long its packets were: then all that were cut are as long as its longest ones, and their IP
  * headers say how long they were. One that is longer than its frame elsewhere is damaged or forged. */
 static void infer_length(struct decoder *decoder, const struct packet *packet, struct frame *frame)
@@ -360,6 +406,8 @@ static enum decoded decode(struct decoder *decoder, const struct packet *packet,
 {
     bool known;
     enum outcome outcome = link_strip(packet->link_type, frame, &known);
+    if (!known && packet->link_type == EXPORTED_LINK_TYPE)
+        return exported_pdu(decoder, frame, segment);
     if (outcome != OUTCOME_OK)
         return inner(outcome, frame, known ? DECODED_NOT_IP : DECODED_UNKNOWN_LINK);
     if (packet->bytes.left >= packet->wire_length)

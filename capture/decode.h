@@ -42,10 +42,11 @@ struct icmp_error {
     struct address reporter; /* who sent it */
 };
 
-/* What IPsec did for a packet that can be read: its integrity was guarded, it was not hidden. */
-enum protection { PROTECTION_NONE, PROTECTION_AH, PROTECTION_ESP_NULL };
+/* What guarded a packet that can be read. IPsec guarded its integrity, and did not hide it; TLS hid it, but whoever
+ * exported it had the keys (exported.h). */
+enum protection { PROTECTION_NONE, PROTECTION_AH, PROTECTION_ESP_NULL, PROTECTION_TLS };
 
-/* "ah", "esp-null", "mixed" when `mixed`; NULL for none. */
+/* That of IPsec: "ah", "esp-null", "mixed" when `mixed`; NULL for none. */
 const char *protection_name(enum protection protection, bool mixed);
 
 /* How a SYN scales the windows of its sender (RFC 7323, section 2). */
@@ -120,6 +121,9 @@ enum unread {
     UNREAD_NO_IP_HEADER,
     UNREAD_TZSP,
     UNREAD_IPCOMP,
+    UNREAD_ERF,
+    UNREAD_EXPORTED, /* see decoder_counts.exported */
+    UNREAD_PKTAP,
     UNREAD_COUNT
 };
 
@@ -150,6 +154,15 @@ struct type_count {
     uint64_t packets;
 };
 
+/* Dissectors of exported PDUs that are not read, with a count of their own; and how much of a name is kept. */
+#define UNKNOWN_EXPORTS_MAX 16
+#define EXPORT_NAME_SIZE 32
+
+struct export_count {
+    char name[EXPORT_NAME_SIZE]; /* printable ASCII, other bytes are '?'; "" when there is none */
+    uint64_t packets;
+};
+
 struct decoder_counts {
     uint64_t by_result[DECODED_COUNT];
     uint64_t by_unread[UNREAD_COUNT]; /* of DECODED_UNREAD */
@@ -163,6 +176,9 @@ struct decoder_counts {
     /* Of UNREAD_ETHERTYPE, in the order of types; what found no place is in by_unread only. */
     struct type_count ethertypes[UNKNOWN_ETHERTYPES_MAX];
     size_t ethertype_count;
+    /* Of UNREAD_EXPORTED, in the order in which they were met; what found no place is in by_unread only. */
+    struct export_count exports[UNKNOWN_EXPORTS_MAX];
+    size_t export_count;
     uint64_t options_cut;  /* segments of which the capture has not all options of TCP */
     uint64_t lengths_lost; /* packets that are shorter than their IP header says, though not cut as the file has it */
     struct limit_counts limits; /* hit by headers */

@@ -6,11 +6,13 @@
  */
 #include "capture/link.h"
 
+#include <limits.h>
 #include <pcap/dlt.h>
 
 #include "capture/decode.h"
 #include "capture/wireless.h"
 
+#define LINK_PKTAP 258               /* LINKTYPE_PKTAP; DLT_PKTAP is another number on macOS */
 #define ETHERTYPE_LENGTH_LAST 0x05dc /* up to here it is a length, IEEE 802.3 */
 
 /* What an Ethernet type says: bytes to skip, and what comes then. */
@@ -417,6 +419,81 @@ static enum outcome ppi(struct walk *walk)
     return link_type == DLT_EN10MB || link_type == DLT_IEEE802_11 ? OUTCOME_OK : frame_give_up(walk->frame, UNREAD_PPI);
 }
 
+/* What a type of ERF record holds: bytes before it, and its layer. Without a row: ATM, InfiniBand and raw links, which
+ * are not read. */
+static const struct erf_type {
+    uint8_t type;
+    uint8_t skip;
+    uint8_t next; /* enum layer; LAYER_COUNT: no packet */
+} ERF_TYPES[] = {
+    {1, 0, LAYER_PPP},       /* HDLC: PPP or Cisco's */
+    {2, 2, LAYER_ETHERNET},  /* offset, reserved */
+    {5, 4, LAYER_PPP},       /* a channel of several: HDLC */
+    {10, 0, LAYER_PPP},      /* with a colour in place of the loss counter */
+    {11, 2, LAYER_ETHERNET}, /* likewise */
+    {13, 0, LAYER_COUNT},    /* counters */
+    {14, 0, LAYER_COUNT},    /* counters */
+    {15, 0, LAYER_PPP},      /* with a colour of another module */
+    {16, 2, LAYER_ETHERNET}, /* likewise */
+    {17, 4, LAYER_PPP},      /* a channel of several, with a colour */
+    {19, 0, LAYER_PPP},      /* with a colour and a hash */
+    {20, 2, LAYER_ETHERNET}, /* likewise */
+    {22, 0, LAYER_IP},       /* IPv4 */
+    {23, 0, LAYER_IP},       /* IPv6 */
+    {27, 0, LAYER_COUNT},    /* what the recorder tells of itself */
+    {48, 0, LAYER_COUNT},    /* padding */
+};
+
+/* Extension headers of 8 bytes each; the highest bit of their first byte says that one more follows. */
+static enum outcome erf_extensions(struct frame *frame, uint8_t more)
+{
+    enum outcome outcome = OUTCOME_OK;
+    while (outcome == OUTCOME_OK && (more & 0x80) != 0) {
+        outcome = frame_peek(frame, &more);
+        if (outcome == OUTCOME_OK)
+            outcome = frame_skip(frame, 8);
+    }
+    return outcome;
+}
+
+static enum outcome erf_content(struct walk *walk, uint8_t type)
+{
+    for (size_t i = 0; i < sizeof ERF_TYPES / sizeof ERF_TYPES[0]; i++) {
+        if (ERF_TYPES[i].type != type)
+            continue;
+        walk->next = ERF_TYPES[i].next;
+        return walk->next == LAYER_COUNT ? OUTCOME_UNSUPPORTED : frame_skip(walk->frame, ERF_TYPES[i].skip);
+    }
+    return frame_give_up(walk->frame, UNREAD_ERF);
+}
+
+/* Endace's extensible record format: time 8, type 1 (its highest bit: extension headers follow), flags 1, length of the
+ * record 2, losses or colour 2, length of the packet on the wire 2. The record may be shorter than the packet, or be
+ * padded beyond it. */
+static enum outcome erf_record(struct walk *walk)
+{
+    struct frame *frame = walk->frame;
+    struct cursor header;
+    uint8_t type;
+    uint16_t wire;
+    enum outcome outcome = frame_take(frame, 16, &header);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_skip(&header, 8) || !cursor_u8(&header, &type) || !cursor_skip(&header, 5) ||
+        !cursor_be16(&header, &wire))
+        return OUTCOME_MALFORMED;
+    outcome = erf_extensions(frame, type);
+    if (outcome == OUTCOME_OK)
+        outcome = erf_content(walk, type & 0x7f);
+    if (outcome != OUTCOME_OK || wire == 0)
+        return outcome;
+    frame->wire = wire;
+    frame_limit(frame, wire);
+    return OUTCOME_OK;
+}
+
+static enum outcome pktap(struct walk *walk);
+
 static const struct link {
     int link_type;
     uint8_t skip;
@@ -451,30 +528,59 @@ static const struct link {
     {DLT_APPLE_IP_OVER_IEEE1394, 16, LAYER_TYPE, NULL}, /* two addresses */
     {DLT_NETANALYZER, 4, LAYER_ETHERNET, NULL},
     {DLT_NETANALYZER_TRANSPARENT, 12, LAYER_ETHERNET, NULL}, /* with the preamble */
+    {DLT_ERF, 0, LAYER_COUNT, erf_record},
+    {LINK_PKTAP, 0, LAYER_COUNT, pktap},
 };
 
-bool link_is_ip(int link_type)
+static const struct link *find_link(int link_type)
 {
     for (size_t i = 0; i < sizeof LINKS / sizeof LINKS[0]; i++) {
         if (LINKS[i].link_type == link_type)
-            return LINKS[i].next == LAYER_IP && LINKS[i].header == NULL;
+            return &LINKS[i];
     }
-    return false;
+    return NULL;
+}
+
+/* Takes off what comes before the first layer. */
+static enum outcome enter(struct walk *walk, const struct link *link)
+{
+    walk->next = link->next;
+    enum outcome outcome = frame_skip(walk->frame, link->skip);
+    return outcome == OUTCOME_OK && link->header != NULL ? link->header(walk) : outcome;
+}
+
+/* macOS: length of this header 4, what follows 4 (1: a packet), link type 4; interface, process and more, not used.
+ * Little endian, as all machines that write it. */
+static enum outcome pktap(struct walk *walk)
+{
+    enum { HEADER_LEAST = 108, PACKET = 1 };
+    struct frame ahead = *walk->frame;
+    struct cursor bytes;
+    uint32_t length, kind, link_type;
+    enum outcome outcome = frame_take(&ahead, 12, &bytes);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (!cursor_le32(&bytes, &length) || !cursor_le32(&bytes, &kind) || !cursor_le32(&bytes, &link_type) ||
+        length < HEADER_LEAST)
+        return OUTCOME_MALFORMED;
+    outcome = frame_skip(walk->frame, length);
+    if (outcome != OUTCOME_OK || kind != PACKET)
+        return outcome == OUTCOME_OK ? OUTCOME_UNSUPPORTED : outcome;
+    const struct link *link = link_type > INT_MAX ? NULL : find_link((int)link_type);
+    return link == NULL || link->header == pktap ? frame_give_up(walk->frame, UNREAD_PKTAP) : enter(walk, link);
+}
+
+bool link_is_ip(int link_type)
+{
+    const struct link *link = find_link(link_type);
+    return link != NULL && link->next == LAYER_IP && link->header == NULL;
 }
 
 enum outcome link_strip(int link_type, struct frame *frame, bool *known)
 {
-    for (size_t i = 0; i < sizeof LINKS / sizeof LINKS[0]; i++) {
-        const struct link *link = &LINKS[i];
-        if (link->link_type != link_type)
-            continue;
-        *known = true;
-        struct walk walk = {.frame = frame, .next = link->next};
-        enum outcome outcome = frame_skip(frame, link->skip);
-        if (outcome == OUTCOME_OK && link->header != NULL)
-            outcome = link->header(&walk);
-        return outcome == OUTCOME_OK ? link_walk(&walk) : outcome;
-    }
-    *known = false;
-    return OUTCOME_UNSUPPORTED;
+    const struct link *link = find_link(link_type);
+    struct walk walk = {.frame = frame};
+    *known = link != NULL;
+    enum outcome outcome = link == NULL ? OUTCOME_UNSUPPORTED : enter(&walk, link);
+    return outcome == OUTCOME_OK ? link_walk(&walk) : outcome;
 }

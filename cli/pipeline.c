@@ -494,6 +494,21 @@ static void write_ethertypes(struct pipeline *pipeline, const struct decoder_cou
         write_counter(pipeline, "unread_layer", rest, true, unread_name(UNREAD_ETHERTYPE));
 }
 
+/* Exported PDUs that are not read, each by the name of its dissector; those that found no place have one counter. */
+static void write_exports(struct pipeline *pipeline, const struct decoder_counts *counts)
+{
+    uint64_t rest = counts->by_unread[UNREAD_EXPORTED];
+    for (size_t i = 0; i < counts->export_count; i++) {
+        char meaning[120];
+        snprintf(meaning, sizeof meaning, "exported PDUs of a protocol that is not read: Wireshark calls it \"%s\"",
+                 counts->exports[i].name);
+        write_counter(pipeline, "unread_export", counts->exports[i].packets, true, meaning);
+        rest -= counts->exports[i].packets;
+    }
+    if (rest > 0)
+        write_counter(pipeline, "unread_layer", rest, true, unread_name(UNREAD_EXPORTED));
+}
+
 static void write_packet_coverage(struct pipeline *pipeline)
 {
     static const struct {
@@ -534,8 +549,9 @@ static void write_packet_coverage(struct pipeline *pipeline)
         write_counter(pipeline, results[i].name, counts.by_result[results[i].decoded], results[i].incomplete,
                       results[i].decoded == DECODED_UNKNOWN_LINK ? unknown : results[i].meaning);
     write_ethertypes(pipeline, &counts);
+    write_exports(pipeline, &counts);
     for (size_t i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++) {
-        if (counts.by_unread[i] > 0 && i != UNREAD_ETHERTYPE)
+        if (counts.by_unread[i] > 0 && i != UNREAD_ETHERTYPE && i != UNREAD_EXPORTED)
             write_counter(pipeline, "unread_layer", counts.by_unread[i], true, unread_name((enum unread)i));
     }
     write_counter(pipeline, "no_ip", pipeline->packets > 0 && packets_of_ip(&counts) == 0, true,

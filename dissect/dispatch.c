@@ -234,7 +234,7 @@ static struct flow_row flow_row_of(const struct conversation *conversation)
     row.conflicts = (int64_t)flow->conflicts;
     const struct dissector *dissector = conversation->layer.dissector;
     row.app = dissector == NULL ? TEXT_NULL : text_of(dissector->name);
-    row.encrypted = dissector != NULL && dissector->encrypted;
+    row.encrypted = conversation->layer.secure || (dissector != NULL && dissector->encrypted);
     row.proxied = text_of(conversation->proxied);
     row.ipsec = text_of(protection_name(flow->protection, flow->protection_mixed));
     return row;
@@ -250,6 +250,7 @@ static void on_opened(void *context, struct flow *flow)
     conversation->dissect = dissect;
     conversation->flow = flow;
     conversation->layer.conversation = conversation;
+    conversation->layer.secure = flow->protection == PROTECTION_TLS;
     conversation->row = ROW_DROPPED;
     if (!sink_keeps(&dissect->sink, TABLE_flow))
         return;

@@ -26,7 +26,10 @@ static const int LINKS[] = {DLT_EN10MB,
                             DLT_IEEE802_11_RADIO,
                             DLT_IEEE802_11_RADIO_AVS,
                             DLT_PRISM_HEADER,
-                            DLT_PPI};
+                            DLT_PPI,
+                            DLT_ERF,
+                            258, /* LINKTYPE_PKTAP */
+                            252 /* LINKTYPE_WIRESHARK_UPPER_PDU */};
 
 struct totals {
     uint64_t flows, closed, bytes, gaps, missing, refused;

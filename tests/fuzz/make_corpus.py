@@ -300,6 +300,18 @@ def ethernet(packet, kind=0x0800):
 
 
 SEGMENT = tcp(0x18, 1, 1, b"0123456789abcdefghij")
+def tag(number, value):
+    return struct.pack(">HH", number, len(value)) + value
+
+
+def exported(kind, name, protocol, port, content, numbers=b""):
+    """A PDU as Wireshark exports it."""
+    ends = [(20, b"\x0a\0\0\1"), (21, b"\x0a\0\0\2"), (24, bytes([0, 0, 0, 2 if protocol == 6 else 3])),
+            (25, struct.pack(">I", 50000)), (26, struct.pack(">I", port))]
+    tags = [(kind, name), *ends, *([(34, numbers)] if numbers else []), (0, b"")]
+    return b"".join(tag(*each) for each in tags) + content
+
+
 CAPTURES = {
     "connection": packets(0, *[(0, ethernet(ipv4(6, p))) for p in (
         tcp(2, 99, 0), tcp(0x18, 100, 1, b"GET / HTTP/1.1\r\n"), tcp(0x18, 120, 1, b"late"),
@@ -313,6 +325,12 @@ CAPTURES = {
     "cooked": packets(3, (0, b"\0" * 14 + b"\x08\0" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
     "loopback": packets(2, (0, b"\x02\0\0\0" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
     "ppp": packets(6, (0, b"\xff\x03\0\x21" + ipv4(6, tcp(0x18, 1, 1, b"abc")))),
+    "erf": packets(17, (0, bytes(8) + bytes([0x8b, 4, 0, 98, 0, 0, 0, 61, 4]) + bytes(9)
+                        + ethernet(ipv4(6, tcp(0x18, 1, 1, b"abc"))))),
+    "pktap": packets(18, (0, struct.pack("<III", 108, 1, 1) + bytes(96) + ethernet(ipv4(6, tcp(0x18, 1, 1, b"abc"))))),
+    "exported": packets(19, (0, exported(13, b"http_tls", 6, 443, b"GET / ")), (0, exported(13, b"http_tls", 6, 443, b"GET / HTTP/1.1")),
+                        (0, exported(14, b"tcp.port", 6, 445, b"smb", b"\0\1" + bytes(17))), (0, exported(12, b"http2", 6, 443, b"PRI")),
+                        (0, exported(14, b"udp.port", 17, 53, b"question"))),
 }
 
 

@@ -15,6 +15,13 @@ struct layer_case {
 /* To the access point: control, duration, three addresses, sequence. */
 #define WLAN "\x08\1\0\0" ADDRESSES "\2\0\0\0\0\3\x10\0"
 #define WLAN_QOS "\x88\1\0\0" ADDRESSES "\2\0\0\0\0\3\x10\0\0\0"
+#define ZEROS8 "\0\0\0\0\0\0\0\0"
+#define ZEROS32 ZEROS8 ZEROS8 ZEROS8 ZEROS8
+/* Time; type, flags, length of the record, losses, length on the wire. */
+#define ERF(type, wire) ZEROS8 type "\4\0\x50\0\0" wire
+/* 108 bytes: length, a packet follows, link type, the rest. */
+#define PKTAP(kind, link_type) "\x6c\0\0\0" kind "\0\0\0" link_type ZEROS32 ZEROS32 ZEROS32
+#define LINK_PKTAP 258
 
 static const struct layer_case LAYERS[] = {
     {DLT_EN10MB, ADDRESSES "\x81\0\0\x78\x08\0", 18},
@@ -69,6 +76,19 @@ static const struct layer_case LAYERS[] = {
     {DLT_PRISM_HEADER, "\0\0\0\x44\0\0\0\x10\0\0\0\0\0\0\0\0" WLAN SNAP, 48},
     {DLT_PPI, "\0\0\x08\0\x69\0\0\0" WLAN SNAP, 40},
     {DLT_PPI, "\0\0\x08\0\1\0\0\0" ADDRESSES "\x08\0", 22},
+    {DLT_ERF, ERF("\2", "\0\x3f") "\0\0" ADDRESSES "\x08\0", 32},
+    {DLT_ERF, ERF("\2", "\0\0") "\0\0" ADDRESSES "\x08\0", 32},
+    {DLT_ERF,
+     ERF("\x8b", "\0\x3f") "\x84\0\0\0\0\0\0\0"
+                           "\4\0\0\0\0\0\0\0"
+                           "\0\0" ADDRESSES "\x08\0",
+     48}, /* two extension headers */
+    {DLT_ERF, ERF("\1", "\0\x31") "\x0f\0\x08\0", 20},
+    {DLT_ERF, ERF("\5", "\0\x31") "\0\0\0\1\xff\3\0\x21", 24},
+    {DLT_ERF, ERF("\x16", "\0\x2d"), 16},
+    {LINK_PKTAP, PKTAP("\1", "\1\0\0\0") ADDRESSES "\x08\0", 122},
+    {LINK_PKTAP, PKTAP("\1", "\0\0\0\0") "\2\0\0\0", 112},
+    {LINK_PKTAP, PKTAP("\1", "\x0c\0\0\0"), 108},
 };
 
 static void link_layers_end_where_ip_begins(void **state)
@@ -106,6 +126,9 @@ static void what_hides_ip_is_counted_by_name(void **state)
         {{DLT_PPP, "\xff\3\0\x31", 4}, UNREAD_PPP}, /* bridged */
         {{DLT_NULL, "\x18\x18\0\0", 4}, UNREAD_FAMILY},
         {{DLT_RAW, "\x99", 1}, UNREAD_NO_IP_HEADER},
+        {{DLT_ERF, ERF("\x15", "\0\x50"), 16}, UNREAD_ERF}, /* InfiniBand */
+        {{LINK_PKTAP, PKTAP("\1", "\2\1\0\0"), 108}, UNREAD_PKTAP},
+        {{LINK_PKTAP, PKTAP("\1", "\1\0\0\x80"), 108}, UNREAD_PKTAP},
         {{DLT_EN10MB, ADDRESSES "\x08\0\x99", 15}, UNREAD_NO_IP_HEADER},
     };
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
@@ -133,6 +156,8 @@ static void frames_without_ip_are_told_apart(void **state)
         {DLT_EN10MB, ADDRESSES "\0\x26\xe0\xe0\3\xff\xff", 19},          /* NetWare */
         {DLT_EN10MB, ADDRESSES "\0\x26\xaa\xaa\3\0\0\0\x80\x9b", 22},    /* AppleTalk */
         {DLT_PPP, "\xff\3\0\x2b", 4},                                    /* NetWare */
+        {DLT_ERF, ERF("\x1b", "\0\0") "tags", 20},
+        {LINK_PKTAP, PKTAP("\0", "\1\0\0\0"), 108},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct build build = {.length = 0};
@@ -149,6 +174,7 @@ static void contradictions_are_malformed(void **state)
         {DLT_IEEE802_11_RADIO, "\0\0\x08\0\0\0\0\x80", 8},   /* words that are not there */
         {DLT_IEEE802_11_RADIO, "\0\0\x09\0\2\0\0\0\x40", 9}, /* damaged on the air */
         {DLT_IEEE802_11_RADIO_AVS, "\x80\x21\x10\1\0\0\0\4", 8},
+        {LINK_PKTAP, "\x0c\0\0\0\1\0\0\0\1\0\0\0", 12}, /* shorter than it can be */
         {DLT_PRISM_HEADER, "\x44\0\0\0\0\0\0\0", 8},
         {DLT_PPI, "\0\0\7\0\x69\0\0\0", 8},
         {DLT_EN10MB, ADDRESSES "\x88\x64\x21\0\0\1\0\x2f\0\x21", 22}, /* PPPoE of another version */
