@@ -7,9 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/text.h"
+
 #define WITH_EDITCAP "convert it with: editcap -F pcapng FILE NEW.pcapng"
 #define WITH_TEXT2PCAP "if it is a dump of packets in hexadecimal, text2pcap makes a capture of it"
 #define AGAIN "it cannot be repaired: "
+#define INSTEAD_OF_THE_FILE "a server answered with it in place of the file: download the capture again"
 #define NOT_AS_TEXT                                                                                                    \
     AGAIN "capture again with the option -w FILE of tcpdump or dumpcap, or redirect in cmd.exe, not PowerShell"
 #define BINARY_TRANSFER AGAIN "transfer the original again in binary mode (ftp: binary; git: *.pcap binary)"
@@ -72,6 +75,9 @@ static const struct format {
     {0, 16, "SQLite format 3\0", {"an SQLite database", "if it is one of --db, ask it with sqlite3", false}},
     {0, 10, "#separator", {"a log of Zeek", "it holds no packets: give the capture that Zeek read", false}},
     {0, 8, "ElfFile\0", {"an event log of Windows", "it holds no packets", false}},
+    {0, 14, "<!DOCTYPE html", {"a web page", INSTEAD_OF_THE_FILE, false}},
+    {0, 14, "<!doctype html", {"a web page", INSTEAD_OF_THE_FILE, false}},
+    {0, 5, "<html", {"a web page", INSTEAD_OF_THE_FILE, false}},
     {0, 5, "<?xml", {"XML", "it holds no packets: give the capture that it was made from (tshark -w)", false}},
     {0,
      1,
@@ -131,6 +137,30 @@ static bool is_utf16(struct cursor head)
     return cursor_starts(head, (const uint8_t *)"\xff\xfe", 2) || cursor_starts(head, (const uint8_t *)"\xfe\xff", 2);
 }
 
+/* Do the bytes start so, each two of them swapped when `swapped`? */
+static bool starts_in_order(struct cursor bytes, const char *start, size_t length, bool swapped)
+{
+    if (bytes.left < length)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (bytes.at[swapped ? i ^ 1u : i] != (uint8_t)start[i])
+            return false;
+    }
+    return true;
+}
+
+/* With or without the mark of its order in front. */
+static bool starts_in_utf16(struct cursor head, const char *start, size_t length)
+{
+    struct cursor behind = head;
+    for (int swapped = 0; swapped < 2; swapped++) {
+        if (starts_in_order(head, start, length, swapped))
+            return true;
+    }
+    bool marked = is_utf16(head) && cursor_skip(&behind, 2);
+    return marked && starts_in_order(behind, start, length, head.at[0] == 0xfe);
+}
+
 /* PowerShell takes the bytes for text in the code page of the terminal and writes them as UTF-16: the magic number in
  * the code pages 437, 850 and 1252, or the line ends of pcapng. */
 static bool is_capture_in_utf16(struct cursor head)
@@ -145,10 +175,10 @@ static bool is_capture_in_utf16(struct cursor head)
         "\n\0\r\0\r\0\n\0",
     };
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
-        if (has_bytes(head, 2, starts[i], 8))
+        if (starts_in_utf16(head, starts[i], 8))
             return true;
     }
-    return has_bytes(head, 2, "\xfd\xff\xf2\0\xfd\xff", 6);
+    return starts_in_utf16(head, "\xfd\xff\xf2\0\xfd\xff", 6);
 }
 
 static bool is_zeros(struct cursor head)
@@ -160,13 +190,47 @@ static bool is_zeros(struct cursor head)
     return head.left > 0;
 }
 
+/* UTF-8 without control characters; the last character may be cut. */
 static bool is_text(struct cursor head)
 {
-    for (size_t i = 0; i < head.left; i++) {
-        if (!isprint(head.at[i]) && !isspace(head.at[i]))
+    const uint8_t *at = head.at, *end = head.at + head.left;
+    while (at < end) {
+        const uint8_t *start = at;
+        uint32_t character = text_next(&at, end);
+        bool cut = character == 0xfffd && end - start < 4 && head.left == FOREIGN_HEAD;
+        if ((character < 0x80 && !isprint((int)character) && !isspace((int)character)) || (character == 0xfffd && !cut))
             return false;
     }
     return head.left > 0;
+}
+
+/* Reads the head of a record of ERF: time 8, of which the upper half are seconds since 1970; type 1 (the highest bit:
+ * extension headers), flags 1, length 2, losses 2, length on the wire 2. `whole`: it is an Ethernet frame that fills it. */
+static MUST_USE bool read_erf(struct cursor head, size_t *length, bool *whole)
+{
+    enum { HEADER = 16, ETHERNET = 2, META = 27, TYPE_LAST = 48, YEAR_2001 = 0x3a4fc880, YEAR_2038 = 0x7fffffff };
+    uint32_t fraction, seconds;
+    uint8_t type, flags;
+    uint16_t record, losses, wire;
+    if (!cursor_le32(&head, &fraction) || !cursor_le32(&head, &seconds) || !cursor_u8(&head, &type) ||
+        !cursor_u8(&head, &flags) || !cursor_be16(&head, &record) || !cursor_be16(&head, &losses) ||
+        !cursor_be16(&head, &wire))
+        return false;
+    *length = record;
+    *whole = type == ETHERNET && record == ((HEADER + 2u + wire + 7u) & ~7u);
+    bool meta = (type & 0x7f) == META;
+    return record >= HEADER && (type & 0x7f) != 0 && (type & 0x7f) <= TYPE_LAST && (meta || wire > 0) &&
+           ((meta && seconds == 0) || (seconds >= YEAR_2001 && seconds <= YEAR_2038));
+}
+
+/* Two records, or one that is an Ethernet frame or all of the file. */
+static bool is_erf(struct cursor head)
+{
+    size_t length;
+    bool whole;
+    if (!read_erf(head, &length, &whole))
+        return false;
+    return whole || length == head.left || (cursor_skip(&head, length) && read_erf(head, &length, &whole));
 }
 
 static const struct {
@@ -181,6 +245,7 @@ static const struct {
     {is_capture_in_utf16, {"a capture that was written as UTF-16 text", NOT_AS_TEXT, true}},
     {is_utf16, {"UTF-16 text", WITH_TEXT2PCAP, false}},
     {is_text, {"text", WITH_TEXT2PCAP, false}},
+    {is_erf, {"a recording of an Endace card (ERF)", WITH_EDITCAP, true}},
     {is_zeros,
      {"a file of zeros", "it was preallocated or is what a crash left: nothing was captured in it, or it is lost",
       true}},

@@ -23,6 +23,8 @@ def foreign_files(folder):
     yield "capture.zip", archive.getvalue(), ("zip", "unzip")
     yield "nettrace.etl", event_trace, ("Windows", "etl2pcapng")
     yield "powershell.pcap", b"\xff\xfe" + data.decode("cp437").encode("utf-16-le"), ("UTF-16", "-w FILE")
+    yield "unmarked.pcap", data.decode("cp437").encode("utf-16-be"), ("UTF-16", "-w FILE")
+    yield "login.pcap", b"<!DOCTYPE html>\n<html><body>Please log in</body></html>\n", ("web page", "again")
     yield "ascii.pcapng", pcapng(folder).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), ("line ends", "binary")
     yield "ascii.pcap", data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), ("line ends", "binary")
     yield "unix.pcap", data.replace(b"\r\n", b"\n"), ("line ends", "binary")
