@@ -329,7 +329,8 @@ def test_hashes():
     with Place() as place:
         changed = readable(lab.write_pcap(place.path / "changed.pcap", packets))
         sql = "SELECT packet, hash_ok FROM policy WHERE fetched = 1 AND hash_ok IS NOT NULL ORDER BY packet"
-        known = [[str(row["packet"]), str(row["hash_ok"])] for row in lab.query(sql, changed)]
+        rows = lab.query(sql, changed, status=lab.INCOMPLETE)  # the byte is that of a tag: the document cannot be read
+        known = [[str(row["packet"]), str(row["hash_ok"])] for row in rows]
         lab.expect([str(row["packet"]), "0"] in known, f"the changed policy among {known}")
         shown_as = plain(place.fields(changed, "ccm.policy.hash_ok", "frame.number", "ccm.policy.hash_ok"))
         lab.expect_equal(shown_as, known, "hash_ok")
