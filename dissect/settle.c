@@ -530,30 +530,41 @@ static void find_token(struct dissect *dissect, const struct pairs *policies, in
     settle_write_finding(dissect, &finding, "C45", "advisory", token_text(dissect, policies, id));
 }
 
-/* Requests whose token is not signed by the client that it names, in the order of their rows. */
-static void settle_tokens(struct dissect *dissect)
+static void list_invalid_tokens(struct dissect *dissect, struct pairs *invalid)
 {
-    struct pairs invalid = {0}, policies = {0};
     const struct settle *settle = dissect->settle;
-    if (!(dissect->needs & NEED_FINDING))
-        return;
     for (uint64_t i = 0; i < waiting_count(settle); i++) {
         struct waiting waiting = waiting_at(settle, i);
         const struct http_row *http =
             waiting.kind == SETTLE_HTTP_TOKEN ? settle_row(dissect, TABLE_http, waiting.row) : NULL;
         if (http != NULL && text_is(http->token_signature, "invalid"))
-            pairs_add(dissect, &invalid, (struct pair){.order = waiting.row});
+            pairs_add(dissect, invalid, (struct pair){.order = waiting.row});
     }
+}
+
+/* Policies that were downloaded, by the request. */
+static void list_downloads(struct dissect *dissect, struct pairs *policies)
+{
     int64_t rows = dissect->sink.count(dissect->sink.context, TABLE_policy);
     for (int64_t id = 1; id <= rows; id++) {
         const struct policy_row *row = settle_row(dissect, TABLE_policy, id);
         if (row != NULL && row->fetched == 1 && row->http != INT_NULL)
-            pairs_add(dissect, &policies, (struct pair){(uint64_t)row->http, id, 0});
+            pairs_add(dissect, policies, (struct pair){(uint64_t)row->http, id, 0});
     }
-    bool any = pairs_sort(dissect, &invalid);
-    if (any && !pairs_sort(dissect, &policies))
-        pairs_free(&policies);
-    for (uint64_t i = 0; any && i < pairs_count(&invalid); i++)
+}
+
+/* Requests whose token is not signed by the client that it names, in the order of their rows. */
+static void settle_tokens(struct dissect *dissect)
+{
+    struct pairs invalid = {0}, policies = {0};
+    if (!(dissect->needs & NEED_FINDING))
+        return;
+    list_invalid_tokens(dissect, &invalid);
+    if (pairs_sort(dissect, &invalid)) {
+        list_downloads(dissect, &policies);
+        pairs_sort(dissect, &policies);
+    }
+    for (uint64_t i = 0; i < pairs_count(&invalid); i++)
         find_token(dissect, &policies, pairs_at(&invalid, i).order);
     pairs_free(&invalid);
     pairs_free(&policies);
@@ -729,7 +740,8 @@ void settle_finish(struct dissect *dissect)
     bool keyed = dissect->needs & (NEED_OWNER | NEED_FINDING);
     int64_t messages = keyed ? dissect->sink.count(dissect->sink.context, TABLE_message) : 0;
     struct pairs owners = {0};
-    list_owners(dissect, &owners);
+    if (keyed)
+        list_owners(dissect, &owners);
     pairs_sort(dissect, &owners);
     for (int64_t id = 1; id <= messages; id++)
         settle_key(dissect, &owners, id);

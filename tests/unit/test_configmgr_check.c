@@ -9,8 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dissect/configmgr/message.h"
-#include "tests/unit/message_fixture.h"
+#include "tests/unit/decoder_fixture.h"
 
 enum { REPLY = 1, TLS = 2, UNSIGNED = 4, PLAIN = 8 }; /* how a message travels */
 
@@ -236,31 +235,6 @@ static const struct expectation TABLE[] = {
     {"C51", RULE, REPLY, "MP_PolicyManager", ASSIGNMENTS("", GOOD_POLICY "<Policy PolicyID=\"{2}\"/>"), NULL},
     {"C51", NULL, REPLY, "MP_PolicyManager", ASSIGNMENTS("", GOOD_POLICY GOOD_POLICY), NULL},
 };
-
-struct fixture {
-    struct ccm_decoder decoder;
-    struct buffer body;
-    struct ccm_message message;
-};
-
-static int open_fixture(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    if (fixture == NULL)
-        return 1;
-    *state = fixture;
-    buffer_init(&fixture->body, SAMPLE_MAX);
-    return ccm_decoder_init(&fixture->decoder) ? 0 : 1;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *fixture = *state;
-    ccm_decoder_free(&fixture->decoder);
-    buffer_free(&fixture->body);
-    free(fixture);
-    return 0;
-}
 
 static const struct ccm_message *decode(struct fixture *fixture, const struct sample *sample, unsigned how,
                                         struct text endpoint)

@@ -10,37 +10,11 @@
 
 #include <cmocka.h>
 
-#include "dissect/configmgr/message.h"
-#include "tests/unit/message_fixture.h"
+#include "tests/unit/decoder_fixture.h"
 
 #define POLICY "<RequestAssignments SchemaVersion=\"1.00\"/>"
 #define POLICY_BYTES 84 /* in UTF-16, without terminator */
 #define ENDPOINT "MP_PolicyManager"
-
-struct fixture {
-    struct ccm_decoder decoder;
-    struct buffer body;
-    struct ccm_message message;
-};
-
-static int open_fixture(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    if (fixture == NULL)
-        return 1;
-    *state = fixture;
-    buffer_init(&fixture->body, SAMPLE_MAX);
-    return ccm_decoder_init(&fixture->decoder) ? 0 : 1;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *fixture = *state;
-    ccm_decoder_free(&fixture->decoder);
-    buffer_free(&fixture->body);
-    free(fixture);
-    return 0;
-}
 
 static const struct ccm_message *decode_as(struct fixture *fixture, bool reply)
 {

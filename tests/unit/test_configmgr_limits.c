@@ -16,39 +16,12 @@
 #include "dissect/configmgr/certificate.h"
 #include "dissect/configmgr/policy.h"
 #include "tests/unit/cms_vectors.h"
+#include "tests/unit/decoder_fixture.h"
 #include "tests/unit/dialogue_fixture.h"
-#include "tests/unit/message_fixture.h"
 
 #define ENDPOINT "MP_PolicyManager"
 #define POLICY "<RequestAssignments SchemaVersion=\"1.00\"/>"
 #define MIB ((size_t)1 << 20)
-
-struct fixture {
-    struct ccm_decoder decoder;
-    struct buffer text, body;
-    struct ccm_message message;
-};
-
-static int open_fixture(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    if (fixture == NULL)
-        return 1;
-    *state = fixture;
-    buffer_init(&fixture->text, SAMPLE_MAX);
-    buffer_init(&fixture->body, SAMPLE_MAX);
-    return ccm_decoder_init(&fixture->decoder) ? 0 : 1;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *fixture = *state;
-    ccm_decoder_free(&fixture->decoder);
-    buffer_free(&fixture->text);
-    buffer_free(&fixture->body);
-    free(fixture);
-    return 0;
-}
 
 static uint64_t hits(const struct fixture *fixture, enum limit limit)
 {

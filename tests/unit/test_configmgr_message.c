@@ -8,39 +8,11 @@
 
 #include <cmocka.h>
 
-#include "dissect/configmgr/message.h"
-#include "tests/unit/message_fixture.h"
+#include "tests/unit/decoder_fixture.h"
 
 #define BYTES(literal) cursor_of((literal), sizeof(literal) - 1)
 #define LOCATION "<SiteInformationRequest SchemaVersion=\"1.00\"><SiteCode Name=\"PRI\"/></SiteInformationRequest>"
 #define POLICY "<RequestAssignments SchemaVersion=\"1.00\"/>"
-
-struct fixture {
-    struct ccm_decoder decoder;
-    struct ccm_source source; /* how the next message travels */
-    struct buffer body;
-    struct ccm_message message;
-};
-
-static int open_fixture(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    if (fixture == NULL)
-        return 1;
-    *state = fixture;
-    buffer_init(&fixture->body, SAMPLE_MAX);
-    fixture->source.content_type = TEXT(SAMPLE_TYPE);
-    return ccm_decoder_init(&fixture->decoder) ? 0 : 1;
-}
-
-static int close_fixture(void **state)
-{
-    struct fixture *fixture = *state;
-    ccm_decoder_free(&fixture->decoder);
-    buffer_free(&fixture->body);
-    free(fixture);
-    return 0;
-}
 
 static const struct ccm_message *decode_bytes(struct fixture *fixture, struct cursor body, unsigned needs)
 {
