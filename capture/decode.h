@@ -42,7 +42,7 @@ struct icmp_error {
     struct address reporter; /* who sent it */
 };
 
-/* What guarded a packet that can be read. IPsec guarded its integrity, and did not hide it; TLS hid it, but whoever
+/* Protection of a packet that can be read. IPsec guarded its integrity and did not hide it; TLS hid it, but whoever
  * exported it had the keys (exported.h). */
 enum protection { PROTECTION_NONE, PROTECTION_AH, PROTECTION_ESP_NULL, PROTECTION_TLS };
 
@@ -122,7 +122,7 @@ enum unread {
     UNREAD_TZSP,
     UNREAD_IPCOMP,
     UNREAD_ERF,
-    UNREAD_EXPORTED, /* see decoder_counts.exported */
+    UNREAD_EXPORTED, /* see decoder_counts.exports */
     UNREAD_PKTAP,
     UNREAD_COUNT
 };

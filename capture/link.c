@@ -419,8 +419,8 @@ static enum outcome ppi(struct walk *walk)
     return link_type == DLT_EN10MB || link_type == DLT_IEEE802_11 ? OUTCOME_OK : frame_give_up(walk->frame, UNREAD_PPI);
 }
 
-/* What a type of ERF record holds: bytes before it, and its layer. Without a row: ATM, InfiniBand and raw links, which
- * are not read. */
+/* Types of ERF records: the bytes before the packet, and its link layer. ATM, InfiniBand and raw links are not read and
+ * have no row. */
 static const struct erf_type {
     uint8_t type;
     uint8_t skip;

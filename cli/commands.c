@@ -339,7 +339,7 @@ static void print_new(void *context)
     fflush(stdout);
 }
 
-/* What is written to may come slowly, and nobody knows when it ends. */
+/* A pipe: its packets may come slowly, and nobody knows when it ends. */
 static bool is_pipe(const char *path)
 {
     struct stat status;

@@ -504,7 +504,7 @@ static void write_registered(struct dissect *dissect)
 
 /* ---- Tokens of downloads ---- */
 
-/* What was served to the request of that row of http. */
+/* The finding about an invalid token, which says whether a policy was served to the request of that row of http. */
 static const char *token_text(struct dissect *dissect, const struct pairs *policies, int64_t http)
 {
     uint64_t place = pairs_find(policies, (uint64_t)http, 0);

@@ -65,7 +65,7 @@ static const struct question {
      " CASE WHEN upper(site_code) GLOB '[0-9A-Z][0-9A-Z][0-9A-Z]' THEN upper(site_code) END AS site, mode,"
      " grade || coalesce(', ' || signal, '') || coalesce(', ' || why, '') || coalesce(', packet ' || packet, '')"
      " AS comment"
-     /* What is declared is believed: no name that only the writer of the capture file gave. */
+     /* A site file is believed, so a name that only the writer of the capture file gave is left out of it. */
      " FROM (SELECT *, CASE WHEN (host, name) NOT IN (SELECT host, name FROM host_name GROUP BY host, name"
      " HAVING min(source) = 'capture' AND max(source) = 'capture') THEN name END AS known FROM role)"
      " WHERE role <> 'client' AND is_ip(host) AND grade <> 'hint'"

@@ -121,7 +121,7 @@ static void quirk_tail(struct ccm_message *message)
         ccm_message_note(message, "CR LF stands behind the last document");
 }
 
-/* What one reader may act on and another not see. */
+/* Notes bytes that one reader may act on and another one does not see. */
 static void quirk_hidden(struct ccm_message *message)
 {
     if (!ccm_message_is_whole(message))

@@ -1,5 +1,5 @@
-/* tests/unit/test_configmgr_hidden.c: what a message holds where not every reader looks is told, and what its signatures
- * and keys do not prove. */
+/* tests/unit/test_configmgr_hidden.c: the notes and findings about parts of a message that some readers do not see, and
+ * about signatures and keys that prove less than they seem to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

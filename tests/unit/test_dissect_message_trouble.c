@@ -9,7 +9,7 @@
 #define GET_POLICY "GET /SMS_MP/.sms_pol?{2}.3_00 HTTP/1.1\r\nHost: mp\r\n\r\n"
 #define MULTIPART "Content-Type: " SAMPLE_TYPE "\r\n"
 
-/* What the only row of trouble says; `reason` NULL: there is none. */
+/* Compares the only row of trouble; `reason` NULL: there must be none. */
 static void assert_told(struct dialogue *dialogue, const char *protocol, const char *reason, const char *what)
 {
     dialogue_finish(dialogue);
