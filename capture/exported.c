@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "capture/hash.h"
+
 /* Connections whose place is remembered: those of a capture of some hours of one client network. */
 #define STREAMS_MAX 16384
 /* Places that are looked at for one of them. */
@@ -45,7 +47,7 @@ struct stream {
     uint32_t next[2];
     uint32_t bytes;  /* of the last PDU on the wire */
     size_t length;   /* and captured */
-    uint64_t digest; /* of those captured */
+    uint32_t digest; /* of those captured */
     uint64_t used;   /* when: PDUs counted; 0: never */
     uint8_t last;    /* direction of the last PDU */
 };
@@ -129,8 +131,7 @@ static struct cursor read_name(const struct cursor tags[TAG_COUNT])
 static bool is_carried(struct cursor name, uint32_t port_type)
 {
     for (size_t i = 0; i < sizeof CARRIED / sizeof CARRIED[0]; i++) {
-        size_t length = strlen(CARRIED[i].name);
-        if (name.left == length && memcmp(name.at, CARRIED[i].name, length) == 0)
+        if (cursor_equal(name, cursor_of(CARRIED[i].name, strlen(CARRIED[i].name))))
             return CARRIED[i].port_type == port_type;
     }
     return false;
@@ -138,28 +139,8 @@ static bool is_carried(struct cursor name, uint32_t port_type)
 
 /* ---- places of PDUs that do not tell theirs ---- */
 
-/* FNV-1a. */
-static uint64_t digest_more(uint64_t digest, const uint8_t *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        digest = (digest ^ bytes[i]) * UINT64_C(1099511628211);
-    return digest;
-}
-
-static uint64_t digest_of(struct cursor bytes, size_t length)
-{
-    return digest_more(UINT64_C(14695981039346656037), bytes.at, length);
-}
-
-/* The same for both directions. */
-static size_t place_of(const struct segment *segment)
-{
-    uint64_t sum = digest_of(cursor_of(segment->src.bytes, sizeof segment->src.bytes), sizeof segment->src.bytes);
-    sum += digest_of(cursor_of(segment->dst.bytes, sizeof segment->dst.bytes), sizeof segment->dst.bytes);
-    const uint32_t ports[] = {(uint32_t)segment->sport + segment->dport, (uint32_t)segment->sport ^ segment->dport};
-    sum = digest_more(sum, (const uint8_t *)ports, sizeof ports);
-    return (size_t)((sum ^ sum >> 32) % STREAMS_MAX);
-}
+/* Not a secret, and the same in every run: which connection is forgotten must not depend on chance. */
+static const struct hash_seed place_seed = {{0x6578706f, 0x72746564}};
 
 static bool is_end(const struct stream *stream, size_t end, const struct address *address, uint16_t port)
 {
@@ -178,7 +159,7 @@ static bool is_of(const struct stream *stream, const struct segment *segment, ui
 static struct stream *find_stream(struct exported *exported, const struct segment *segment, uint8_t *direction,
                                   struct limit_counts *limits)
 {
-    size_t place = place_of(segment);
+    size_t place = (size_t)(hash_flow(&place_seed, segment) % STREAMS_MAX);
     struct stream *oldest = &exported->streams[place];
     for (size_t i = 0; i < NEIGHBOURS; i++) {
         struct stream *stream = &exported->streams[(place + i) % STREAMS_MAX];
@@ -198,8 +179,9 @@ static struct stream *find_stream(struct exported *exported, const struct segmen
 /* A longer PDU that begins with all of the one before, in its direction, is the same message with more of it. */
 static bool repeats(const struct stream *stream, uint8_t direction, struct cursor bytes)
 {
+    struct cursor start;
     return stream->used > 0 && stream->last == direction && bytes.left > stream->length &&
-           digest_of(bytes, stream->length) == stream->digest;
+           cursor_slice(bytes, 0, stream->length, &start) && hash_bytes(&place_seed, start) == stream->digest;
 }
 
 static void place_behind(struct exported *exported, struct segment *segment, struct limit_counts *limits)
@@ -213,7 +195,7 @@ static void place_behind(struct exported *exported, struct segment *segment, str
     stream->next[direction] += segment->payload_bytes;
     stream->bytes = segment->payload_bytes;
     stream->length = segment->payload.left;
-    stream->digest = digest_of(segment->payload, segment->payload.left);
+    stream->digest = hash_bytes(&place_seed, segment->payload);
     stream->last = direction;
     stream->used = ++exported->clock;
 }
